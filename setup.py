@@ -1,0 +1,36 @@
+"""Package metadata and the only statement of the dependencies."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+RUNTIME = [
+    "torch>=2.5,<3",
+    "torchvision>=0.20,<1",
+    "pixeltable-yolox>=0.4.3,<0.5",  # importable as `yolox`
+    "accelerate>=1.2,<2",
+    "numpy>=1.26.4,<3",
+    "opencv-python>=4.10,<6",
+    "pillow>=10.1",
+    "pycocotools>=2.0.8,<3",
+    "loguru>=0.7.2,<1",
+    "tqdm>=4.67,<5",
+    "matplotlib>=3.9,<4",
+    "tensorboard>=2.18,<3",
+]
+
+DEV = ["pytest>=8,<10", "ruff>=0.9,<1", "mypy>=1.14,<3"]
+
+setup(
+    name="yolox_ela",
+    version="0.1.0",
+    description="YOLOX-Nano with ELA and other plug-in attention, fine-tuned on Pascal VOC",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=find_packages(include=["yolox_ela", "yolox_ela.*"]),
+    package_data={"yolox_ela": ["py.typed"]},
+    install_requires=RUNTIME,
+    extras_require={"dev": DEV},
+)

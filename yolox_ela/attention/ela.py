@@ -1,0 +1,108 @@
+"""Efficient Local Attention (ELA), arXiv 2403.01123, sections 3.2-3.3 and Figure 4.
+
+ELA pools the map along each spatial axis, lets a 1-D convolution look at the neighbourhood
+along the other axis, and multiplies the map by the two resulting gates:
+
+    z_h = mean over W           (N, C, H)      Eq. 1, 5
+    z_w = mean over H           (N, C, W)      Eq. 2, 6
+    y   = sigmoid(GN(conv(z)))  same shape     Eq. 7, 8
+    out = x * y_h * y_w         (N, C, H, W)   Eq. 9
+
+Two points where the paper leaves room:
+* Equations 7 and 8 write two functions F_h and F_w, Figure 4 and the released code use one
+  convolution and one GroupNorm for both axes. The default here is one (`shared=True`).
+* Equations 1 and 2 print the wrong normaliser; a mean is meant, as in Figure 4.
+"""
+
+from torch import Tensor, nn
+
+from yolox_ela.attention.checks import require_divisible
+
+
+class ELA(nn.Module):
+    """Efficient Local Attention: (N, C, H, W) -> (N, C, H, W).
+
+    Args:
+        channels: C of the map.
+        kernel_size: odd width of the 1-D convolution, in rows or columns.
+        groups: groups of the 1-D convolution; `channels` makes it depthwise.
+        num_groups: groups of the GroupNorm.
+        shared: one convolution and norm for both axes (Figure 4, released code), or one pair
+            an axis (Equations 7 and 8).
+
+    Raises:
+        ValueError: `channels` is not divisible by `groups` or `num_groups`, or the kernel is even.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        kernel_size: int = 7,
+        groups: int,
+        num_groups: int = 16,
+        shared: bool = True,
+    ) -> None:
+        super().__init__()
+        require_divisible("ELA", channels, groups, "conv groups")
+        require_divisible("ELA", channels, num_groups, "GroupNorm groups")
+        if kernel_size % 2 == 0:
+            raise ValueError(f"ELA: kernel_size must be odd to keep the length, got {kernel_size}")
+
+        def gate() -> nn.Sequential:
+            return nn.Sequential(
+                nn.Conv1d(
+                    channels,
+                    channels,
+                    kernel_size,
+                    padding=kernel_size // 2,
+                    groups=groups,
+                    bias=False,
+                ),
+                nn.GroupNorm(num_groups, channels),
+                nn.Sigmoid(),
+            )
+
+        self.gate_h = gate()
+        self.gate_w = None if shared else gate()
+
+    def gates(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The two gates, y_h (N, C, H) and y_w (N, C, W), each in (0, 1)."""
+        gate_w = self.gate_h if self.gate_w is None else self.gate_w
+        return self.gate_h(x.mean(3)), gate_w(x.mean(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Multiply each row and each column of x by its gate."""
+        y_h, y_w = self.gates(x)
+        # Under autocast GroupNorm answers in float32; the map keeps its own type.
+        y_h, y_w = y_h.to(x.dtype), y_w.to(x.dtype)
+        return x * y_h[:, :, :, None] * y_w[:, :, None, :]
+
+
+# Section 3.3. Table 4 gives "T" C/8 groups, but section 3.3 and the parameter counts of Table 5
+# say that T is depthwise; section 3.3 is followed.
+
+
+def ela_t(channels: int, *, shared: bool = True) -> ELA:
+    """ELA-T (tiny): depthwise kernel 5, 32 GroupNorm groups."""
+    return ELA(channels, kernel_size=5, groups=channels, num_groups=32, shared=shared)
+
+
+def ela_b(channels: int, *, shared: bool = True) -> ELA:
+    """ELA-B (base): depthwise kernel 7, 16 GroupNorm groups."""
+    return ELA(channels, kernel_size=7, groups=channels, num_groups=16, shared=shared)
+
+
+def ela_s(channels: int, *, shared: bool = True) -> ELA:
+    """ELA-S (small): kernel 5 with C/8 conv groups (8 channels each), 16 GroupNorm groups."""
+    return ELA(channels, kernel_size=5, groups=_eighth(channels), num_groups=16, shared=shared)
+
+
+def ela_l(channels: int, *, shared: bool = True) -> ELA:
+    """ELA-L (large): kernel 7 with C/8 conv groups (8 channels each), 16 GroupNorm groups."""
+    return ELA(channels, kernel_size=7, groups=_eighth(channels), num_groups=16, shared=shared)
+
+
+def _eighth(channels: int) -> int:
+    require_divisible("ELA", channels, 8, "channels per conv group")
+    return channels // 8

@@ -1,0 +1,1 @@
+"""Pascal VOC data: download, check, index, augmentation, loading."""

@@ -1,0 +1,113 @@
+"""YOLOX-Nano with attention at seven sites.
+
+The network is upstream YOLOX's (package `yolox`): same modules, same parameter names. Attention
+lives beside them under `backbone.attention.<site>`, so weights trained without it load by name.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from yolox.models import YoloPafpn, YoloxHead, YoloxModule
+
+# YOLOX-Nano. Widths are for the full model, `WIDTH` scales them.
+DEPTH, WIDTH = 0.33, 0.25
+IN_CHANNELS = (256, 512, 1024)
+
+# Where attention acts, and the channels of the map there (at WIDTH).
+SITES = {
+    # After the backbone: what its three stages hand to the neck.
+    "dark3": 64,  # stride 8
+    "dark4": 128,  # stride 16
+    "dark5": 256,  # stride 32
+    # On the neck's concatenations, before the CSP layer that each is named after.
+    "C3_p4": 256,  # stride 16
+    "C3_p3": 128,  # stride 8
+    "C3_n3": 128,  # stride 16
+    "C3_n4": 256,  # stride 32
+}
+
+
+class AttentionPafpn(YoloPafpn):
+    """Upstream's backbone and neck with attention at `SITES`.
+
+    `attention` maps site names to modules and is empty for the baseline, whose output then
+    equals upstream's bit for bit.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(DEPTH, WIDTH, in_channels=IN_CHANNELS, depthwise=True)
+        self.attention = nn.ModuleDict()
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(N, 3, H, W) -> maps of strides 8, 16 and 32 with 64, 128 and 256 channels."""
+        stages = self.backbone(images)
+        dark3 = self._attend("dark3", stages["dark3"])
+        dark4 = self._attend("dark4", stages["dark4"])
+        dark5 = self._attend("dark5", stages["dark5"])
+
+        # Top down.
+        lateral5 = self.lateral_conv0(dark5)
+        p4 = torch.cat([self.upsample(lateral5), dark4], 1)
+        p4 = self.C3_p4(self._attend("C3_p4", p4))
+        lateral4 = self.reduce_conv1(p4)
+        p3 = torch.cat([self.upsample(lateral4), dark3], 1)
+        p3 = self.C3_p3(self._attend("C3_p3", p3))
+
+        # Bottom up.
+        n3 = torch.cat([self.bu_conv2(p3), lateral4], 1)
+        n3 = self.C3_n3(self._attend("C3_n3", n3))
+        n4 = torch.cat([self.bu_conv1(n3), lateral5], 1)
+        n4 = self.C3_n4(self._attend("C3_n4", n4))
+        return p3, n3, n4
+
+    def _attend(self, site: str, x: Tensor) -> Tensor:
+        return self.attention[site](x) if site in self.attention else x
+
+
+class YoloxNano(YoloxModule):
+    """YOLOX-Nano: images in BGR 0-255, (N, 3, H, W) with H and W multiples of 32."""
+
+    def forward(self, images: Tensor, targets: Tensor | None = None) -> Tensor | dict[str, Tensor]:
+        """Losses in training mode, decoded predictions in evaluation mode.
+
+        Args:
+            images: (N, 3, H, W) float, BGR, 0-255.
+            targets: (N, M, 5) float rows of class, centre x, centre y, width, height in pixels,
+                padded with zero rows at the end; needed in training mode only.
+
+        Returns:
+            Training: upstream's dict (`total_loss`, `iou_loss`, `conf_loss`, `cls_loss`,
+            `l1_loss`, `num_fg`). Evaluation: (N, A, 5 + classes), centre x, centre y, width,
+            height in pixels, objectness and class scores in 0-1.
+        """
+        features = self.backbone(images)
+        # Boxes are decoded and losses summed in float32 also under autocast: bfloat16 keeps
+        # 8 bits, so a coordinate near 640 would be rounded to 4 pixels.
+        with torch.autocast(images.device.type, enabled=False):
+            features = [feature.float() for feature in features]
+            if not self.training:
+                return self.head(features)
+            names = ("total_loss", "iou_loss", "conf_loss", "cls_loss", "l1_loss", "num_fg")
+            return dict(zip(names, self.head(features, targets, images), strict=True))
+
+
+def build_yolox_nano(
+    num_classes: int, attention: Callable[[int], nn.Module | None] | None = None
+) -> YoloxNano:
+    """YOLOX-Nano for `num_classes` classes with `attention(channels)` built at every site.
+
+    Attention is attached last, so networks built from one seed share every other initial weight.
+    """
+    backbone = AttentionPafpn()
+    head = YoloxHead(num_classes, WIDTH, in_channels=IN_CHANNELS, depthwise=True)
+    head.initialize_biases(1e-2)  # a prior probability of 1% for every object, as upstream
+    model = YoloxNano(backbone, head)
+    for site, channels in SITES.items():
+        module = attention(channels) if attention else None
+        if module is not None:
+            backbone.attention[site] = module
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eps, module.momentum = 1e-3, 0.03  # upstream's values
+    return model

@@ -1,0 +1,1 @@
+"""Training: the loop, its optimizer, schedule, averaging and checkpoints."""

@@ -1,0 +1,163 @@
+"""Weights in files: reading them safely, starting from COCO, loading a trained network."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from yolox.data.datasets.coco_classes import COCO_CLASSES
+
+from yolox_ela.errors import UserError
+from yolox_ela.model import YoloxNano
+
+# VOC class names that COCO spells otherwise; the other fourteen are the same.
+VOC_TO_COCO = {
+    "aeroplane": "airplane",
+    "diningtable": "dining table",
+    "motorbike": "motorcycle",
+    "pottedplant": "potted plant",
+    "sofa": "couch",
+    "tvmonitor": "tv",
+}
+
+
+@dataclass
+class LoadReport:
+    """What happened to each tensor when weights were loaded by name."""
+
+    loaded: list[str] = field(default_factory=list)
+    wrong_shape: list[str] = field(default_factory=list)  # in both, kept at its initial value
+    new: list[str] = field(default_factory=list)  # in the model only
+    unused: list[str] = field(default_factory=list)  # in the file only
+
+    def __str__(self) -> str:
+        parts = [f"{len(self.loaded)} tensors loaded"]
+        for what, names in (
+            ("dropped by shape, trained from scratch", self.wrong_shape),
+            ("new in this model, trained from scratch", self.new),
+            ("in the file but not in this model", self.unused),
+        ):
+            if names:
+                parts.append(f"{len(names)} {what} ({_summary(names)})")
+        return "; ".join(parts)
+
+
+def _summary(names: Sequence[str]) -> str:
+    """The common leading module paths of parameter names, for a log line."""
+    stems = dict.fromkeys(".".join(name.split(".")[:3]) for name in names)
+    return ", ".join(list(stems)[:4]) + (", ..." if len(stems) > 4 else "")
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """State dict of a checkpoint: a plain one, or upstream's `{"model": state_dict}`.
+
+    Raises:
+        UserError: the file is missing, unreadable, or holds no state dict.
+    """
+    return state_dict_of(read_checkpoint(path), path)
+
+
+def read_checkpoint(path: Path) -> dict:
+    """Everything in a checkpoint file, tensors on the CPU, read with `weights_only=True`.
+
+    Raises:
+        UserError: the file is missing, corrupt, or needs unpickling of arbitrary objects.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"no checkpoint at {path}; give the path of a .pth file with -c")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a damaged or foreign file
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            f"{path} cannot be read as a checkpoint ({reason}); it is damaged, or not a file "
+            "of plain tensors: download or save it again"
+        ) from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path} holds a {type(content).__name__}, not a state dict")
+    return content
+
+
+def state_dict_of(content: Mapping, path: Path) -> dict[str, Tensor]:
+    """The network's tensors inside a checkpoint's content."""
+    state = content.get("model", content)
+    if not isinstance(state, Mapping) or not any(isinstance(v, Tensor) for v in state.values()):
+        raise UserError(f"{path} holds no network weights under 'model' or at its top level")
+    return dict(state)
+
+
+def load_pretrained(model: YoloxNano, state: Mapping[str, Tensor], source: Path) -> LoadReport:
+    """Start from weights trained on other classes or without attention.
+
+    Class predictors whose shape differs and attention that the file lacks keep their initial
+    values, and are reported.
+
+    Raises:
+        UserError: anything else of the network is missing or has another shape, so this is not
+            a YOLOX-Nano checkpoint.
+    """
+    own = model.state_dict()
+    report = LoadReport(unused=[name for name in state if name not in own])
+    for name, tensor in own.items():
+        if name not in state:
+            report.new.append(name)
+        elif state[name].shape != tensor.shape:
+            report.wrong_shape.append(name)
+        else:
+            report.loaded.append(name)
+    foreign = [n for n in report.new if not n.startswith("backbone.attention.")]
+    foreign += [n for n in report.wrong_shape if not n.startswith("head.cls_preds.")]
+    if foreign:
+        raise UserError(
+            f"{source} is not a YOLOX-Nano checkpoint: {len(foreign)} of the network's tensors "
+            f"are missing from it or have another shape (first: {foreign[0]})"
+        )
+    model.load_state_dict({name: state[name] for name in report.loaded}, strict=False)
+    return report
+
+
+def load_trained(model: YoloxNano, state: Mapping[str, Tensor], source: Path) -> None:
+    """Load weights that must fit the model exactly, for evaluation and prediction.
+
+    Raises:
+        UserError: any tensor is missing, left over, or of another shape.
+    """
+    own = model.state_dict()
+    wrong = [n for n in own if n in state and state[n].shape != own[n].shape]
+    missing = [n for n in own if n not in state]
+    unused = [n for n in state if n not in own]
+    if wrong or missing or unused:
+        raise UserError(
+            f"{source} does not fit this experiment: {len(missing)} tensors missing, "
+            f"{len(unused)} left over, {len(wrong)} of another shape "
+            f"(first: {(wrong or missing or unused)[0]}); "
+            "name the experiment it was trained with (-f) and the same classes"
+        )
+    model.load_state_dict(dict(state))
+
+
+def coco_class_rows(
+    state: Mapping[str, Tensor], classes: Sequence[str], source: Path
+) -> dict[str, Tensor]:
+    """COCO weights with their class predictors cut to the rows of `classes`, by name.
+
+    The result is a network for `classes` that was never trained on them: the zero-shot
+    reference that a fine-tune has to beat.
+
+    Raises:
+        UserError: a class does not exist in COCO, or the weights do not have 80 classes.
+    """
+    names = [VOC_TO_COCO.get(name, name) for name in classes]
+    unknown = [name for name in names if name not in COCO_CLASSES]
+    if unknown:
+        raise UserError(f"not a COCO class, so zero-shot is impossible: {', '.join(unknown)}")
+    rows = torch.tensor([COCO_CLASSES.index(name) for name in names])
+    state = dict(state)
+    for name, tensor in state.items():
+        if name.startswith("head.cls_preds."):
+            if len(tensor) != len(COCO_CLASSES):
+                raise UserError(f"{source}: {name} has {len(tensor)} classes, COCO has 80")
+            state[name] = tensor[rows]
+    return state
