@@ -5,8 +5,8 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 RUNTIME = [
-    "torch>=2.5,<3",
-    "torchvision>=0.20,<1",
+    "torch>=2.7,<3",
+    "torchvision>=0.22,<1",
     "pixeltable-yolox>=0.4.3,<0.5",  # importable as `yolox`
     "accelerate>=1.2,<2",
     "numpy>=1.26.4,<3",

@@ -6,3 +6,8 @@ class UserError(Exception):
 
     The tools print the message without a traceback and exit with code 2.
     """
+
+    def __init__(self, message: str) -> None:
+        # A DataLoader worker hands an error on as the text of its traceback, which ends in ours.
+        marker = f"{type(self).__module__}.{type(self).__qualname__}: "
+        super().__init__(message.rpartition(marker)[2].strip())

@@ -1,15 +1,20 @@
 """Weights in files: reading them safely, starting from COCO, loading a trained network."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import torch
 from torch import Tensor
 from yolox.data.datasets.coco_classes import COCO_CLASSES
 
 from yolox_ela.errors import UserError
+from yolox_ela.fetch import DownloadError, fetch
 from yolox_ela.model import YoloxNano
+
+COCO_URL = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0/yolox_nano.pth"
+COCO_SHA256 = "cd28f55fbbc1829f99d9ac9b38a16d259a22889739c8728ea877610201feff7b"
 
 # VOC class names that COCO spells otherwise; the other fourteen are the same.
 VOC_TO_COCO = {
@@ -20,6 +25,44 @@ VOC_TO_COCO = {
     "sofa": "couch",
     "tvmonitor": "tv",
 }
+
+
+def coco_weights(cache: Path | None = None) -> Path:
+    """The official COCO weights of YOLOX-Nano (release 0.1.1rc0), downloaded once.
+
+    Args:
+        cache: the folder of `yolox_nano.pth`; by default that of `default_cache()`.
+
+    Raises:
+        UserError: no connection, or a full disk.
+    """
+    path = (default_cache() if cache is None else Path(cache)) / PurePosixPath(COCO_URL).name
+    try:
+        return fetch(
+            [COCO_URL],
+            path,
+            algorithm="sha256",
+            digest=COCO_SHA256,
+            label="COCO weights of YOLOX-Nano",
+        )
+    except DownloadError as error:
+        raise UserError(
+            f"{error}\nWithout a connection, either\n"
+            f"  download {COCO_URL} elsewhere and put it at {path}, or\n"
+            "  give other weights with -c FILE, or\n"
+            "  train from random weights with -c none."
+        ) from error
+
+
+def default_cache() -> Path:
+    """The folder of downloaded weights.
+
+    YOLOX_ELA_CACHE if set, else yolox_ela in XDG_CACHE_HOME if set, else ~/.cache/yolox_ela.
+    """
+    if own := os.environ.get("YOLOX_ELA_CACHE"):
+        return Path(own).expanduser()
+    shared = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(shared).expanduser() / "yolox_ela"
 
 
 @dataclass

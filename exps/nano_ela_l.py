@@ -1,0 +1,22 @@
+"""YOLOX-Nano + ELA-L on VOC2007 (arXiv 2403.01123, section 3.3).
+
+python tools/train.py -f exps/nano_ela_l.py
+"""
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from yolox_ela.attention import ela_l
+from yolox_ela.experiment import VocNano
+
+
+@dataclass
+class Exp(VocNano):
+    """The base recipe with ELA-L at every site."""
+
+    name: str = "nano_ela_l"
+
+    def attention(self, channels: int) -> nn.Module:
+        """ELA-L."""
+        return ela_l(channels)

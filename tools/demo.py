@@ -1,0 +1,103 @@
+"""Detect objects in pictures: draws boxes with names and scores, and lists them as JSON.
+
+python tools/demo.py -f exps/nano_ela_s.py -c runs/nano_ela_s/best.pth photo.jpg folder/
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+
+from yolox_ela.cli import project_folder, run_tool, tool_parser, write_result
+from yolox_ela.data.image import read_photograph
+from yolox_ela.data.voc import IMAGE_SUFFIXES
+from yolox_ela.draw import draw_detections
+from yolox_ela.errors import UserError
+from yolox_ela.predict import Detector
+
+PROJECT = project_folder(__file__)
+
+
+def main() -> int:
+    args = parse_arguments()
+    detector = Detector.from_checkpoint(
+        args.checkpoint,
+        args.experiment,
+        image_size=args.size,
+        score_threshold=args.conf,
+        nms_iou=args.nms,
+        device=args.device,
+    )
+    paths = list(find_images(args.paths))
+    if not paths:
+        raise UserError(f"no images in {', '.join(map(str, args.paths))}")
+    args.output.mkdir(parents=True, exist_ok=True)
+    entries, failures = [], 0
+    for path, target in zip(paths, output_paths(paths, args.output), strict=True):
+        try:
+            image = read_photograph(path)
+        except UserError as error:
+            failures += 1
+            entries.append({"image": str(path), "error": str(error)})
+            print(f"skipped: {error}", file=sys.stderr)
+            continue
+        found = detector(image)
+        save_picture(target, draw_detections(image, found))
+        entries.append(
+            {
+                "image": str(path),
+                "picture": target.name,
+                "width": image.shape[1],
+                "height": image.shape[0],
+                "detections": found.to_dicts(),
+            }
+        )
+        listed = ", ".join(f"{d['class']} {d['score']:.2f}" for d in found.to_dicts())
+        print(f"{path}: {listed or 'nothing'}")
+    write_result(entries, args.output / "detections.json")
+    print(f"{len(paths) - failures} pictures and detections.json in {args.output}")
+    if failures:
+        print(f"{failures} of {len(paths)} files could not be read", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = tool_parser(__doc__.splitlines()[0])
+    parser.add_argument("-c", "--checkpoint", type=Path, required=True, help="trained weights")
+    parser.add_argument("paths", type=Path, nargs="+", help="images, or folders of images")
+    parser.add_argument("-o", "--output", type=Path, default=PROJECT / "runs" / "demo")
+    parser.add_argument("--conf", type=float, default=0.3, help="least score to show")
+    parser.add_argument("--nms", type=float, default=0.45, help="overlap that NMS allows")
+    parser.add_argument("--size", type=int, help="network input; default as trained")
+    return parser.parse_args()
+
+
+def find_images(paths: Sequence[Path]) -> Iterator[Path]:
+    """The files as named, and the images directly inside the folders."""
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+        else:
+            yield path
+
+
+def output_paths(paths: Sequence[Path], folder: Path) -> list[Path]:
+    """A picture's file for each input; inputs of the same name get a number."""
+    taken: dict[str, int] = {}
+    targets = []
+    for path in paths:
+        number = taken[path.stem] = taken.get(path.stem, 0) + 1
+        targets.append(folder / f"{path.stem}{'' if number == 1 else f'_{number}'}.jpg")
+    return targets
+
+
+def save_picture(path: Path, image) -> None:  # noqa: ANN001
+    """Write a JPEG, also where the path has other than ASCII letters."""
+    encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 92])[1]
+    path.write_bytes(encoded.tobytes())
+
+
+if __name__ == "__main__":
+    run_tool(main)

@@ -1,0 +1,122 @@
+"""Evaluate weights on a VOC set.
+
+python tools/eval.py -f exps/nano_ela_s.py -c runs/nano_ela_s/best.pth
+python tools/eval.py -f exps/nano.py --zero-shot
+"""
+
+import argparse
+from pathlib import Path
+
+from loguru import logger
+
+from yolox_ela.cli import (
+    add_data_options,
+    add_overrides,
+    experiment_from,
+    locate_data,
+    project_folder,
+    run_tool,
+    tool_parser,
+    write_result,
+)
+from yolox_ela.data.voc import load_split, read_id_list
+from yolox_ela.errors import UserError
+from yolox_ela.evaluate.detections import to_coco_results
+from yolox_ela.evaluate.evaluator import EvalSettings, evaluate
+from yolox_ela.evaluate.report import format_results
+from yolox_ela.experiment import VocNano
+from yolox_ela.logs import log_to_screen
+from yolox_ela.model import YoloxNano, build_yolox_nano
+from yolox_ela.predict import adopt_checkpoint
+from yolox_ela.recipe import override, pairs_to_dict
+from yolox_ela.train.accelerator import select_device
+from yolox_ela.weights import (
+    coco_class_rows,
+    coco_weights,
+    load_trained,
+    read_checkpoint,
+    state_dict_of,
+)
+
+PROJECT = project_folder(__file__)
+
+
+def main() -> int:
+    args = parse_arguments()
+    log_to_screen()
+    exp, model = load_network(args)
+    device = select_device(args.device)
+    split = load_split(locate_data(args, exp.test_sets, PROJECT), exp.test_sets, exp.classes)
+    if args.ids:
+        split = split.subset_of_ids(read_id_list(args.ids))
+    settings = EvalSettings(exp.image_size, exp.score_threshold, exp.nms_iou)
+    results, detections = evaluate(
+        model.to(device),
+        split,
+        settings,
+        device=device,
+        batch_size=exp.batch_size,
+        workers=exp.workers,
+    )
+    results["settings"] |= {
+        "experiment": exp.name,
+        "zero_shot": args.zero_shot,
+        "checkpoint": str(args.checkpoint) if args.checkpoint else "COCO",
+        "sets": list(exp.test_sets),
+        "ids": str(args.ids) if args.ids else None,
+        "device": str(device),
+    }
+    print(format_results(results))
+    if args.json:
+        write_result(results, args.json)
+    if args.save_detections:
+        write_result(to_coco_results(detections, split), args.save_detections)
+    return 0
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = tool_parser(__doc__.splitlines()[0])
+    parser.add_argument("-c", "--checkpoint", type=Path, help="weights; for --zero-shot COCO's")
+    parser.add_argument("-b", "--batch-size", type=int, help="images at a time")
+    parser.add_argument("--split", help="split of the test set's year, or year/split")
+    parser.add_argument("--ids", type=Path, metavar="FILE", help="only the image ids listed here")
+    parser.add_argument(
+        "--zero-shot", action="store_true", help="COCO weights, 80 classes mapped by name"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here")
+    parser.add_argument(
+        "--save-detections", type=Path, metavar="FILE", help="write COCO results format here"
+    )
+    add_data_options(parser)
+    add_overrides(parser)
+    return parser.parse_intermixed_args()
+
+
+def load_network(args: argparse.Namespace) -> tuple[VocNano, YoloxNano]:
+    """The experiment with the checkpoint's and the command's settings, and its network."""
+    exp = experiment_from(args)
+    flags = {"batch_size": args.batch_size} if args.batch_size else {}
+    if args.split:
+        year = exp.test_sets[0].split("/")[0]
+        flags["test_sets"] = (args.split if "/" in args.split else f"{year}/{args.split}",)
+    overrides = pairs_to_dict(args.overrides)
+    if args.zero_shot:
+        exp = override(override(exp, flags), overrides)
+        path = args.checkpoint or coco_weights()
+        model = build_yolox_nano(len(exp.classes))  # COCO's weights know no attention
+        state = state_dict_of(read_checkpoint(path), path)
+        load_trained(model, coco_class_rows(state, exp.classes, path), path)
+        logger.info("zero-shot: {} without attention or training on VOC", path)
+    else:
+        if args.checkpoint is None:
+            raise UserError("name the weights to evaluate with -c, or use --zero-shot")
+        content = read_checkpoint(args.checkpoint)
+        exp = override(override(adopt_checkpoint(exp, content), flags), overrides)
+        model = exp.build_model()
+        load_trained(model, state_dict_of(content, args.checkpoint), args.checkpoint)
+    exp.validate()
+    return exp, model
+
+
+if __name__ == "__main__":
+    run_tool(main)

@@ -1,0 +1,171 @@
+"""Train an experiment and evaluate it.
+
+python tools/train.py -f exps/nano_ela_s.py
+python tools/train.py -f exps/nano_ela_s.py --sample
+python tools/train.py -f exps/nano_ela_s.py --data ~/VOCdevkit -e 30 lr 0.005 seed 1
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
+from loguru import logger
+
+from yolox_ela.cli import (
+    EXIT_INTERRUPTED,
+    add_data_options,
+    add_overrides,
+    experiment_from,
+    locate_data,
+    project_folder,
+    run_tool,
+    tool_parser,
+    write_result,
+)
+from yolox_ela.data.sample import draw_sample
+from yolox_ela.data.voc import load_split
+from yolox_ela.errors import UserError
+from yolox_ela.evaluate.report import format_results
+from yolox_ela.experiment import SAMPLE_SETTINGS, VocNano
+from yolox_ela.logs import log_to_file, log_to_screen
+from yolox_ela.recipe import override, pairs_to_dict
+from yolox_ela.train.accelerator import build_accelerator
+from yolox_ela.train.engine import Training
+from yolox_ela.train.run_folder import (
+    RunFolder,
+    describe_environment,
+    latest_run_path,
+    new_run_path,
+)
+from yolox_ela.weights import coco_weights, load_pretrained, read_weights
+
+PROJECT = project_folder(__file__)
+
+
+def main() -> int:
+    args = parse_arguments()
+    if args.devices > 1 and "WORLD_SIZE" not in os.environ:
+        launch_processes(args.devices)
+    exp = configured_experiment(args)
+    accelerator = build_accelerator(args.device, exp.precision, PROJECT / "runs")
+    log_to_screen(main_process=accelerator.is_main_process)
+    folder = run_folder(args, exp, accelerator)
+
+    with accelerator.main_process_first():
+        data = draw_sample(PROJECT / "datasets" / "sample") if args.sample else None
+        data = data or locate_data(args, exp.train_sets + exp.test_sets, PROJECT)
+        train_split = load_split(data, exp.train_sets, exp.classes)
+        test_split = load_split(data, exp.test_sets, exp.classes)
+        weights = starting_weights(args)
+    report_data(data, train_split, test_split)
+
+    model = exp.build_model()
+    if args.resume:
+        logger.info("weights: those of the run in {}", folder.path)
+    elif weights is None:
+        logger.info("weights: random, seed {}", exp.seed)
+    else:
+        report = load_pretrained(model, read_weights(weights), weights)
+        logger.info("weights: {}: {}", weights, report)
+    training = Training(exp, model, train_split, test_split, folder, accelerator)
+    if args.resume:
+        training.resume()
+    results = training.run()
+    if results is None:
+        return EXIT_INTERRUPTED
+    if accelerator.is_main_process:
+        print(format_results(results))
+        logger.info("averaged weights: {} and {}", folder.best, folder.last)
+        if args.json:
+            write_result(results, args.json)
+    return 0
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = tool_parser(__doc__.splitlines()[0])
+    parser.add_argument("-b", "--batch-size", type=int, help="images per step, all processes")
+    parser.add_argument("-d", "--devices", type=int, default=1, help="processes on this machine")
+    parser.add_argument(
+        "-c", "--checkpoint", help="weights to start from; default COCO's, 'none' for random ones"
+    )
+    parser.add_argument("-e", "--epochs", type=int)
+    parser.add_argument("--precision", choices=("fp32", "fp16", "bf16"))
+    parser.add_argument("--seed", type=int)
+    parser.add_argument(
+        "--sample", action="store_true", help="a small run from random weights on drawn pictures"
+    )
+    parser.add_argument("--resume", action="store_true", help="continue the run in -o, or the last")
+    parser.add_argument("-o", "--output", type=Path, help="run folder; default runs/<name>")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the final results here")
+    add_data_options(parser)
+    add_overrides(parser)
+    return parser.parse_intermixed_args()
+
+
+def launch_processes(count: int) -> None:
+    """Replace this process by torchrun with `count` processes of the same command."""
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(count)]
+    os.execv(sys.executable, [sys.executable, *launcher, *sys.argv])
+
+
+def configured_experiment(args: argparse.Namespace) -> VocNano:
+    """The experiment with the sample's settings, the flags and the overrides, in this order."""
+    exp = experiment_from(args)
+    if args.sample:
+        if args.data or args.archives:
+            raise UserError("--sample draws its own data; leave out --data and --archives")
+        exp = override(exp, SAMPLE_SETTINGS)
+    flags = {
+        name: getattr(args, name)
+        for name in ("batch_size", "epochs", "precision", "seed")
+        if getattr(args, name) is not None
+    }
+    exp = override(override(exp, flags), pairs_to_dict(args.overrides))
+    exp.validate()
+    return exp
+
+
+def run_folder(args: argparse.Namespace, exp: VocNano, accelerator: Accelerator) -> RunFolder:
+    """The run's folder, chosen by the main process, with configuration and log in it."""
+    name = f"{exp.name}_sample" if args.sample else exp.name
+    choice = [args.output]
+    if args.output is None:
+        choose = latest_run_path if args.resume else new_run_path
+        choice = [choose(PROJECT / "runs", name) if accelerator.is_main_process else None]
+        if accelerator.num_processes > 1:
+            broadcast_object_list(choice)
+    folder = RunFolder(choice[0])
+    if accelerator.is_main_process:
+        folder.create(resume=args.resume)
+        log_to_file(folder.path / "train.log")
+        environment = describe_environment(accelerator.device, accelerator.num_processes)
+        folder.write_json("environment.json", environment)
+        folder.write_json("config.json", exp.to_dict())
+        logger.info("run folder: {}", folder.path)
+    accelerator.wait_for_everyone()
+    return folder
+
+
+def starting_weights(args: argparse.Namespace) -> Path | None:
+    """The file to start from; None for random weights."""
+    if args.checkpoint == "none" or args.resume or (args.sample and not args.checkpoint):
+        return None
+    return Path(args.checkpoint) if args.checkpoint else coco_weights()
+
+
+def report_data(data: Path, train_split, test_split) -> None:  # noqa: ANN001
+    """Say what is trained on, and what looks like a mistake."""
+    logger.info(
+        "data: {}: {} images to train on with {} objects, {} to evaluate on",
+        data,
+        len(train_split),
+        len(train_split.labels),
+        len(test_split),
+    )
+
+
+if __name__ == "__main__":
+    run_tool(main)

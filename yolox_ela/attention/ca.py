@@ -1,0 +1,77 @@
+"""Coordinate Attention for Efficient Mobile Network Design (CA), arXiv 2103.02907, section 3.
+
+CA pools the map along each spatial axis, lets one bottleneck look at both strips, and gates
+the map by row and by column:
+
+    z_h = mean over W, z_w = mean over H        (N, C, H), (N, C, W)      Eq. 4, 5
+    f   = relu(norm(F_1([z_h; z_w])))           (N, hidden, H + W)        Eq. 6
+    g_h = sigmoid(F_h(f_h))                     (N, C, H)                 Eq. 7
+    g_w = sigmoid(F_w(f_w))                     (N, C, W)                 Eq. 8
+    out = x * g_h * g_w                         (N, C, H, W)              Eq. 9
+
+F_1, F_h and F_w are 1x1 convolutions. The norm is BatchNorm in the paper; `CAGroupNorm` is the
+"CA_gn" that the ELA paper (arXiv 2403.01123, Table 3) compares with.
+
+What decides the ELA paper's counts is followed where it departs from CA's released code: the
+convolutions have no bias and the hidden width of its "CA" has no minimum (the code: 8). Its
+activation is ReLU (the code: h-swish; CA's paper leaves it open).
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+class CA(nn.Module):
+    """Coordinate attention with BatchNorm: (N, C, H, W) -> (N, C, H, W).
+
+    Args:
+        channels: C of the map; any number fits, the hidden width is rounded down.
+        reduction: r; the hidden width is C // r ...
+        min_width: ... but at least this.
+
+    Raises:
+        ValueError: `reduction` or `min_width` is below 1.
+    """
+
+    def __init__(self, channels: int, *, reduction: int = 32, min_width: int = 1) -> None:
+        super().__init__()
+        if reduction < 1 or min_width < 1:
+            raise ValueError(
+                f"{type(self).__name__}: reduction and min_width must be at least 1, "
+                f"got {reduction} and {min_width}"
+            )
+        hidden = max(min_width, channels // reduction)
+        self.squeeze = nn.Sequential(
+            nn.Conv2d(channels, hidden, 1, bias=False),
+            self.make_norm(hidden),
+            nn.ReLU(),
+        )
+        self.gate_h = nn.Sequential(nn.Conv2d(hidden, channels, 1, bias=False), nn.Sigmoid())
+        self.gate_w = nn.Sequential(nn.Conv2d(hidden, channels, 1, bias=False), nn.Sigmoid())
+
+    @staticmethod
+    def make_norm(hidden: int) -> nn.Module:
+        """The norm of the joined strips, (N, hidden, H + W, 1)."""
+        return nn.BatchNorm2d(hidden)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Multiply each row and each column of x by its gate."""
+        h, w = x.shape[2:]
+        z_h = x.mean(3, keepdim=True)  # (N, C, H, 1)
+        z_w = x.mean(2, keepdim=True).transpose(2, 3)  # (N, C, 1, W) -> (N, C, W, 1)
+        f_h, f_w = self.squeeze(torch.cat([z_h, z_w], 2)).split([h, w], 2)
+        g_h = self.gate_h(f_h)
+        g_w = self.gate_w(f_w).transpose(2, 3)  # (N, C, W, 1) -> (N, C, 1, W)
+        return x * g_h * g_w
+
+
+class CAGroupNorm(CA):
+    """Coordinate attention with GroupNorm, one channel a group: (N, C, H, W) -> (N, C, H, W).
+
+    The ELA paper's "CA_gn": its counts need `min_width=8` for r = 16 and 24, and none for 32.
+    """
+
+    @staticmethod
+    def make_norm(hidden: int) -> nn.Module:
+        """The norm of the joined strips, (N, hidden, H + W, 1)."""
+        return nn.GroupNorm(hidden, hidden)

@@ -1,0 +1,64 @@
+"""CBAM: Convolutional Block Attention Module, arXiv 1807.06521, section 3.
+
+CBAM gates first the channels, then the positions. The channel gate is a bottleneck shared by
+the mean and the maximum of each channel; the spatial gate is a convolution over the mean and
+the maximum of each position:
+
+    M_c = sigmoid(W1 relu(W0 z_mean) + W1 relu(W0 z_max))   (N, C)         Eq. 2
+    x'  = x * M_c                                           (N, C, H, W)   Eq. 1
+    M_s = sigmoid(conv7x7([x'_mean; x'_max]))               (N, 1, H, W)   Eq. 3
+    out = x' * M_s                                          (N, C, H, W)   Eq. 1
+
+z pools over H and W, x'_mean and x'_max over C. As the equations write it, nothing has a bias
+and no normalisation follows the convolution (the released code adds both).
+"""
+
+import torch
+from torch import Tensor, nn
+
+from yolox_ela.attention.checks import require_divisible
+
+
+class CBAM(nn.Module):
+    """Convolutional Block Attention Module: (N, C, H, W) -> (N, C, H, W).
+
+    Args:
+        channels: C of the map.
+        reduction: r; the bottleneck of the channel gate has C/r units.
+        kernel_size: odd side of the convolution of the spatial gate, in pixels of the map.
+
+    Raises:
+        ValueError: `channels` is not divisible by `reduction`, or the kernel is even.
+    """
+
+    def __init__(self, channels: int, *, reduction: int = 16, kernel_size: int = 7) -> None:
+        super().__init__()
+        require_divisible("CBAM", channels, reduction, "equal parts (reduction)")
+        if kernel_size % 2 == 0:
+            raise ValueError(f"CBAM: kernel_size must be odd to keep the size, got {kernel_size}")
+        # Layers rather than x.mean: thop, with which the paper counts, sees layers only.
+        self.mean_pool = nn.AdaptiveAvgPool2d(1)
+        self.max_pool = nn.AdaptiveMaxPool2d(1)
+        self.mlp = nn.Sequential(
+            nn.Linear(channels, channels // reduction, bias=False),
+            nn.ReLU(),
+            nn.Linear(channels // reduction, channels, bias=False),
+        )
+        self.conv = nn.Conv2d(2, 1, kernel_size, padding=kernel_size // 2, bias=False)
+
+    def channel_gate(self, x: Tensor) -> Tensor:
+        """M_c, (N, C, 1, 1), in (0, 1)."""
+        z_mean = self.mean_pool(x).flatten(1)  # (N, C, 1, 1) -> (N, C)
+        z_max = self.max_pool(x).flatten(1)
+        gate = torch.sigmoid(self.mlp(z_mean) + self.mlp(z_max))
+        return gate[:, :, None, None]
+
+    def spatial_gate(self, x: Tensor) -> Tensor:
+        """M_s, (N, 1, H, W), in (0, 1)."""
+        planes = torch.cat([x.mean(1, keepdim=True), x.amax(1, keepdim=True)], 1)  # (N, 2, H, W)
+        return torch.sigmoid(self.conv(planes))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Multiply x by its channel gate, and the result by its own spatial gate."""
+        x = x * self.channel_gate(x)
+        return x * self.spatial_gate(x)

@@ -1,0 +1,91 @@
+"""What the command lines in tools/ have in common."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from loguru import logger
+
+from yolox_ela.data.download import prepare_voc
+from yolox_ela.errors import UserError
+from yolox_ela.experiment import VocNano, load_experiment
+from yolox_ela.train.checkpoint import write_atomically
+
+EXIT_ERROR, EXIT_INTERRUPTED = 2, 130
+
+
+def run_tool(main: Callable[[], int]) -> None:
+    """Run a tool's main function; a UserError becomes one message and exit code 2."""
+    try:
+        sys.exit(main())
+    except UserError as error:
+        logger.debug("{}", error)  # reaches a run's log file, if there is one
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(EXIT_ERROR)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
+
+
+def tool_parser(description: str, *, experiment: bool = True) -> argparse.ArgumentParser:
+    """A parser with the options that every tool has."""
+    parser = argparse.ArgumentParser(description=description)
+    if experiment:
+        parser.add_argument(
+            "-f", "--experiment", type=Path, required=True, help="experiment file in exps/"
+        )
+        parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
+    return parser
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """--data and --archives."""
+    parser.add_argument(
+        "--data", type=Path, help="VOCdevkit-layout folder; without it datasets/ is filled"
+    )
+    parser.add_argument(
+        "--archives", type=Path, help="folder with VOC's tar files, instead of a download"
+    )
+
+
+def add_overrides(parser: argparse.ArgumentParser) -> None:
+    """Trailing pairs of recipe field and value."""
+    parser.add_argument(
+        "overrides", nargs="*", metavar="field value", help="any recipe field, as in: lr 0.01"
+    )
+
+
+def project_folder(tool_file: str) -> Path:
+    """The checkout that a tool belongs to."""
+    return Path(tool_file).resolve().parent.parent
+
+
+def locate_data(args: argparse.Namespace, sets: tuple[str, ...], project: Path) -> Path:
+    """The folder to read VOC from: --data as given, or datasets/, filled if need be.
+
+    Raises:
+        UserError: the folder does not exist, or VOC can neither be found nor downloaded.
+    """
+    if args.data is not None:
+        if args.archives is not None:
+            raise UserError("--archives fills datasets/, --data reads elsewhere: give one of them")
+        if not args.data.is_dir():
+            raise UserError(f"--data {args.data} is not a folder")
+        return args.data
+    pairs = [(year, split) for year, split in (entry.split("/") for entry in sets)]
+    return prepare_voc(project / "datasets", pairs, archives=args.archives)
+
+
+def experiment_from(args: argparse.Namespace) -> VocNano:
+    """The experiment of -f."""
+    return load_experiment(args.experiment)
+
+
+def write_result(content: Any, path: Path) -> None:
+    """Write JSON to a file, making its folder if need be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(content, indent=2)
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

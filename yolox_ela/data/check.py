@@ -1,0 +1,127 @@
+"""A check of a whole VOC data set: every problem in one pass, by file."""
+
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from yolox_ela.data.image import decode_check
+from yolox_ela.data.problems import Problem, Severity, format_problems
+from yolox_ela.data.voc import check_image, find_voc_folder, image_files, read_image_ids
+from yolox_ela.errors import UserError
+
+
+@dataclass
+class SetSummary:
+    """Counts of one set."""
+
+    name: str
+    images: int = 0
+    objects: int = 0
+    difficult: int = 0
+    negatives: int = 0
+    per_class: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass
+class CheckReport:
+    """Result of `check_dataset`."""
+
+    root: Path
+    sets: list[SetSummary]
+    problems: list[Problem]
+
+    @property
+    def errors(self) -> int:
+        """Number of findings that make training on the data wrong."""
+        return sum(p.severity is Severity.ERROR for p in self.problems)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain JSON values."""
+        return {
+            "root": str(self.root),
+            "errors": self.errors,
+            "warnings": len(self.problems) - self.errors,
+            "sets": [{**vars(s), "per_class": dict(s.per_class)} for s in self.sets],
+            "problems": [p.to_dict() for p in self.problems],
+        }
+
+    def to_text(self) -> str:
+        """The report as a table for the screen."""
+        lines = [f"{'set':18} {'images':>7} {'objects':>8} {'difficult':>10} {'no objects':>11}"]
+        lines += [
+            f"{s.name:18} {s.images:7} {s.objects:8} {s.difficult:10} {s.negatives:11}"
+            for s in self.sets
+        ]
+        names = sorted({name for s in self.sets for name in s.per_class})
+        if names:
+            lines += [
+                "",
+                f"{'objects of class':18} " + " ".join(f"{s.name:>16}" for s in self.sets),
+            ]
+            for name in names:
+                counts = " ".join(f"{s.per_class[name]:16}" for s in self.sets)
+                lines.append(f"{name:18} {counts}")
+        if self.problems:
+            lines += ["", format_problems(self.problems)]
+        kinds = Counter((p.severity.value, p.kind) for p in self.problems)
+        lines += ["", *(f"{n:6} {severity}: {kind}" for (severity, kind), n in kinds.items())]
+        lines.append(
+            f"{self.errors} errors, {len(self.problems) - self.errors} warnings: "
+            + ("do not train on this" if self.errors else "fit for training")
+        )
+        return "\n".join(lines)
+
+
+def check_dataset(root: Path, sets: Sequence[str], classes: Sequence[str]) -> CheckReport:
+    """Read every split file, annotation and image of the sets once, decoding all pixels.
+
+    Args:
+        root: as for `load_split`.
+        sets: `year/split` entries; an image in two of them is reported as leakage.
+        classes: the allowed class names.
+
+    Raises:
+        UserError: a set does not exist at all.
+    """
+    problems: list[Problem] = []
+    summaries: list[SetSummary] = []
+    seen: dict[Path, str] = {}
+    for entry in sets:
+        year, split = entry.split("/")
+        folder = find_voc_folder(root, year)
+        ids, found = read_image_ids(folder, split)
+        problems += found
+        files = image_files(folder)
+        summary = SetSummary(entry)
+        paths = []
+        for image_id in ids:
+            image, found = check_image(folder, files, image_id, classes)
+            problems += found
+            if image is None:
+                continue
+            paths.append(image.path)
+            if image.path in seen:
+                detail = f"in {seen[image.path]} and in {entry}"
+                problems.append(Problem(image.path, "leakage", detail))
+            seen.setdefault(image.path, entry)
+            summary.images += 1
+            summary.objects += len(image.labels)
+            summary.difficult += int(image.difficult.sum())
+            summary.negatives += len(image.labels) == 0
+            summary.per_class.update(classes[label] for label in image.labels)
+        summaries.append(summary)
+        # Pillow decodes outside the interpreter's lock, so threads do.
+        with ThreadPoolExecutor() as pool:
+            problems += [p for p in pool.map(_decode_problem, paths) if p is not None]
+    return CheckReport(Path(root), summaries, problems)
+
+
+def _decode_problem(path: Path) -> Problem | None:
+    try:
+        decode_check(path)
+    except UserError as error:
+        return Problem(path, "unreadable image", str(error))
+    return None

@@ -1,0 +1,210 @@
+"""Batches for training and evaluation, the same whatever the number of workers."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from yolox_ela.data.augment import plan_boxes, plan_sample, sample_generator
+from yolox_ela.data.image import read_image
+from yolox_ela.data.render import letterbox, render
+from yolox_ela.data.voc import VocSplit
+from yolox_ela.recipe import Recipe
+
+
+class SampleKey(NamedTuple):
+    """Which sample to prepare; it carries all that decides the sample besides the recipe."""
+
+    epoch: int
+    image: int
+    mosaic: bool
+
+
+@dataclass
+class TrainBatch:
+    """A batch of one process.
+
+    Attributes:
+        keys: what each sample is.
+        images: (B, 3, S, S) uint8 BGR.
+        targets: (B, M, 5) float32 class, centre x, centre y, width, height in pixels; rows of
+            zeros fill up to the batch's largest number of objects.
+    """
+
+    keys: list[SampleKey]
+    images: Tensor
+    targets: Tensor
+
+    def pin_memory(self) -> "TrainBatch":
+        """Called by DataLoader for CUDA."""
+        return TrainBatch(self.keys, self.images.pin_memory(), self.targets.pin_memory())
+
+
+class TrainDataset(Dataset):
+    """Augmented samples of a split, looked up by `SampleKey`."""
+
+    def __init__(self, split: VocSplit, recipe: Recipe) -> None:
+        self.split = split
+        self.recipe = recipe
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitem__(self, key: SampleKey) -> tuple[SampleKey, np.ndarray, np.ndarray]:
+        """The key, (S, S, 3) uint8 BGR, and (M, 5) float32 targets as in `TrainBatch`."""
+        split = self.split
+        generator = sample_generator(self.recipe.seed, key.epoch, key.image)
+        plan = plan_sample(generator, key.image, split.sizes, self.recipe, key.mosaic)
+        indices = [tile.index for tile in plan.tiles]
+        image = render(plan, [read_image(split.paths[i]) for i in indices])
+        boxes, labels = plan_boxes(
+            plan,
+            [split.boxes[split.objects(i)] for i in indices],
+            [split.labels[split.objects(i)] for i in indices],
+        )
+        return key, image, to_targets(boxes, labels)
+
+
+def to_targets(boxes: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(N, 4) corners and (N,) labels -> (N, 5) class, centre x, centre y, width, height."""
+    sizes = boxes[:, 2:] - boxes[:, :2]
+    centers = boxes[:, :2] + sizes / 2
+    return np.concatenate([labels[:, None], centers, sizes], axis=1).astype(np.float32)
+
+
+class StepSampler(Sampler[list[SampleKey]]):
+    """The keys of every step from `start` to the end of training, for one process.
+
+    Each epoch is a fresh permutation of the images, filled up from its own beginning to whole
+    batches. Processes take turns within a batch, so the global batch does not depend on them.
+    """
+
+    def __init__(
+        self, num_images: int, recipe: Recipe, *, start: int = 0, rank: int = 0, world: int = 1
+    ) -> None:
+        self.num_images = num_images
+        self.recipe = recipe
+        self.start, self.rank, self.world = start, rank, world
+
+    def __len__(self) -> int:
+        return self.recipe.epochs * steps_per_epoch(self.num_images, self.recipe) - self.start
+
+    def __iter__(self) -> Iterator[list[SampleKey]]:
+        recipe = self.recipe
+        steps = steps_per_epoch(self.num_images, recipe)
+        for epoch in range(self.start // steps, recipe.epochs):
+            order = np.random.default_rng([recipe.seed, epoch]).permutation(self.num_images)
+            order = np.resize(order, steps * recipe.batch_size)
+            mosaic = epoch < recipe.epochs - recipe.final_epochs
+            for step in range(max(0, self.start - epoch * steps), steps):
+                batch = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
+                yield [SampleKey(epoch, int(i), mosaic) for i in batch[self.rank :: self.world]]
+
+
+def steps_per_epoch(num_images: int, recipe: Recipe) -> int:
+    """Batches that cover every image once."""
+    return -(-num_images // recipe.batch_size)
+
+
+def train_loader(
+    split: VocSplit, recipe: Recipe, *, start: int = 0, rank: int = 0, world: int = 1
+) -> DataLoader:
+    """`TrainBatch`es for the steps from `start` to the end of training."""
+    sampler = StepSampler(len(split), recipe, start=start, rank=rank, world=world)
+    return DataLoader(
+        TrainDataset(split, recipe),
+        batch_sampler=sampler,
+        collate_fn=_collate_train,
+        pin_memory=torch.cuda.is_available(),
+        **_worker_options(recipe.workers),
+    )
+
+
+@dataclass
+class EvalBatch:
+    """A batch for evaluation.
+
+    Attributes:
+        indices: position of each image in the split.
+        images: (B, 3, S, S) uint8 BGR, letterboxed.
+        scales: (B,) by which boxes are divided to get original pixels.
+    """
+
+    indices: list[int]
+    images: Tensor
+    scales: Tensor
+
+    def pin_memory(self) -> "EvalBatch":
+        """Called by DataLoader for CUDA."""
+        return EvalBatch(self.indices, self.images.pin_memory(), self.scales.pin_memory())
+
+
+class EvalDataset(Dataset):
+    """Letterboxed images of a split."""
+
+    def __init__(self, split: VocSplit, image_size: int) -> None:
+        self.split = split
+        self.image_size = image_size
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitem__(self, index: int) -> tuple[int, np.ndarray, float]:
+        """The position, (S, S, 3) uint8 BGR, and the letterbox scale."""
+        image, scale = letterbox(read_image(self.split.paths[index]), self.image_size)
+        return index, image, scale
+
+
+def eval_loader(
+    split: VocSplit,
+    image_size: int,
+    batch_size: int,
+    workers: int,
+    *,
+    rank: int = 0,
+    world: int = 1,
+) -> DataLoader:
+    """`EvalBatch`es over every `world`-th image of the split, in order."""
+    return DataLoader(
+        EvalDataset(split, image_size),
+        batch_size=batch_size,
+        sampler=range(rank, len(split), world),
+        collate_fn=_collate_eval,
+        pin_memory=torch.cuda.is_available(),
+        **_worker_options(workers),
+    )
+
+
+def _worker_options(workers: int) -> dict:
+    if workers < 0:
+        workers = min(8, max(1, (os.cpu_count() or 2) // 2))
+    return {"num_workers": workers, "worker_init_fn": _single_thread}
+
+
+def _single_thread(worker: int) -> None:
+    """Processes are the parallelism here; OpenCV's own threads would only fight over cores."""
+    cv2.setNumThreads(0)
+
+
+def _stack(images: Sequence[np.ndarray]) -> Tensor:
+    """(H, W, 3) images -> (B, 3, H, W), in channels_last memory, without a copy per image."""
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+
+
+def _collate_train(samples: list[tuple[SampleKey, np.ndarray, np.ndarray]]) -> TrainBatch:
+    keys, images, targets = zip(*samples, strict=True)
+    padded = torch.zeros(len(targets), max(1, max(len(t) for t in targets)), 5)
+    for row, target in zip(padded, targets, strict=True):
+        row[: len(target)] = torch.from_numpy(target)
+    return TrainBatch(list(keys), _stack(images), padded)
+
+
+def _collate_eval(samples: list[tuple[int, np.ndarray, float]]) -> EvalBatch:
+    indices, images, scales = zip(*samples, strict=True)
+    return EvalBatch(list(indices), _stack(images), torch.tensor(scales, dtype=torch.float32))

@@ -1,0 +1,59 @@
+"""Detections of a whole split as flat arrays, and their COCO results format."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from yolox_ela.data.voc import VocSplit
+
+
+@dataclass(frozen=True)
+class Detections:
+    """Scored boxes.
+
+    Attributes:
+        images: (D,) int64 position of the image in the split.
+        boxes: (D, 4) float32 x1, y1, x2, y2 in original pixels counted from 0.
+        scores: (D,) float32 in 0-1.
+        labels: (D,) int64 class indices.
+    """
+
+    images: np.ndarray
+    boxes: np.ndarray
+    scores: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @staticmethod
+    def concatenate(parts: Sequence["Detections"]) -> "Detections":
+        """All detections, ordered by image so that the result does not depend on the parts."""
+        images = np.concatenate([np.zeros(0, np.int64), *(p.images for p in parts)])
+        order = np.argsort(images, kind="stable")
+        return Detections(
+            images[order],
+            np.concatenate([np.zeros((0, 4), np.float32), *(p.boxes for p in parts)])[order],
+            np.concatenate([np.zeros(0, np.float32), *(p.scores for p in parts)])[order],
+            np.concatenate([np.zeros(0, np.int64), *(p.labels for p in parts)])[order],
+        )
+
+
+def to_coco_results(detections: Detections, split: VocSplit) -> list[dict[str, Any]]:
+    """COCO's results format; `image_id` is VOC's id, `category_id` counts the classes from 1."""
+    boxes = detections.boxes.astype(np.float64)
+    boxes[:, 2:] -= boxes[:, :2]
+    return [
+        {
+            "image_id": str(split.ids[image]),
+            "category_id": int(label) + 1,
+            "category_name": split.classes[label],
+            "bbox": [round(float(value), 3) for value in box],
+            "score": float(score),
+        }
+        for image, label, box, score in zip(
+            detections.images, detections.labels, boxes, detections.scores, strict=True
+        )
+    ]

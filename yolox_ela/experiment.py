@@ -1,0 +1,69 @@
+"""An experiment: the recipe plus the attention module that it studies."""
+
+import importlib.util
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from yolox_ela.errors import UserError
+from yolox_ela.model import YoloxNano, build_yolox_nano
+from yolox_ela.recipe import Recipe
+
+# `train.py --sample`: the same run, small enough for two CPU cores and starting from random
+# weights. Pictures are small and flat, so the augmentation is milder than the paper's.
+SAMPLE_SETTINGS = {
+    "image_size": 160,
+    "epochs": 60,
+    "multiscale": 0,
+    "mosaic_prob": 0.25,
+    "eval_interval": 10,
+}
+
+
+@dataclass
+class VocNano(Recipe):
+    """YOLOX-Nano on Pascal VOC; without an override of `attention`, the baseline."""
+
+    name: str = "nano"
+
+    def attention(self, channels: int) -> nn.Module | None:
+        """The module for a site with this many channels; None leaves the site as it is."""
+        return None
+
+    def build_model(self) -> YoloxNano:
+        """The network with random weights, the same for the same `seed`."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            return build_yolox_nano(len(self.classes), self.attention)
+
+
+def load_experiment(path: str | Path) -> VocNano:
+    """The experiment that a file defines as its class `Exp`.
+
+    Raises:
+        UserError: no such file, it fails to run, or it has no dataclass `Exp(VocNano)`.
+    """
+    path = Path(path)
+    if not path.is_file():
+        near = sorted(p.name for p in path.parent.glob("*.py")) if path.parent.is_dir() else []
+        there = f"; {path.parent} has {', '.join(near)}" if near else ""
+        raise UserError(f"no experiment file at {path}{there}")
+    module_name = f"yolox_ela_experiment_{path.stem}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"{path} is not a Python file; an experiment ends in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module  # dataclasses look their module up by name
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # an experiment is the user's code and may fail in any way
+        raise UserError(f"{path} fails to run: {type(error).__name__}: {error}") from error
+    exp = getattr(module, "Exp", None)
+    if not (isinstance(exp, type) and issubclass(exp, VocNano)):
+        raise UserError(f"{path} must define a class Exp(VocNano)")
+    if "__dataclass_fields__" not in vars(exp):
+        raise UserError(f"{path}: decorate Exp with @dataclass, or its fields would be ignored")
+    return exp()

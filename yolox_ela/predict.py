@@ -1,0 +1,189 @@
+"""Detection on single pictures: image(s) in, boxes with names and scores out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import torch
+
+from yolox_ela.data.image import read_photograph
+from yolox_ela.data.render import letterbox
+from yolox_ela.errors import UserError
+from yolox_ela.evaluate.evaluator import EvalSettings, postprocess_predictions
+from yolox_ela.experiment import VocNano, load_experiment
+from yolox_ela.model import YoloxNano
+from yolox_ela.recipe import override
+from yolox_ela.train.accelerator import select_device
+from yolox_ela.weights import load_trained, read_checkpoint, state_dict_of
+
+ImageLike = str | Path | np.ndarray
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class ImageDetections:
+    """What was found in one picture, best score first.
+
+    Attributes:
+        boxes: (D, 4) float32 x1, y1, x2, y2 in pixels of the original picture.
+        scores: (D,) float32 in 0-1.
+        labels: (D,) int64 class indices.
+        names: (D,) class names.
+    """
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    labels: np.ndarray
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Plain JSON values, one entry a box."""
+        return [
+            {
+                "class": name,
+                "score": round(float(score), 5),
+                "box": [round(float(v), 2) for v in box],
+            }
+            for name, score, box in zip(self.names, self.scores, self.boxes, strict=True)
+        ]
+
+
+class Detector:
+    """A trained network that takes pictures as they come.
+
+    Args:
+        model: the network; it is moved to `device` and put into evaluation mode.
+        classes: names of its outputs.
+        image_size: side of the square network input, a multiple of 32.
+        score_threshold: boxes that score less are not reported.
+        nms_iou: overlap above which the weaker of two boxes of a class is dropped.
+        device: where to compute; see `select_device`.
+    """
+
+    def __init__(
+        self,
+        model: YoloxNano,
+        classes: Sequence[str],
+        *,
+        image_size: int = 640,
+        score_threshold: float = 0.3,
+        nms_iou: float = 0.45,
+        device: str = "auto",
+    ) -> None:
+        self.device = select_device(device)
+        self.model = model.to(self.device, memory_format=torch.channels_last).eval()
+        self.classes = tuple(classes)
+        self.settings = EvalSettings(image_size, score_threshold, nms_iou)
+
+    @classmethod
+    def from_checkpoint(
+        cls,
+        checkpoint: str | Path,
+        experiment: str | Path | VocNano,
+        *,
+        image_size: int | None = None,
+        score_threshold: float = 0.3,
+        nms_iou: float = 0.45,
+        device: str = "auto",
+    ) -> "Detector":
+        """The network of an experiment with trained weights.
+
+        Args:
+            checkpoint: `best.pth` or `last.pth` of a run, or a state dict that fits exactly.
+            experiment: the experiment it was trained with, or its file.
+            image_size: the size it was trained with unless given.
+            score_threshold: see the class.
+            nms_iou: see the class.
+            device: see the class.
+
+        Raises:
+            UserError: a file is missing or damaged, or the two do not belong together.
+        """
+        exp = experiment if isinstance(experiment, VocNano) else load_experiment(experiment)
+        content = read_checkpoint(Path(checkpoint))
+        exp = adopt_checkpoint(exp, content)
+        model = exp.build_model()
+        load_trained(model, state_dict_of(content, Path(checkpoint)), Path(checkpoint))
+        return cls(
+            model,
+            exp.classes,
+            image_size=image_size or exp.image_size,
+            score_threshold=score_threshold,
+            nms_iou=nms_iou,
+            device=device,
+        )
+
+    @overload
+    def __call__(self, images: ImageLike) -> ImageDetections: ...
+
+    @overload
+    def __call__(self, images: list[ImageLike]) -> list[ImageDetections]: ...
+
+    def __call__(
+        self, images: ImageLike | list[ImageLike]
+    ) -> ImageDetections | list[ImageDetections]:
+        """Detect objects.
+
+        Args:
+            images: a path or an (H, W, 3) uint8 BGR array, or a list of these.
+
+        Returns:
+            The detections of the picture, or a list of them.
+
+        Raises:
+            UserError: a file cannot be read, or an array is no such image.
+        """
+        if isinstance(images, (str, Path, np.ndarray)):
+            return self._detect([images])[0]
+        images = list(images)
+        return [
+            found
+            for start in range(0, len(images), BATCH)
+            for found in self._detect(images[start : start + BATCH])
+        ]
+
+    @torch.inference_mode()
+    def _detect(self, images: Sequence[ImageLike]) -> list[ImageDetections]:
+        pictures = [_as_picture(image) for image in images]
+        boxed = [letterbox(picture, self.settings.image_size) for picture in pictures]
+        batch = torch.from_numpy(np.stack([square for square, _ in boxed])).permute(0, 3, 1, 2)
+        predictions = self.model(batch.to(self.device).float())
+        results = []
+        for rows, picture, (_, scale) in zip(
+            postprocess_predictions(predictions, self.settings), pictures, boxed, strict=True
+        ):
+            height, width = picture.shape[:2]
+            table = rows.cpu().numpy()
+            labels = table[:, 5].astype(np.int64)
+            results.append(
+                ImageDetections(
+                    np.clip(table[:, :4] / scale, 0, [width, height] * 2).astype(np.float32),
+                    table[:, 4],
+                    labels,
+                    tuple(self.classes[label] for label in labels),
+                )
+            )
+        return results
+
+
+def adopt_checkpoint(experiment: VocNano, content: dict[str, Any]) -> VocNano:
+    """The experiment with the class names and input size that a run's checkpoint records."""
+    recorded = {"classes": tuple(content["classes"])} if "classes" in content else {}
+    if "recipe" in content:
+        recorded["image_size"] = content["recipe"]["image_size"]
+    return override(experiment, recorded)
+
+
+def _as_picture(image: ImageLike) -> np.ndarray:
+    if isinstance(image, np.ndarray):
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+            raise UserError(
+                f"an image array must be (H, W, 3) uint8 BGR, not {image.shape} {image.dtype}"
+            )
+        return image
+    return read_photograph(image)

@@ -1,0 +1,229 @@
+"""The training recipe: every setting that decides a result, stated once.
+
+The defaults are the paper's (arXiv 2403.01123, section 4.3); where it says "refer to YOLOX" they
+are YOLOX's for its Nano model. An experiment is this recipe plus an attention module.
+"""
+
+import dataclasses
+import difflib
+import math
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from yolox_ela.data.classes import VOC_CLASSES
+from yolox_ela.errors import UserError
+
+PRECISIONS = ("fp32", "fp16", "bf16")
+
+
+@dataclass
+class Recipe:
+    """Settings of a training run and of the evaluation that belongs to it."""
+
+    name: str = "recipe"
+    """Name of the run's folder and of its rows in tables."""
+
+    # Data
+    classes: tuple[str, ...] = VOC_CLASSES
+    """Class names, in the order of the network's outputs; the XML must use exactly these."""
+    train_sets: tuple[str, ...] = ("2007/trainval",)
+    """Sets to train on, each `year/split`: VOC<year>/ImageSets/Main/<split>.txt."""
+    test_sets: tuple[str, ...] = ("2007/test",)
+    """Sets to evaluate on."""
+    workers: int = -1
+    """Processes that prepare batches; -1 takes half of the cores, 8 at most. No effect on
+    results."""
+
+    # Schedule
+    epochs: int = 72
+    batch_size: int = 16
+    """Images per step, over all processes together."""
+    lr: float = 0.02
+    """Initial learning rate for a batch of 16; scaled linearly with `batch_size`."""
+    min_lr_ratio: float = 0.05
+    """The cosine ends at this share of the learning rate."""
+    warmup_fraction: float = 5 / 300
+    """Share of all steps with a quadratic warm-up from 0 (YOLOX: 5 of 300 epochs)."""
+    final_fraction: float = 15 / 300
+    """Share of the epochs, rounded, that end the run without mosaic, with an L1 loss on boxes
+    and at the lowest learning rate (YOLOX: 15 of 300 epochs)."""
+    seed: int = 0
+
+    # Optimizer
+    momentum: float = 0.937
+    """Nesterov momentum of SGD."""
+    weight_decay: float = 5e-4
+    """On convolution and linear weights only."""
+    grad_clip: float = 0.0
+    """Largest norm of the gradient; 0 switches clipping off."""
+    ema_decay: float = 0.9998
+    """Decay of the averaged weights per step, which evaluation uses."""
+    ema_ramp: float = 2000.0
+    """Steps over which the decay rises: decay * (1 - exp(-step / ramp))."""
+    precision: str = "fp32"
+    """fp32, fp16 or bf16 (autocast of backbone and neck; boxes and losses stay fp32)."""
+
+    # Augmentation
+    image_size: int = 640
+    """Side of the square network input in pixels, a multiple of 32."""
+    multiscale: int = 5
+    """Training sizes vary by up to this many times 32 pixels, drawn anew every 10 steps."""
+    mosaic_prob: float = 0.5
+    mosaic_scale: tuple[float, float] = (0.5, 1.5)
+    """Range of the zoom of a mosaic."""
+    degrees: float = 10.0
+    """Largest rotation of a mosaic, either way."""
+    translate: float = 0.1
+    """Largest shift of a mosaic as a share of `image_size`."""
+    shear: float = 2.0
+    """Largest shear of a mosaic in degrees."""
+    hsv_prob: float = 1.0
+    flip_prob: float = 0.5
+
+    # Evaluation
+    eval_interval: int = 10
+    """Epochs between evaluations; the last epoch is always evaluated."""
+    evaluate_start: bool = False
+    """Also evaluate the weights that training starts from, as epoch 0."""
+    score_threshold: float = 0.01
+    """Detections that score less are dropped before NMS."""
+    nms_iou: float = 0.65
+
+    @property
+    def peak_lr(self) -> float:
+        """Learning rate after warm-up for this batch size."""
+        return self.lr * self.batch_size / 16
+
+    @property
+    def final_epochs(self) -> int:
+        """Number of epochs at the end without mosaic and with the L1 loss."""
+        return round(self.epochs * self.final_fraction)
+
+    def validate(self) -> None:
+        """Raise UserError, naming the field, for a value that cannot work."""
+        for name in ("epochs", "batch_size", "lr", "eval_interval", "ema_ramp", "image_size"):
+            _require(getattr(self, name) > 0, name, getattr(self, name), "must be positive")
+        for name in (
+            "warmup_fraction",
+            "final_fraction",
+            "min_lr_ratio",
+            "mosaic_prob",
+            "hsv_prob",
+            "flip_prob",
+            "score_threshold",
+            "nms_iou",
+            "momentum",
+            "ema_decay",
+        ):
+            value = getattr(self, name)
+            _require(0 <= value <= 1, name, value, "must be between 0 and 1")
+        for name in ("weight_decay", "grad_clip", "multiscale", "degrees", "translate", "shear"):
+            value = getattr(self, name)
+            _require(value >= 0, name, value, "must not be negative")
+        _require(self.image_size % 32 == 0, "image_size", self.image_size, "needs a multiple of 32")
+        _require(
+            self.image_size > 32 * self.multiscale,
+            "multiscale",
+            self.multiscale,
+            f"takes {32 * self.multiscale} pixels off image_size {self.image_size}, nothing left",
+        )
+        _require(
+            self.warmup_fraction + self.final_fraction < 1,
+            "warmup_fraction",
+            self.warmup_fraction,
+            "and final_fraction must leave steps between them",
+        )
+        low, high = self.mosaic_scale
+        _require(0 < low <= high, "mosaic_scale", self.mosaic_scale, "needs 0 < low <= high")
+        _require(self.workers >= -1, "workers", self.workers, "must be -1 (automatic) or more")
+        _require(
+            self.precision in PRECISIONS, "precision", self.precision, f"is one of {PRECISIONS}"
+        )
+        for name in ("classes", "train_sets", "test_sets"):
+            value = getattr(self, name)
+            _require(len(value) > 0, name, value, "must not be empty")
+            _require(len(set(value)) == len(value), name, value, "has an entry twice")
+        for name in ("train_sets", "test_sets"):
+            for entry in getattr(self, name):
+                _require(entry.count("/") == 1, name, entry, "must read year/split: 2007/trainval")
+
+    def to_dict(self) -> dict[str, typing.Any]:
+        """All fields as plain JSON values."""
+        return {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in dataclasses.asdict(self).items()
+        }
+
+
+RecipeType = typing.TypeVar("RecipeType", bound=Recipe)
+
+
+def override(recipe: RecipeType, values: Mapping[str, typing.Any]) -> RecipeType:
+    """A copy of the recipe with fields replaced; strings are read by the field's type.
+
+    A tuple is written with commas (`mosaic_scale 0.8,1.2`); `classes` may also name a text file
+    with one class per line.
+
+    Raises:
+        UserError: an unknown field (with the nearest names) or a value of the wrong type.
+    """
+    types = typing.get_type_hints(type(recipe))
+    fields = {f.name for f in dataclasses.fields(recipe)}
+    parsed = {}
+    for name, value in values.items():
+        if name not in fields:
+            near = difflib.get_close_matches(name, sorted(fields), n=3, cutoff=0.5)
+            hint = f"; did you mean {', '.join(near)}?" if near else ""
+            raise UserError(f"the recipe has no field '{name}'{hint}")
+        parsed[name] = _parse(name, value, types[name])
+    return dataclasses.replace(recipe, **parsed)
+
+
+def pairs_to_dict(words: Sequence[str]) -> dict[str, str]:
+    """`["lr", "0.01", "seed", "1"]` -> `{"lr": "0.01", "seed": "1"}`."""
+    if len(words) % 2:
+        raise UserError(
+            f"overrides come in pairs of field and value, but '{words[-1]}' has no value"
+        )
+    return dict(zip(words[::2], words[1::2], strict=True))
+
+
+def _parse(name: str, value: typing.Any, kind: typing.Any) -> typing.Any:
+    """`value` as the type `kind`; anything but a string passes unchanged."""
+    if not isinstance(value, str) or kind is str:
+        return value
+    try:
+        if kind is bool:
+            return {"true": True, "false": False}[value.lower()]
+        if kind is int:
+            return int(value)
+        if kind is float:
+            return _finite(value)
+        items = typing.get_args(kind)
+        if name == "classes" and Path(value).is_file():
+            words = Path(value).read_text(encoding="utf-8").splitlines()
+        else:
+            words = value.strip("()[] ").split(",")
+        words = [word.strip() for word in words if word.strip()]
+        if items[-1] is Ellipsis:
+            return tuple(words)
+        if len(words) != len(items):
+            raise ValueError(f"needs {len(items)} values")
+        return tuple(_finite(word) for word in words)
+    except (ValueError, KeyError) as error:
+        wanted = kind.__name__ if isinstance(kind, type) and not typing.get_args(kind) else kind
+        raise UserError(f"recipe field '{name}' takes {wanted}, not '{value}'") from error
+
+
+def _finite(word: str) -> float:
+    number = float(word)
+    if not math.isfinite(number):
+        raise ValueError(word)
+    return number
+
+
+def _require(condition: bool, name: str, value: object, rule: str) -> None:
+    if not condition:
+        raise UserError(f"recipe field '{name}' = {value} {rule}")

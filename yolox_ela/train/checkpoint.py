@@ -1,0 +1,101 @@
+"""Files that a run leaves behind: written whole or not at all, plain tensors and numbers only."""
+
+import errno
+import os
+import random
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from yolox_ela.errors import UserError
+from yolox_ela.recipe import Recipe
+
+# Settings that may change between a run and its resumption.
+MAY_DIFFER = ("name", "workers", "eval_interval", "evaluate_start")
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a temporary file beside `path`, then put it in place in one step.
+
+    A reader, or a crash at any moment, sees the old file or the new one.
+
+    Raises:
+        UserError: the disk is full or the folder cannot be written; the old file is intact.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except (OSError, RuntimeError) as error:
+        # torch reports a failed write as RuntimeError, without the system's reason.
+        full = getattr(error, "errno", None) == errno.ENOSPC or "file write failed" in str(error)
+        if full or isinstance(error, OSError):
+            reason = "no space is left on its disk" if full else str(error)
+            raise UserError(
+                f"cannot write {path}: {reason}; free space or choose another folder with -o, "
+                "then continue with --resume"
+            ) from error
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
+    """Save tensors, numbers, strings and containers of them so that `weights_only=True` reads."""
+    write_atomically(path, lambda temporary: torch.save(dict(content), temporary))
+
+
+def require_same_run(
+    content: Mapping[str, Any], recipe: Recipe, data_fingerprint: str, folder: Path
+) -> None:
+    """Make sure that a saved state belongs to this recipe and this data.
+
+    Raises:
+        UserError: a setting that decides the result, or the training data, has changed.
+    """
+    mine, saved = recipe.to_dict(), content.get("recipe", {})
+    changed = [
+        f"{name} was {saved.get(name)}, is {mine[name]}"
+        for name in mine
+        if name not in MAY_DIFFER and saved.get(name) != mine[name]
+    ]
+    if changed:
+        raise UserError(
+            f"{folder} was started with other settings ({'; '.join(changed)}); give the same "
+            "ones, or start a new run"
+        )
+    if content.get("train_data") != data_fingerprint:
+        raise UserError(
+            f"{folder} was trained on other images or boxes than {' + '.join(recipe.train_sets)} "
+            "now has; give the same --data"
+        )
+
+
+def random_state() -> dict[str, Any]:
+    """State of Python's, numpy's and torch's global generators of this process."""
+    legacy: Any = np.random.get_state()  # noqa: NPY002
+    version, words, position, has_gauss, gauss = legacy
+    python_version, python_words, python_gauss = random.getstate()
+    return {
+        "python": [python_version, list(python_words), python_gauss],
+        "numpy": [version, torch.from_numpy(words.astype(np.int64)), position, has_gauss, gauss],
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def restore_random_state(state: Mapping[str, Any]) -> None:
+    """Put back what `random_state` saved."""
+    version, words, gauss = state["python"]
+    random.setstate((version, tuple(words), gauss))
+    name, keys, position, has_gauss, numpy_gauss = state["numpy"]
+    words = keys.numpy().astype(np.uint32)
+    np.random.set_state((name, words, position, has_gauss, numpy_gauss))  # noqa: NPY002
+    torch.set_rng_state(state["torch"])
+    if state["cuda"] and torch.cuda.device_count() == len(state["cuda"]):
+        torch.cuda.set_rng_state_all(state["cuda"])

@@ -1,0 +1,407 @@
+"""The training loop: one process or many, any device, resumable at any step."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import gather_object
+from loguru import logger
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from yolox_ela.data.loader import TrainBatch, steps_per_epoch, train_loader
+from yolox_ela.data.voc import VocSplit
+from yolox_ela.errors import UserError
+from yolox_ela.evaluate.evaluator import EvalSettings, evaluate
+from yolox_ela.model import YoloxNano
+from yolox_ela.recipe import Recipe
+from yolox_ela.train.checkpoint import (
+    random_state,
+    require_same_run,
+    restore_random_state,
+    save_checkpoint,
+)
+from yolox_ela.train.curves import draw_curves
+from yolox_ela.train.ema import ModelEma
+from yolox_ela.train.optimizer import build_optimizer
+from yolox_ela.train.progress import (
+    LOSS_PARTS,
+    Progress,
+    StepMonitor,
+    Stopwatch,
+    epoch_line,
+    first_non_finite,
+    headline,
+    score_text,
+)
+from yolox_ela.train.run_folder import RunFolder, source_commit
+from yolox_ela.train.schedule import input_size, learning_rate
+from yolox_ela.train.stop import StopRequest
+from yolox_ela.weights import read_checkpoint
+
+SAVE_SECONDS = 600  # state.pth is also written this often within an epoch
+READ_INTERVAL = 10  # steps between reads of the loss, on a GPU
+
+
+class Training:
+    """A run in progress.
+
+    Args:
+        recipe: all settings.
+        model: the network at its starting weights.
+        train_split: images to train on.
+        test_split: images to evaluate on.
+        folder: where everything is written, created.
+        accelerator: device, precision and processes.
+
+    Raises:
+        UserError: the batch cannot be split over the processes.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        model: YoloxNano,
+        train_split: VocSplit,
+        test_split: VocSplit,
+        folder: RunFolder,
+        accelerator: Accelerator,
+    ) -> None:
+        if recipe.batch_size % accelerator.num_processes:
+            raise UserError(
+                f"batch_size {recipe.batch_size} cannot be split over "
+                f"{accelerator.num_processes} processes; choose a multiple"
+            )
+        self.recipe, self.folder, self.accelerator = recipe, folder, accelerator
+        self.train_split, self.test_split = train_split, test_split
+        self.device = accelerator.device
+        self.network = model.to(self.device, memory_format=torch.channels_last)
+        self.ema = ModelEma(self.network, recipe)
+        self.model, self.optimizer = accelerator.prepare(
+            self.network, build_optimizer(self.network, recipe)
+        )
+        self.model.train()
+        self.progress = Progress()
+        self.commit = source_commit()
+        self.steps_per_epoch = steps_per_epoch(len(train_split), recipe)
+        self.total_steps = self.steps_per_epoch * recipe.epochs
+        self.read_interval = 1 if self.device.type == "cpu" else READ_INTERVAL
+
+    # The run
+
+    def run(self) -> dict[str, Any] | None:
+        """Train to the end, or until asked to stop.
+
+        Returns:
+            The last evaluation's results (see `score_detections`), or None if stopped early.
+
+        Raises:
+            UserError: the loss is no longer finite, data cannot be read, or the disk is full.
+        """
+        if self.progress.step >= self.total_steps:
+            logger.info("{} is complete; nothing left to train", self.folder.path)
+            return json.loads(self.folder.results.read_text(encoding="utf-8"))
+        self.accelerator.init_trackers("tensorboard")
+        if self.progress.step == 0 and self.recipe.evaluate_start:
+            self._record({"epoch": 0, **headline(self._evaluate())})
+        results = None
+        saved_at = time.monotonic()
+        with StopRequest() as stop, self._progress_bar() as bar:
+            for batch in self._batches():
+                monitor_row = self._train_step(batch)
+                bar.update()
+                if monitor_row is not None:
+                    self._show(bar, monitor_row)
+                ended = self.progress.step % self.steps_per_epoch == 0
+                if ended:
+                    self._require_finite(batch)
+                    results = self._end_epoch() or results
+                stopping, saving = self._agree(
+                    stop.requested, time.monotonic() - saved_at > SAVE_SECONDS
+                )
+                if not ended and (stopping or saving):
+                    self._require_finite(batch)
+                    self.save_state()
+                if ended or saving:
+                    saved_at = time.monotonic()
+                if stopping and self.progress.step < self.total_steps:
+                    logger.info(
+                        "stopped after step {} of {}; {} holds everything: continue with the "
+                        "same command and --resume",
+                        self.progress.step,
+                        self.total_steps,
+                        self.folder.state,
+                    )
+                    self.accelerator.end_training()
+                    return None
+        self.accelerator.end_training()
+        return results
+
+    def _batches(self) -> Iterator[TrainBatch]:
+        """The remaining batches, with the time spent waiting for them booked."""
+        loader = train_loader(
+            self.train_split,
+            self.recipe,
+            start=self.progress.step,
+            rank=self.accelerator.process_index,
+            world=self.accelerator.num_processes,
+        )
+        self.monitor = StepMonitor()
+        self.watch = Stopwatch()
+        for batch in loader:
+            waited = self.watch.lap()
+            self.progress.wait_seconds += waited
+            self.progress.train_seconds += waited
+            yield batch
+
+    def _train_step(self, batch: TrainBatch) -> list[float] | None:
+        """One optimizer step; the losses if they were read at this step."""
+        recipe, progress = self.recipe, self.progress
+        epoch = progress.step // self.steps_per_epoch
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(progress.step, self.total_steps, recipe)
+        self.network.head.use_l1 = epoch >= recipe.epochs - recipe.final_epochs
+
+        images, targets = self._to_device(batch, input_size(progress.step, recipe))
+        losses = self.model(images, targets)
+        self.optimizer.zero_grad()
+        self.accelerator.backward(losses["total_loss"])
+        if recipe.grad_clip > 0:
+            self.accelerator.clip_grad_norm_(self.model.parameters(), recipe.grad_clip)
+        self.optimizer.step()
+        self.ema.update(self.network)
+        self.monitor.add(losses)
+        progress.step += 1
+
+        row = None
+        if progress.step % self.read_interval == 0 or progress.step % self.steps_per_epoch == 0:
+            row = self._read_losses(batch)
+        progress.train_seconds += self.watch.lap()
+        return row
+
+    def _to_device(self, batch: TrainBatch, side: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Float images resized to the step's size, and their targets."""
+        images = batch.images.to(self.device, non_blocking=True).float()
+        targets = batch.targets.to(self.device, non_blocking=True)
+        if side != images.shape[-1]:
+            targets = targets * targets.new_tensor([1, *[side / images.shape[-1]] * 4])
+            images = F.interpolate(images, (side, side), mode="bilinear", align_corners=False)
+        return images, targets
+
+    def _read_losses(self, batch: TrainBatch) -> list[float] | None:
+        """Add the losses since the last read to the epoch's sums; None if there are none.
+
+        Raises:
+            UserError: one of them is not finite; see `_stop_non_finite`.
+        """
+        rows = self.monitor.collect()
+        bad = first_non_finite(rows)
+        if bad is not None:
+            step = self.progress.step - len(rows) + bad + 1
+            self._stop_non_finite("the loss", step, rows[bad], batch)
+        for row in rows:
+            sums = self.progress.loss_sums
+            self.progress.loss_sums = [a + b for a, b in zip(sums, row, strict=True)]
+        return rows[-1] if rows else None
+
+    def _require_finite(self, batch: TrainBatch) -> None:
+        """Make sure that neither losses nor weights are spoilt, before anything is saved.
+
+        Raises:
+            UserError: they are; see `_stop_non_finite`.
+        """
+        losses = self._read_losses(batch) or [0.0] * len(LOSS_PARTS)
+        tensors = [t for t in self.network.state_dict().values() if t.is_floating_point()]
+        if not torch.stack([tensor.isfinite().all() for tensor in tensors]).all():
+            self._stop_non_finite("a weight", self.progress.step, losses, batch)
+
+    def _stop_non_finite(
+        self, what: str, step: int, losses: list[float], batch: TrainBatch
+    ) -> NoReturn:
+        """Write what led to numbers that are not finite, and end the run."""
+        path = self.folder.path / f"nonfinite_rank{self.accelerator.process_index}.pth"
+        content = {
+            "step": step,
+            "losses": dict(zip(LOSS_PARTS, losses, strict=True)),
+            "lr": learning_rate(step - 1, self.total_steps, self.recipe),
+            "last_batch_ids": [str(self.train_split.ids[key.image]) for key in batch.keys],
+            "last_batch_images": batch.images,
+            "last_batch_targets": batch.targets,
+            "model": self.network.state_dict(),
+        }
+        save_checkpoint(path, content)
+        kept = "no state had been saved yet"
+        if self.folder.state.exists():
+            kept = f"the last good state is in {self.folder.state}"
+        raise UserError(
+            f"{what} is not finite at step {step} (losses {content['losses']}); batch and weights "
+            f"are in {path}, {kept}. Lower lr, set grad_clip 10, or use --precision fp32"
+        )
+
+    def _end_epoch(self) -> dict[str, Any] | None:
+        """Book the epoch, evaluate if it is time, write every file; results if evaluated."""
+        progress, recipe = self.progress, self.recipe
+        epoch = progress.step // self.steps_per_epoch
+        sums = torch.tensor(progress.loss_sums, device=self.device)
+        means = (self.accelerator.reduce(sums, "mean") / self.steps_per_epoch).tolist()
+        seconds = progress.train_seconds
+        row: dict[str, Any] = {
+            "epoch": epoch,
+            "step": progress.step,
+            "lr": learning_rate(progress.step - 1, self.total_steps, recipe),
+            **dict(zip(LOSS_PARTS, means, strict=True)),
+            "train_seconds": round(seconds, 3),
+            "images_per_second": round(self.steps_per_epoch * recipe.batch_size / seconds, 2),
+            "data_wait_share": round(progress.wait_seconds / seconds, 4),
+        }
+        results = None
+        evaluation = Stopwatch()
+        if epoch % recipe.eval_interval == 0 or epoch == recipe.epochs:
+            results = self._evaluate()
+            row |= {**headline(results), "eval_seconds": round(evaluation.lap(), 3)}
+        progress.loss_sums = [0.0] * len(LOSS_PARTS)
+        progress.total_seconds += seconds + row.get("eval_seconds", 0.0)
+        progress.train_seconds = progress.wait_seconds = 0.0
+        self._record(row, results)
+        self.watch.lap()  # evaluation and files are not the next step's time
+        return results
+
+    def _record(self, row: dict[str, Any], results: dict[str, Any] | None = None) -> None:
+        """Add a row to the history; write weights, state, metrics, curves and log line."""
+        progress, folder = self.progress, self.folder
+        progress.history.append(row)
+        is_best = row.get("ap50_voc07", -1.0) > progress.best and row["epoch"] > 0
+        if is_best:
+            progress.best, progress.best_epoch = row["ap50_voc07"], row["epoch"]
+        if row["epoch"] == 0:
+            logger.info("before training: {}", score_text(row))
+            return
+        self.save_state()
+        self.accelerator.log({k: v for k, v in row.items() if k != "step"}, step=progress.step)
+        if not self.accelerator.is_main_process:
+            return
+        weights = self._weights(row)
+        save_checkpoint(folder.last, weights)
+        if is_best:
+            save_checkpoint(folder.best, weights)
+        if results is not None:
+            folder.write_json("results.json", results)
+        folder.write_metrics(progress.history)
+        draw_curves(progress.history, self.recipe.name, folder.curves)
+        logger.info(epoch_line(progress, self.recipe.epochs, self.total_steps))
+
+    # Evaluation
+
+    def _evaluate(self) -> dict[str, Any]:
+        """Results of the averaged weights on the test split, the same on every process."""
+        recipe, world = self.recipe, self.accelerator.num_processes
+        if world > 1:
+            # BatchNorm's statistics differ between processes; the first one's are evaluated.
+            for buffer in self.ema.model.buffers():
+                torch.distributed.broadcast(buffer, 0)
+        results, _ = evaluate(
+            self.ema.model,
+            self.test_split,
+            EvalSettings(recipe.image_size, recipe.score_threshold, recipe.nms_iou),
+            device=self.device,
+            batch_size=max(1, recipe.batch_size // world),
+            workers=recipe.workers,
+        )
+        return results
+
+    # Progress on the screen
+
+    def _progress_bar(self) -> tqdm:
+        # None: shown on a terminal only, where it also gives the time left.
+        disable = None if self.accelerator.is_main_process else True
+        return tqdm(
+            total=self.total_steps,
+            initial=self.progress.step,
+            unit="step",
+            disable=disable,
+            dynamic_ncols=True,
+        )
+
+    def _show(self, bar: tqdm, row: list[float]) -> None:
+        if bar.disable:
+            return
+        progress = self.progress
+        epoch = min((progress.step - 1) // self.steps_per_epoch + 1, self.recipe.epochs)
+        bar.set_description(f"epoch {epoch}/{self.recipe.epochs}", refresh=False)
+        rate = bar.format_dict["rate"] or 0.0
+        lr = learning_rate(progress.step - 1, self.total_steps, self.recipe)
+        parts = " ".join(f"{n} {v:.2f}" for n, v in zip(LOSS_PARTS, row, strict=True))
+        bar.set_postfix_str(
+            f"{parts}, lr {lr:.1e}, {rate * self.recipe.batch_size:.0f} images/s", refresh=False
+        )
+
+    # Stopping, saving, resuming
+
+    def _agree(self, *wishes: bool) -> list[bool]:
+        """For each wish whether any process has it; processes exchange them every few steps."""
+        if self.accelerator.num_processes == 1:
+            return list(wishes)
+        if self.progress.step % READ_INTERVAL:
+            return [False] * len(wishes)
+        flags = torch.tensor([float(wish) for wish in wishes], device=self.device)
+        return (self.accelerator.reduce(flags, "sum") > 0).tolist()
+
+    def save_state(self) -> None:
+        """Write state.pth: all that `resume` needs to go on as if nothing had happened."""
+        states = gather_object([random_state()])
+        if not self.accelerator.is_main_process:
+            return
+        scaler = self.accelerator.scaler
+        content = {
+            "model": self.network.state_dict(),
+            "ema": self.ema.model.state_dict(),
+            "ema_updates": self.ema.updates,
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": scaler.state_dict() if scaler is not None else None,
+            "random": states,
+            "progress": self.progress.to_dict(),
+            "recipe": self.recipe.to_dict(),
+            "train_data": self.train_split.fingerprint(),
+        }
+        save_checkpoint(self.folder.state, content)
+
+    def resume(self) -> None:
+        """Continue from state.pth.
+
+        Raises:
+            UserError: it is damaged, or belongs to other settings or data.
+        """
+        content = read_checkpoint(self.folder.state)
+        require_same_run(content, self.recipe, self.train_split.fingerprint(), self.folder.path)
+        self.network.load_state_dict(content["model"])
+        self.ema.model.load_state_dict(content["ema"])
+        self.ema.updates = content["ema_updates"]
+        self.optimizer.load_state_dict(content["optimizer"])
+        if content["scaler"] is not None and self.accelerator.scaler is not None:
+            self.accelerator.scaler.load_state_dict(content["scaler"])
+        self.progress = Progress(**content["progress"])
+        if len(content["random"]) == self.accelerator.num_processes:
+            restore_random_state(content["random"][self.accelerator.process_index])
+        else:
+            logger.warning(
+                "resuming on {} processes instead of {}: same data and schedule, but sums are "
+                "rounded differently",
+                self.accelerator.num_processes,
+                len(content["random"]),
+            )
+        logger.info("resumed at step {} of {}", self.progress.step, self.total_steps)
+
+    def _weights(self, row: dict[str, Any]) -> dict[str, Any]:
+        """A checkpoint for use: averaged weights under upstream's key `model`, and their origin."""
+        return {
+            "model": self.ema.model.state_dict(),
+            "experiment": self.recipe.name,
+            "classes": list(self.recipe.classes),
+            "recipe": self.recipe.to_dict(),
+            "epoch": row["epoch"],
+            "metrics": {key: row[key] for key in ("ap50_voc07", "ap50", "ap50_95") if key in row},
+            "commit": self.commit,
+        }

@@ -1,0 +1,120 @@
+"""How far a run is: the numbers that a checkpoint carries besides tensors of the network."""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import torch
+from torch import Tensor
+
+LOSS_PARTS = ("loss", "iou", "objectness", "class", "l1")
+
+
+@dataclass
+class Progress:
+    """Position and bookkeeping of a run; plain numbers only, so that checkpoints stay plain.
+
+    Attributes:
+        step: steps done; gives the epoch, the learning rate, the input size and the sampler's
+            position.
+        best: best AP50 (VOC07) so far, -1 before the first evaluation.
+        best_epoch: the epoch that reached it.
+        history: one row an epoch, as in metrics.csv.
+        loss_sums: sums over the present epoch of `LOSS_PARTS`.
+        train_seconds: time of the present epoch's steps.
+        wait_seconds: the part of it spent waiting for data.
+        total_seconds: time of all steps and evaluations of finished epochs.
+    """
+
+    step: int = 0
+    best: float = -1.0
+    best_epoch: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)
+    loss_sums: list[float] = field(default_factory=lambda: [0.0] * len(LOSS_PARTS))
+    train_seconds: float = 0.0
+    wait_seconds: float = 0.0
+    total_seconds: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for a checkpoint."""
+        return asdict(self)
+
+
+def headline(results: Mapping[str, Any]) -> dict[str, float]:
+    """The mean APs of an evaluation, as metrics.csv has them."""
+    return {key: results[key] for key in ("ap50_voc07", "ap50", "ap50_95")}
+
+
+def score_text(row: Mapping[str, Any]) -> str:
+    """The APs of a row of the history in percent; empty if the epoch was not evaluated."""
+    if "ap50" not in row:
+        return ""
+    return (
+        f"AP50 07 {100 * row['ap50_voc07']:.2f}, AP50 {100 * row['ap50']:.2f}, "
+        f"AP50:95 {100 * row['ap50_95']:.2f}"
+    )
+
+
+def epoch_line(progress: Progress, epochs: int, total_steps: int) -> str:
+    """The log line of the epoch that was booked last."""
+    row = progress.history[-1]
+    losses = ", ".join(f"{name} {row[name]:.3f}" for name in LOSS_PARTS)
+    parts = [
+        f"epoch {row['epoch']}/{epochs}",
+        losses,
+        f"lr {row['lr']:.2e}",
+        f"{row['images_per_second']:.1f} images/s, {row['data_wait_share']:.0%} waiting",
+    ]
+    if scores := score_text(row):
+        parts.append(f"{scores} (best 07 {100 * progress.best:.2f}, epoch {progress.best_epoch})")
+    done = progress.step / total_steps
+    left = timedelta(seconds=round(progress.total_seconds * (1 - done) / done))
+    parts.append(f"about {left} left")
+    return "  ".join(parts)
+
+
+class StepMonitor:
+    """Collects the losses of recent steps without waiting for the device.
+
+    Reading a loss makes the program wait for the GPU, so that happens once every few steps.
+    """
+
+    def __init__(self) -> None:
+        self._recent: list[Tensor] = []
+
+    def add(self, losses: Mapping[str, Any]) -> None:
+        """Remember a step's losses: upstream's dict of tensors, with a plain 0 for no L1 loss."""
+        total: Tensor = losses["total_loss"]
+        names = ("total_loss", "iou_loss", "conf_loss", "cls_loss", "l1_loss")
+        parts = [torch.as_tensor(losses[name], device=total.device) for name in names]
+        self._recent.append(torch.stack([part.detach().float() for part in parts]))
+
+    def collect(self) -> list[list[float]]:
+        """The losses of each step since the last call, in the order of `LOSS_PARTS`."""
+        rows = torch.stack(self._recent).cpu().tolist() if self._recent else []
+        self._recent.clear()
+        return rows
+
+
+def first_non_finite(rows: list[list[float]]) -> int | None:
+    """Position of the first step with a loss that is infinite or not a number."""
+    for position, row in enumerate(rows):
+        if not all(math.isfinite(value) for value in row):
+            return position
+    return None
+
+
+class Stopwatch:
+    """Seconds between calls of `lap`."""
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+
+    def lap(self) -> float:
+        """Seconds since the last lap, or since the start."""
+        now = time.perf_counter()
+        seconds, self._last = now - self._last, now
+        return seconds

@@ -1,0 +1,144 @@
+"""The folder of a run: configuration, environment, log, metrics and curves."""
+
+import csv
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from yolox_ela.errors import UserError
+from yolox_ela.train.checkpoint import write_atomically
+
+PACKAGES = (
+    "yolox_ela",
+    "torch",
+    "torchvision",
+    "pixeltable-yolox",
+    "accelerate",
+    "numpy",
+    "opencv-python",
+    "pycocotools",
+)
+
+
+class RunFolder:
+    """Paths and files of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        self.state = self.path / "state.pth"  # everything that --resume needs
+        self.last = self.path / "last.pth"  # averaged weights of the last epoch
+        self.best = self.path / "best.pth"  # averaged weights with the best AP50 (VOC07)
+        self.metrics = self.path / "metrics.csv"
+        self.curves = self.path / "curves.png"
+        self.results = self.path / "results.json"
+
+    def create(self, *, resume: bool) -> None:
+        """Make the folder for a new run, or make sure that there is a run to resume.
+
+        Raises:
+            UserError: it already holds a run, cannot be made, or holds none to resume.
+        """
+        if resume:
+            if not self.state.is_file():
+                raise UserError(f"nothing to resume: no {self.state}; name the run with -o")
+            return
+        if self.state.exists() or self.metrics.exists():
+            raise UserError(
+                f"{self.path} already holds a run: add --resume to continue it, or name another "
+                "folder with -o"
+            )
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"cannot make the run folder {self.path}: {error.strerror}") from error
+
+    def write_json(self, name: str, content: Any) -> None:
+        """Write a JSON file into the folder."""
+        text = json.dumps(content, indent=2)
+        write_atomically(self.path / name, lambda path: path.write_text(text, encoding="utf-8"))
+
+    def write_metrics(self, history: Sequence[Mapping[str, Any]]) -> None:
+        """Write metrics.csv: one row an epoch, empty cells where an epoch was not evaluated."""
+        columns = list(dict.fromkeys(key for row in history for key in row))
+
+        def write(path: Path) -> None:
+            with path.open("w", newline="", encoding="utf-8") as file:
+                table = csv.DictWriter(file, columns)
+                table.writeheader()
+                table.writerows(history)
+
+        write_atomically(self.metrics, write)
+
+
+def new_run_path(parent: Path, name: str) -> Path:
+    """`parent/name`, or with the first free number behind it."""
+    path, number = parent / name, 2
+    while path.exists():
+        path, number = parent / f"{name}-{number}", number + 1
+    return path
+
+
+def latest_run_path(parent: Path, name: str) -> Path:
+    """The newest run of this name that can be resumed; `parent/name` if there is none."""
+    runs = [path.parent for path in parent.glob(f"{name}*/state.pth")]
+    runs = [run for run in runs if re.fullmatch(rf"{re.escape(name)}(-\d+)?", run.name)]
+    newest = max(runs, key=lambda run: (run / "state.pth").stat().st_mtime, default=parent / name)
+    return newest
+
+
+def describe_environment(device: torch.device, world: int) -> dict[str, Any]:
+    """Versions, source commit, machine kind and command line; no host or user names."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "gpu": gpu,
+        "device": str(device),
+        "processes": world,
+        "versions": versions,
+        "commit": source_commit(),
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+    }
+
+
+def source_commit() -> str:
+    """Commit of the source tree, with `+changes` if files differ from it; `unknown` outside git."""
+    root = Path(__file__).resolve().parents[2]
+    try:
+        commit = _git(root, "rev-parse", "HEAD")
+        return commit + ("+changes" if _git(root, "status", "--porcelain") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _git(root: Path, *words: str) -> str:
+    command = ["git", "-C", str(root), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def _processor() -> str:
+    """Model of the processor as the system names it."""
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

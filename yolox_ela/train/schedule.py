@@ -1,0 +1,37 @@
+"""Learning rate and input size of every step."""
+
+import math
+
+import numpy as np
+
+from yolox_ela.recipe import Recipe
+
+RESIZE_INTERVAL = 10  # steps for which a multi-scale size is kept, as in YOLOX
+
+
+def learning_rate(step: int, total_steps: int, recipe: Recipe) -> float:
+    """YOLOX's schedule: quadratic warm-up, cosine, then constant for the final epochs.
+
+    Args:
+        step: steps done so far, 0 for the first.
+        total_steps: of the whole run.
+        recipe: gives the peak, the shares of warm-up and final epochs, and the lowest rate.
+    """
+    peak, lowest = recipe.peak_lr, recipe.peak_lr * recipe.min_lr_ratio
+    warmup = recipe.warmup_fraction * total_steps
+    cosine_end = total_steps * (1 - recipe.final_epochs / recipe.epochs)
+    if step < warmup:
+        # Counted from 1, so that no step is spent at a rate of 0.
+        return peak * min(1.0, (step + 1) / warmup) ** 2
+    if step >= cosine_end:
+        return lowest
+    progress = (step - warmup) / (cosine_end - warmup)
+    return lowest + 0.5 * (peak - lowest) * (1 + math.cos(math.pi * progress))
+
+
+def input_size(step: int, recipe: Recipe) -> int:
+    """Side of the square input at a step, the same on every process."""
+    draw = np.random.default_rng([recipe.seed, step // RESIZE_INTERVAL, 1])
+    return recipe.image_size + 32 * int(
+        draw.integers(-recipe.multiscale, recipe.multiscale, endpoint=True)
+    )
