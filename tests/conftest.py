@@ -2,11 +2,20 @@
 
 import re
 import socket
+import tarfile
 import threading
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
+import numpy as np
 import pytest
+
+from yolox_ela.data.classes import VOC_CLASSES
+from yolox_ela.data.voc import VocSplit
+from yolox_ela.evaluate.detections import Detections
+from yolox_ela.model import build_yolox_nano
+from yolox_ela.weights import coco_class_rows, read_weights
 
 
 class Server(ThreadingHTTPServer):
@@ -91,3 +100,71 @@ def closed_port(monkeypatch):
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         monkeypatch.setattr(urllib.request, "_opener", None)  # it keeps the proxies it first saw
         yield port
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """The folder beside the project with real photographs and weights."""
+    folder = Path(__file__).resolve().parents[2] / "shared"
+    if not folder.is_dir():
+        pytest.skip("no ../shared beside the project: no real photographs, no COCO weights")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_voc(shared, tmp_path_factory):
+    """The parent of a VOCdevkit with 48 + 48 real photographs of VOC2007."""
+    root = tmp_path_factory.mktemp("tiny_voc")
+    with tarfile.open(shared / "data" / "voc2007_tiny.tar") as archive:
+        archive.extractall(root, filter="data")
+    return root
+
+
+@pytest.fixture(scope="session")
+def zero_shot_weights(shared):
+    """YOLOX-Nano as trained on COCO, its class predictors cut to VOC's classes."""
+    path = shared / "weights" / "yolox_nano_coco.pth"
+    return coco_class_rows(read_weights(path), VOC_CLASSES, path)
+
+
+@pytest.fixture
+def zero_shot(zero_shot_weights):
+    """The network with these weights, a fresh one for each test."""
+    model = build_yolox_nano(len(VOC_CLASSES))
+    model.load_state_dict(zero_shot_weights)
+    return model.eval()
+
+
+@pytest.fixture(scope="session")
+def build_split():
+    """A VocSplit from a list of images, each a list of (label, box) or (label, box, difficult)."""
+
+    def build(images, classes=("cat", "dog", "cow")):
+        objects = [(*row, False)[:3] for rows in images for row in rows]
+        return VocSplit(
+            classes=classes,
+            ids=np.array([f"{i:06}" for i in range(len(images))]),
+            paths=np.array([f"{i:06}.jpg" for i in range(len(images))]),
+            sizes=np.full((len(images), 2), 1000, np.int32),
+            offsets=np.cumsum([0, *map(len, images)]),
+            boxes=np.array([box for _, box, _ in objects], np.float32).reshape(-1, 4),
+            labels=np.array([label for label, _, _ in objects], np.int64),
+            difficult=np.array([difficult for _, _, difficult in objects], bool),
+        )
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def build_detections():
+    """Detections from rows of (image, label, score, box), kept in this order."""
+
+    def build(rows):
+        return Detections(
+            images=np.array([image for image, _, _, _ in rows], np.int64),
+            boxes=np.array([box for _, _, _, box in rows], np.float32).reshape(-1, 4),
+            scores=np.array([score for _, _, score, _ in rows], np.float32),
+            labels=np.array([label for _, label, _, _ in rows], np.int64),
+        )
+
+    return build

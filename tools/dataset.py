@@ -20,15 +20,14 @@ from yolox_ela.cli import (
 )
 from yolox_ela.data.check import check_dataset
 from yolox_ela.data.sample import draw_sample
-from yolox_ela.logs import log_to_screen
-from yolox_ela.recipe import Recipe, override, pairs_to_dict
+from yolox_ela.overrides import override, pairs_to_dict
+from yolox_ela.recipe import Recipe
 
 PROJECT = project_folder(__file__)
 
 
 def main() -> int:
     args = parse_arguments()
-    log_to_screen()
     return args.run(args)
 
 

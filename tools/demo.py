@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from yolox_ela.cli import project_folder, run_tool, tool_parser, write_result
 from yolox_ela.data.image import read_photograph
@@ -93,7 +94,7 @@ def output_paths(paths: Sequence[Path], folder: Path) -> list[Path]:
     return targets
 
 
-def save_picture(path: Path, image) -> None:  # noqa: ANN001
+def save_picture(path: Path, image: np.ndarray) -> None:
     """Write a JPEG, also where the path has other than ASCII letters."""
     encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 92])[1]
     path.write_bytes(encoded.tobytes())

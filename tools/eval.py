@@ -25,10 +25,9 @@ from yolox_ela.evaluate.detections import to_coco_results
 from yolox_ela.evaluate.evaluator import EvalSettings, evaluate
 from yolox_ela.evaluate.report import format_results
 from yolox_ela.experiment import VocNano
-from yolox_ela.logs import log_to_screen
 from yolox_ela.model import YoloxNano, build_yolox_nano
+from yolox_ela.overrides import override, pairs_to_dict
 from yolox_ela.predict import adopt_checkpoint
-from yolox_ela.recipe import override, pairs_to_dict
 from yolox_ela.train.accelerator import select_device
 from yolox_ela.weights import (
     coco_class_rows,
@@ -43,7 +42,6 @@ PROJECT = project_folder(__file__)
 
 def main() -> int:
     args = parse_arguments()
-    log_to_screen()
     exp, model = load_network(args)
     device = select_device(args.device)
     split = load_split(locate_data(args, exp.test_sets, PROJECT), exp.test_sets, exp.classes)

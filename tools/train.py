@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
@@ -26,14 +27,14 @@ from yolox_ela.cli import (
     write_result,
 )
 from yolox_ela.data.sample import draw_sample
-from yolox_ela.data.voc import load_split
+from yolox_ela.data.voc import VocSplit, load_split
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.report import format_results
 from yolox_ela.experiment import SAMPLE_SETTINGS, VocNano
 from yolox_ela.logs import log_to_file, log_to_screen
-from yolox_ela.recipe import override, pairs_to_dict
+from yolox_ela.overrides import override, pairs_to_dict
 from yolox_ela.train.accelerator import build_accelerator
-from yolox_ela.train.engine import Training
+from yolox_ela.train.engine import Training, require_batch_fits
 from yolox_ela.train.run_folder import (
     RunFolder,
     describe_environment,
@@ -47,10 +48,10 @@ PROJECT = project_folder(__file__)
 
 def main() -> int:
     args = parse_arguments()
-    if args.devices > 1 and "WORLD_SIZE" not in os.environ:
-        launch_processes(args.devices)
     exp = configured_experiment(args)
-    accelerator = build_accelerator(args.device, exp.precision, PROJECT / "runs")
+    if args.devices > 1 and "WORLD_SIZE" not in os.environ:
+        launch_processes(args.devices, exp.batch_size)
+    accelerator = build_accelerator(args.device, exp.precision)
     log_to_screen(main_process=accelerator.is_main_process)
     folder = run_folder(args, exp, accelerator)
 
@@ -105,8 +106,9 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_intermixed_args()
 
 
-def launch_processes(count: int) -> None:
+def launch_processes(count: int, batch_size: int) -> NoReturn:
     """Replace this process by torchrun with `count` processes of the same command."""
+    require_batch_fits(batch_size, count)
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(count)]
     os.execv(sys.executable, [sys.executable, *launcher, *sys.argv])
 
@@ -156,8 +158,12 @@ def starting_weights(args: argparse.Namespace) -> Path | None:
     return Path(args.checkpoint) if args.checkpoint else coco_weights()
 
 
-def report_data(data: Path, train_split, test_split) -> None:  # noqa: ANN001
-    """Say what is trained on, and what looks like a mistake."""
+def report_data(data: Path, train_split: VocSplit, test_split: VocSplit) -> None:
+    """Say what is trained on, and warn of classes that cannot be learned."""
+    absent = sorted(set(range(len(train_split.classes))) - set(train_split.labels.tolist()))
+    if absent:
+        names = ", ".join(train_split.classes[label] for label in absent)
+        logger.warning("no objects to train on for: {}", names)
     logger.info(
         "data: {}: {} images to train on with {} objects, {} to evaluate on",
         data,

@@ -12,6 +12,7 @@ from loguru import logger
 from yolox_ela.data.download import prepare_voc
 from yolox_ela.errors import UserError
 from yolox_ela.experiment import VocNano, load_experiment
+from yolox_ela.logs import log_to_screen
 from yolox_ela.train.checkpoint import write_atomically
 
 EXIT_ERROR, EXIT_INTERRUPTED = 2, 130
@@ -19,6 +20,7 @@ EXIT_ERROR, EXIT_INTERRUPTED = 2, 130
 
 def run_tool(main: Callable[[], int]) -> None:
     """Run a tool's main function; a UserError becomes one message and exit code 2."""
+    log_to_screen()
     try:
         sys.exit(main())
     except UserError as error:

@@ -2,7 +2,9 @@
 
 import importlib.util
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
@@ -17,7 +19,7 @@ from yolox_ela.recipe import Recipe
 SAMPLE_SETTINGS = {
     "image_size": 160,
     "epochs": 60,
-    "multiscale": 0,
+    "multiscale": 0.0,
     "mosaic_prob": 0.25,
     "eval_interval": 10,
 }
@@ -57,13 +59,28 @@ def load_experiment(path: str | Path) -> VocNano:
         raise UserError(f"{path} is not a Python file; an experiment ends in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module  # dataclasses look their module up by name
-    try:
+    with _blame(path):
         spec.loader.exec_module(module)
-    except Exception as error:  # an experiment is the user's code and may fail in any way
-        raise UserError(f"{path} fails to run: {type(error).__name__}: {error}") from error
     exp = getattr(module, "Exp", None)
     if not (isinstance(exp, type) and issubclass(exp, VocNano)):
         raise UserError(f"{path} must define a class Exp(VocNano)")
     if "__dataclass_fields__" not in vars(exp):
         raise UserError(f"{path}: decorate Exp with @dataclass, or its fields would be ignored")
-    return exp()
+    annotated = vars(exp).get("__annotations__", {})
+    for field in fields(VocNano):
+        if field.name in vars(exp) and field.name not in annotated:
+            raise UserError(
+                f"{path}: give '{field.name}' a type, as in `{field.name}: {field.type} = ...`, "
+                "or it would be ignored"
+            )
+    with _blame(path):
+        return exp()
+
+
+@contextmanager
+def _blame(path: Path) -> Iterator[None]:
+    """An experiment is the user's code and may fail in any way: name its file."""
+    try:
+        yield
+    except Exception as error:
+        raise UserError(f"{path} fails to run: {type(error).__name__}: {error}") from error

@@ -65,10 +65,55 @@ class AttentionPafpn(YoloPafpn):
         return self.attention[site](x) if site in self.attention else x
 
 
+class Head(YoloxHead):
+    """Upstream's head, whose losses become NaN with its predictions.
+
+    Upstream's assignment of objects to anchors crashes on predictions that are not finite (on
+    CUDA in a way that ends the process); here it sees numbers in their place, and the loss
+    tells the training loop.
+    """
+
+    def get_assignments(
+        self,
+        batch_idx: int,
+        num_gt: int,
+        gt_bboxes_per_image: Tensor,
+        gt_classes: Tensor,
+        bboxes_preds_per_image: Tensor,
+        expanded_strides: Tensor,
+        x_shifts: Tensor,
+        y_shifts: Tensor,
+        cls_preds: Tensor,
+        obj_preds: Tensor,
+        mode: str = "gpu",
+    ) -> tuple:
+        """Upstream's, for one image."""
+        image = slice(batch_idx, batch_idx + 1)
+        return super().get_assignments(
+            0,
+            num_gt,
+            gt_bboxes_per_image,
+            gt_classes,
+            _finite(bboxes_preds_per_image),
+            expanded_strides,
+            x_shifts,
+            y_shifts,
+            _finite(cls_preds[image]),
+            _finite(obj_preds[image]),
+            mode,
+        )
+
+
+def _finite(predictions: Tensor) -> Tensor:
+    return predictions.nan_to_num(nan=0.0, posinf=1e4, neginf=-1e4)
+
+
 class YoloxNano(YoloxModule):
     """YOLOX-Nano: images in BGR 0-255, (N, 3, H, W) with H and W multiples of 32."""
 
-    def forward(self, images: Tensor, targets: Tensor | None = None) -> Tensor | dict[str, Tensor]:
+    def forward(
+        self, images: Tensor, targets: Tensor | None = None
+    ) -> Tensor | dict[str, Tensor | float]:
         """Losses in training mode, decoded predictions in evaluation mode.
 
         Args:
@@ -78,8 +123,8 @@ class YoloxNano(YoloxModule):
 
         Returns:
             Training: upstream's dict (`total_loss`, `iou_loss`, `conf_loss`, `cls_loss`,
-            `l1_loss`, `num_fg`). Evaluation: (N, A, 5 + classes), centre x, centre y, width,
-            height in pixels, objectness and class scores in 0-1.
+            `l1_loss`, a plain 0 while it is off, `num_fg`). Evaluation: (N, A, 5 + classes),
+            centre x, centre y, width, height in pixels, objectness and class scores in 0-1.
         """
         features = self.backbone(images)
         # Boxes are decoded and losses summed in float32 also under autocast: bfloat16 keeps
@@ -100,7 +145,7 @@ def build_yolox_nano(
     Attention is attached last, so networks built from one seed share every other initial weight.
     """
     backbone = AttentionPafpn()
-    head = YoloxHead(num_classes, WIDTH, in_channels=IN_CHANNELS, depthwise=True)
+    head = Head(num_classes, WIDTH, in_channels=IN_CHANNELS, depthwise=True)
     head.initialize_biases(1e-2)  # a prior probability of 1% for every object, as upstream
     model = YoloxNano(backbone, head)
     for site, channels in SITES.items():

@@ -14,7 +14,7 @@ from yolox_ela.errors import UserError
 from yolox_ela.evaluate.evaluator import EvalSettings, postprocess_predictions
 from yolox_ela.experiment import VocNano, load_experiment
 from yolox_ela.model import YoloxNano
-from yolox_ela.recipe import override
+from yolox_ela.overrides import override
 from yolox_ela.train.accelerator import select_device
 from yolox_ela.weights import load_trained, read_checkpoint, state_dict_of
 
@@ -63,6 +63,9 @@ class Detector:
         score_threshold: boxes that score less are not reported.
         nms_iou: overlap above which the weaker of two boxes of a class is dropped.
         device: where to compute; see `select_device`.
+
+    Raises:
+        UserError: the names do not fit the network, or a number cannot be right.
     """
 
     def __init__(
@@ -75,6 +78,15 @@ class Detector:
         nms_iou: float = 0.45,
         device: str = "auto",
     ) -> None:
+        if len(classes) != model.head.num_classes:
+            raise UserError(
+                f"{len(classes)} class names for a network with {model.head.num_classes} classes"
+            )
+        if image_size < 32 or image_size % 32:
+            raise UserError(f"image_size {image_size} must be a multiple of 32")
+        for name, value in (("score_threshold", score_threshold), ("nms_iou", nms_iou)):
+            if not 0 <= value <= 1:
+                raise UserError(f"{name} {value} must be between 0 and 1")
         self.device = select_device(device)
         self.model = model.to(self.device, memory_format=torch.channels_last).eval()
         self.classes = tuple(classes)
@@ -122,10 +134,12 @@ class Detector:
     def __call__(self, images: ImageLike) -> ImageDetections: ...
 
     @overload
-    def __call__(self, images: list[ImageLike]) -> list[ImageDetections]: ...
+    def __call__(
+        self, images: list[ImageLike] | tuple[ImageLike, ...]
+    ) -> list[ImageDetections]: ...
 
     def __call__(
-        self, images: ImageLike | list[ImageLike]
+        self, images: ImageLike | list[ImageLike] | tuple[ImageLike, ...]
     ) -> ImageDetections | list[ImageDetections]:
         """Detect objects.
 
@@ -140,7 +154,8 @@ class Detector:
         """
         if isinstance(images, (str, Path, np.ndarray)):
             return self._detect([images])[0]
-        images = list(images)
+        if not isinstance(images, (list, tuple)):
+            raise UserError(f"give a path, an array or a list of these, not {images!r}")
         return [
             found
             for start in range(0, len(images), BATCH)
@@ -186,4 +201,6 @@ def _as_picture(image: ImageLike) -> np.ndarray:
                 f"an image array must be (H, W, 3) uint8 BGR, not {image.shape} {image.dtype}"
             )
         return image
+    if not isinstance(image, (str, Path)):
+        raise UserError(f"an image is a path or an array, not {image!r}")
     return read_photograph(image)

@@ -4,13 +4,9 @@ The defaults are the paper's (arXiv 2403.01123, section 4.3); where it says "ref
 are YOLOX's for its Nano model. An experiment is this recipe plus an attention module.
 """
 
-import dataclasses
-import difflib
 import math
-import typing
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from yolox_ela.data.classes import VOC_CLASSES
 from yolox_ela.errors import UserError
@@ -47,9 +43,10 @@ class Recipe:
     warmup_fraction: float = 5 / 300
     """Share of all steps with a quadratic warm-up from 0 (YOLOX: 5 of 300 epochs)."""
     final_fraction: float = 15 / 300
-    """Share of the epochs, rounded, that end the run without mosaic, with an L1 loss on boxes
+    """Share of the epochs, rounded up, that end the run without mosaic, with an L1 loss on boxes
     and at the lowest learning rate (YOLOX: 15 of 300 epochs)."""
     seed: int = 0
+    """Of initial weights, image order, augmentation and input sizes."""
 
     # Optimizer
     momentum: float = 0.937
@@ -68,8 +65,9 @@ class Recipe:
     # Augmentation
     image_size: int = 640
     """Side of the square network input in pixels, a multiple of 32."""
-    multiscale: int = 5
-    """Training sizes vary by up to this many times 32 pixels, drawn anew every 10 steps."""
+    multiscale: float = 0.25
+    """Training sizes vary by up to this share of `image_size`, in steps of 32 pixels, drawn anew
+    every 10 steps (YOLOX: 160 of 640)."""
     mosaic_prob: float = 0.5
     mosaic_scale: tuple[float, float] = (0.5, 1.5)
     """Range of the zoom of a mosaic."""
@@ -98,17 +96,20 @@ class Recipe:
 
     @property
     def final_epochs(self) -> int:
-        """Number of epochs at the end without mosaic and with the L1 loss."""
-        return round(self.epochs * self.final_fraction)
+        """Number of epochs at the end without mosaic and with the L1 loss; never all of them."""
+        return min(math.ceil(self.epochs * self.final_fraction), self.epochs - 1)
 
     def validate(self) -> None:
         """Raise UserError, naming the field, for a value that cannot work."""
+        plain = self.name.strip(".") and not any(c in self.name for c in '/\\:*?"<>|')
+        _require(bool(plain), "name", repr(self.name), "must be fit for the name of a folder")
         for name in ("epochs", "batch_size", "lr", "eval_interval", "ema_ramp", "image_size"):
             _require(getattr(self, name) > 0, name, getattr(self, name), "must be positive")
         for name in (
             "warmup_fraction",
             "final_fraction",
             "min_lr_ratio",
+            "multiscale",
             "mosaic_prob",
             "hsv_prob",
             "flip_prob",
@@ -119,16 +120,10 @@ class Recipe:
         ):
             value = getattr(self, name)
             _require(0 <= value <= 1, name, value, "must be between 0 and 1")
-        for name in ("weight_decay", "grad_clip", "multiscale", "degrees", "translate", "shear"):
+        for name in ("seed", "weight_decay", "grad_clip", "degrees", "translate", "shear"):
             value = getattr(self, name)
             _require(value >= 0, name, value, "must not be negative")
         _require(self.image_size % 32 == 0, "image_size", self.image_size, "needs a multiple of 32")
-        _require(
-            self.image_size > 32 * self.multiscale,
-            "multiscale",
-            self.multiscale,
-            f"takes {32 * self.multiscale} pixels off image_size {self.image_size}, nothing left",
-        )
         _require(
             self.warmup_fraction + self.final_fraction < 1,
             "warmup_fraction",
@@ -147,81 +142,16 @@ class Recipe:
             _require(len(set(value)) == len(value), name, value, "has an entry twice")
         for name in ("train_sets", "test_sets"):
             for entry in getattr(self, name):
-                _require(entry.count("/") == 1, name, entry, "must read year/split: 2007/trainval")
+                halves = [half for half in entry.split("/") if half]
+                ok = len(halves) == 2 and entry.count("/") == 1
+                _require(ok, name, entry, "must read year/split: 2007/trainval")
 
-    def to_dict(self) -> dict[str, typing.Any]:
+    def to_dict(self) -> dict[str, Any]:
         """All fields as plain JSON values."""
         return {
             key: list(value) if isinstance(value, tuple) else value
-            for key, value in dataclasses.asdict(self).items()
+            for key, value in asdict(self).items()
         }
-
-
-RecipeType = typing.TypeVar("RecipeType", bound=Recipe)
-
-
-def override(recipe: RecipeType, values: Mapping[str, typing.Any]) -> RecipeType:
-    """A copy of the recipe with fields replaced; strings are read by the field's type.
-
-    A tuple is written with commas (`mosaic_scale 0.8,1.2`); `classes` may also name a text file
-    with one class per line.
-
-    Raises:
-        UserError: an unknown field (with the nearest names) or a value of the wrong type.
-    """
-    types = typing.get_type_hints(type(recipe))
-    fields = {f.name for f in dataclasses.fields(recipe)}
-    parsed = {}
-    for name, value in values.items():
-        if name not in fields:
-            near = difflib.get_close_matches(name, sorted(fields), n=3, cutoff=0.5)
-            hint = f"; did you mean {', '.join(near)}?" if near else ""
-            raise UserError(f"the recipe has no field '{name}'{hint}")
-        parsed[name] = _parse(name, value, types[name])
-    return dataclasses.replace(recipe, **parsed)
-
-
-def pairs_to_dict(words: Sequence[str]) -> dict[str, str]:
-    """`["lr", "0.01", "seed", "1"]` -> `{"lr": "0.01", "seed": "1"}`."""
-    if len(words) % 2:
-        raise UserError(
-            f"overrides come in pairs of field and value, but '{words[-1]}' has no value"
-        )
-    return dict(zip(words[::2], words[1::2], strict=True))
-
-
-def _parse(name: str, value: typing.Any, kind: typing.Any) -> typing.Any:
-    """`value` as the type `kind`; anything but a string passes unchanged."""
-    if not isinstance(value, str) or kind is str:
-        return value
-    try:
-        if kind is bool:
-            return {"true": True, "false": False}[value.lower()]
-        if kind is int:
-            return int(value)
-        if kind is float:
-            return _finite(value)
-        items = typing.get_args(kind)
-        if name == "classes" and Path(value).is_file():
-            words = Path(value).read_text(encoding="utf-8").splitlines()
-        else:
-            words = value.strip("()[] ").split(",")
-        words = [word.strip() for word in words if word.strip()]
-        if items[-1] is Ellipsis:
-            return tuple(words)
-        if len(words) != len(items):
-            raise ValueError(f"needs {len(items)} values")
-        return tuple(_finite(word) for word in words)
-    except (ValueError, KeyError) as error:
-        wanted = kind.__name__ if isinstance(kind, type) and not typing.get_args(kind) else kind
-        raise UserError(f"recipe field '{name}' takes {wanted}, not '{value}'") from error
-
-
-def _finite(word: str) -> float:
-    number = float(word)
-    if not math.isfinite(number):
-        raise ValueError(word)
-    return number
 
 
 def _require(condition: bool, name: str, value: object, rule: str) -> None:

@@ -113,10 +113,10 @@ def read_checkpoint(path: Path) -> dict:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged or foreign file
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
-            f"{path} cannot be read as a checkpoint ({reason}); it is damaged, or not a file "
-            "of plain tensors: download or save it again"
+            f"{path} cannot be read as a checkpoint ({type(error).__name__}): it is damaged, no "
+            "checkpoint at all, or holds objects other than plain tensors, which are never "
+            "unpickled; save its state dict alone, or get it again"
         ) from error
     if not isinstance(content, dict):
         raise UserError(f"{path} holds a {type(content).__name__}, not a state dict")

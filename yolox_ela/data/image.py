@@ -40,7 +40,10 @@ def read_photograph(path: Path | str) -> np.ndarray:
     """
     try:
         with Image.open(path) as image:
-            rgb = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode.startswith("I"):  # 16 bits a pixel, which convert() would cut off
+                upright = Image.fromarray((np.asarray(upright) // 256).astype(np.uint8))
+            rgb = np.asarray(upright.convert("RGB"))
     except FileNotFoundError as error:
         raise UserError(f"no image at {path}") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:

@@ -1,6 +1,7 @@
 """Batches for training and evaluation, the same whatever the number of workers."""
 
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -184,12 +185,16 @@ def eval_loader(
 def _worker_options(workers: int) -> dict:
     if workers < 0:
         workers = min(8, max(1, (os.cpu_count() or 2) // 2))
-    return {"num_workers": workers, "worker_init_fn": _single_thread}
+    return {"num_workers": workers, "worker_init_fn": _init_worker}
 
 
-def _single_thread(worker: int) -> None:
-    """Processes are the parallelism here; OpenCV's own threads would only fight over cores."""
+def _init_worker(worker: int) -> None:
+    # Processes are the parallelism here; OpenCV's own threads would only fight over cores.
     cv2.setNumThreads(0)
+    # Ctrl-C reaches the whole process group. The main process decides when to stop, and it needs
+    # its workers to finish the step.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _stack(images: Sequence[np.ndarray]) -> Tensor:

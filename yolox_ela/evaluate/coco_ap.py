@@ -1,8 +1,8 @@
 """COCO-style AP50:95 through pycocotools.
 
 COCO's rules differ from VOC's: overlap is continuous, a detection takes the best object that is
-still free, recall is sampled at 101 points, and at most 100 detections an image count. Difficult
-objects are ignored: neither a miss nor, if detected, a false alarm.
+still free, recall is sampled at 101 points, and at most 100 detections per image and class count.
+Difficult objects are ignored: not a miss, and their first detection is no false alarm.
 """
 
 import contextlib

@@ -40,7 +40,7 @@ def detect_split(
     rank: int = 0,
     world: int = 1,
 ) -> Detections:
-    """Run the network over a split (or this process's share of it) in fp32.
+    """Run the network over a split (or this process's share of it), without autocast.
 
     The model's mode is restored afterwards.
     """
@@ -65,7 +65,7 @@ def detect_batch(
     settings: EvalSettings,
     device: torch.device,
 ) -> list[Detections]:
-    """Detections of each image of a batch that has any, in original pixels, clipped."""
+    """Detections of each image of a batch, in original pixels, clipped to the image."""
     images = batch.images.to(device, non_blocking=True).float()
     found = postprocess_predictions(model(images), settings)
     results = []
@@ -93,8 +93,8 @@ def postprocess_predictions(predictions: Tensor, settings: EvalSettings) -> list
     Returns:
         For each image (D, 6): x1, y1, x2, y2 in input pixels, score, label; best score first.
     """
-    kept = postprocess(
-        predictions, predictions.shape[2] - 5, settings.score_threshold, settings.nms_iou
+    kept = postprocess(  # which writes into its argument
+        predictions.clone(), predictions.shape[2] - 5, settings.score_threshold, settings.nms_iou
     )
     empty = predictions.new_zeros(0, 6)
     return [
@@ -147,7 +147,7 @@ def score_detections(
             "score_threshold": settings.score_threshold,
             "nms_iou": settings.nms_iou,
             "voc_iou": VOC_IOU,
-            "ap50_95_rules": "COCO: IoU 0.50:0.05:0.95, 101 recalls, 100 detections an image",
+            "ap50_95_rules": "COCO: IoU 0.50:0.05:0.95, 101 recalls, 100 detections a class",
         },
         "seconds": seconds,
     }
@@ -168,7 +168,7 @@ def evaluate(
         model: the network on `device`; its mode is restored afterwards.
         split: images and objects.
         settings: input size, threshold, NMS.
-        device: where to compute, in fp32.
+        device: where to compute, without autocast.
         batch_size: images at a time on each process.
         workers: processes that load images; see `Recipe.workers`.
 

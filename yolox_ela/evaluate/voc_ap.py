@@ -1,8 +1,9 @@
 """Average precision by the rules of the Pascal VOC devkit.
 
-A detection belongs to the object of its class that it overlaps most, and is true if that overlap
-exceeds the threshold and no better-scored detection took the object before; it does not count
-at all if the object is difficult. Overlap counts pixels inclusively: a box from 3 to 5 is 3 wide.
+A detection belongs to the object of its class that it overlaps most. It is true if that overlap
+exceeds the threshold (the devkit's MATLAB also accepts equality) and no better-scored detection
+took the object before; it does not count at all if the object is difficult. Overlap counts pixels
+inclusively: a box from 3 to 5 is 3 wide.
 """
 
 from dataclasses import dataclass
@@ -131,7 +132,7 @@ def pixel_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def eleven_point_ap(precision: np.ndarray, recall: np.ndarray) -> float:
     """Mean over recalls 0, 0.1, ..., 1 of the best precision at that recall or beyond."""
     best = np.maximum.accumulate(precision[::-1])[::-1]
-    # The devkit's sampling points are MATLAB's 0:0.1:1, which are these floats.
+    # Exact tenths; 0.1 * 3 would be a little more than 0.3 and miss a recall of exactly that.
     positions = np.searchsorted(recall, np.arange(11) / 10, side="left")
     return float(sum(best[p] for p in positions if p < len(best)) / 11)
 

@@ -1,7 +1,5 @@
 """Device, precision and processes of a run, through Hugging Face accelerate."""
 
-from pathlib import Path
-
 import torch
 from accelerate import Accelerator
 
@@ -37,10 +35,10 @@ def select_device(name: str) -> torch.device:
     return device
 
 
-def build_accelerator(device_name: str, precision: str, run_path: Path) -> Accelerator:
+def build_accelerator(device_name: str, precision: str) -> Accelerator:
     """An Accelerator for one process or, under torchrun or accelerate launch, for many.
 
-    TensorBoard logs go to `run_path/tensorboard`.
+    Its tracker writes to TensorBoard, in a folder that `Training` sets.
 
     Raises:
         UserError: the device does not exist or cannot compute in this precision.
@@ -54,5 +52,5 @@ def build_accelerator(device_name: str, precision: str, run_path: Path) -> Accel
         mixed_precision=MIXED_PRECISION[precision],
         cpu=device.type == "cpu",
         log_with="tensorboard",
-        project_dir=run_path,
+        project_dir=".",  # asked for by the tracker; nothing is written there
     )

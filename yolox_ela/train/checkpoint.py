@@ -1,6 +1,7 @@
 """Files that a run leaves behind: written whole or not at all, plain tensors and numbers only."""
 
 import errno
+import io
 import os
 import random
 from collections.abc import Callable, Mapping
@@ -31,23 +32,22 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
-    except (OSError, RuntimeError) as error:
-        # torch reports a failed write as RuntimeError, without the system's reason.
-        full = getattr(error, "errno", None) == errno.ENOSPC or "file write failed" in str(error)
-        if full or isinstance(error, OSError):
-            reason = "no space is left on its disk" if full else str(error)
-            raise UserError(
-                f"cannot write {path}: {reason}; free space or choose another folder with -o, "
-                "then continue with --resume"
-            ) from error
-        raise
+    except OSError as error:
+        reason = "no space is left on its disk" if error.errno == errno.ENOSPC else str(error)
+        raise UserError(
+            f"cannot write {path}: {reason}; free space or choose another folder with -o, "
+            "then continue with --resume"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def save_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
     """Save tensors, numbers, strings and containers of them so that `weights_only=True` reads."""
-    write_atomically(path, lambda temporary: torch.save(dict(content), temporary))
+    # Through memory: writing to a path itself, torch turns a full disk into a riddle.
+    buffer = io.BytesIO()
+    torch.save(dict(content), buffer)
+    write_atomically(path, lambda temporary: temporary.write_bytes(buffer.getbuffer()))
 
 
 def require_same_run(

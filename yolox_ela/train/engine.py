@@ -70,11 +70,7 @@ class Training:
         folder: RunFolder,
         accelerator: Accelerator,
     ) -> None:
-        if recipe.batch_size % accelerator.num_processes:
-            raise UserError(
-                f"batch_size {recipe.batch_size} cannot be split over "
-                f"{accelerator.num_processes} processes; choose a multiple"
-            )
+        require_batch_fits(recipe.batch_size, accelerator.num_processes)
         self.recipe, self.folder, self.accelerator = recipe, folder, accelerator
         self.train_split, self.test_split = train_split, test_split
         self.device = accelerator.device
@@ -104,6 +100,7 @@ class Training:
         if self.progress.step >= self.total_steps:
             logger.info("{} is complete; nothing left to train", self.folder.path)
             return json.loads(self.folder.results.read_text(encoding="utf-8"))
+        self.accelerator.project_configuration.set_directories(str(self.folder.path))
         self.accelerator.init_trackers("tensorboard")
         if self.progress.step == 0 and self.recipe.evaluate_start:
             self._record({"epoch": 0, **headline(self._evaluate())})
@@ -405,3 +402,12 @@ class Training:
             "metrics": {key: row[key] for key in ("ap50_voc07", "ap50", "ap50_95") if key in row},
             "commit": self.commit,
         }
+
+
+def require_batch_fits(batch_size: int, processes: int) -> None:
+    """Raise UserError unless a batch can be split evenly over the processes."""
+    if batch_size % processes:
+        raise UserError(
+            f"batch_size {batch_size} cannot be split over {processes} processes; "
+            f"choose a multiple of {processes} with -b"
+        )

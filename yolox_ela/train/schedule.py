@@ -32,6 +32,7 @@ def learning_rate(step: int, total_steps: int, recipe: Recipe) -> float:
 def input_size(step: int, recipe: Recipe) -> int:
     """Side of the square input at a step, the same on every process."""
     draw = np.random.default_rng([recipe.seed, step // RESIZE_INTERVAL, 1])
-    return recipe.image_size + 32 * int(
-        draw.integers(-recipe.multiscale, recipe.multiscale, endpoint=True)
-    )
+    most = int(recipe.multiscale * recipe.image_size) // 32
+    # At least 32 pixels, whatever the share.
+    least = -min(most, recipe.image_size // 32 - 1)
+    return recipe.image_size + 32 * int(draw.integers(least, most, endpoint=True))

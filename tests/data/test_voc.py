@@ -1,0 +1,421 @@
+"""Reading VOC: every dialect that labelling tools write, exact boxes, errors that name the file."""
+
+import shutil
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pytest
+from loguru import logger
+from yolox.data.datasets.voc import AnnotationTransform
+
+from yolox_ela.data.classes import VOC_CLASSES
+from yolox_ela.data.voc import find_voc_folder, load_split, parse_annotation, read_id_list
+from yolox_ela.errors import UserError
+
+CLASSES = ("car", "dog", "person")
+TRAINVAL = ["2007/trainval"]
+CAR = ("car", 11, 6, 30, 20)
+
+
+@pytest.fixture
+def warnings():
+    """Messages that a user sees on the screen."""
+    seen = []
+    handler = logger.add(lambda message: seen.append(message.record["message"]), level="WARNING")
+    yield seen
+    logger.remove(handler)
+
+
+def load(voc, sets=TRAINVAL):
+    return load_split(voc.root, sets, CLASSES)
+
+
+def object_in(box, *, name="car", inside=""):
+    return f"<object><name>{name}</name>{inside}{box}</object>"
+
+
+def box_xml(*corners):
+    tags = ("xmin", "ymin", "xmax", "ymax")
+    inside = "".join(f"<{tag}>{value}</{tag}>" for tag, value in zip(tags, corners, strict=True))
+    return f"<bndbox>{inside}</bndbox>"
+
+
+# The arrays
+
+
+def test_a_set_becomes_flat_arrays_in_the_order_of_the_split_file(voc, warnings):
+    voc.add("b", [("dog", 1, 1, 60, 40), ("car", 11, 6, 30, 20, 1)])
+    voc.add("a", size=(50, 30))
+    voc.add("c", [("person", 2, 3, 10, 12)])
+    split = load(voc)
+    assert len(split) == 3
+    assert split.classes == CLASSES
+    assert split.ids.tolist() == ["b", "a", "c"]
+    assert [Path(path) for path in split.paths] == [voc.image(i) for i in "bac"]
+    assert split.sizes.tolist() == [[60, 40], [50, 30], [60, 40]]
+    assert split.offsets.tolist() == [0, 2, 2, 3]
+    # The XML counts pixels from 1, boxes count from 0.
+    assert split.boxes.tolist() == [[0, 0, 59, 39], [10, 5, 29, 19], [1, 2, 9, 11]]
+    assert split.labels.tolist() == [1, 0, 2]
+    assert split.difficult.tolist() == [False, True, False]
+    assert [split.labels[split.objects(i)].tolist() for i in range(3)] == [[1, 0], [], [2]]
+    assert (split.boxes.dtype, split.labels.dtype) == (np.float32, np.int64)
+    assert warnings == []
+
+
+def test_a_set_may_consist_of_images_without_objects(voc):
+    voc.add("a")
+    voc.add("b")
+    split = load(voc)
+    assert split.ids.tolist() == ["a", "b"]
+    assert split.boxes.shape == (0, 4)
+    assert split.offsets.tolist() == [0, 0, 0]
+    assert split.labels.dtype == np.int64
+
+
+def test_sets_of_several_years_follow_each_other(voc, voc_writer):
+    voc.add("000001", [CAR])
+    later = voc_writer(voc.root, "2012")
+    later.add("2008_1", [("dog", 1, 1, 20, 20)], split="train")
+    split = load(voc, ["2012/train", "2007/trainval"])
+    assert split.ids.tolist() == ["2008_1", "000001"]
+    assert split.labels.tolist() == [1, 0]
+    assert Path(split.paths[0]) == later.image("2008_1")
+
+
+def test_subsets_keep_each_image_with_its_objects(voc):
+    voc.add("a", [CAR, ("dog", 1, 1, 9, 9)])
+    voc.add("b", size=(50, 30))
+    voc.add("c", [("person", 2, 3, 10, 12, 1)])
+    split = load(voc)
+    turned = split.subset([2, 0])
+    assert turned.ids.tolist() == ["c", "a"]
+    assert turned.offsets.tolist() == [0, 1, 3]
+    assert turned.labels.tolist() == [2, 0, 1]
+    assert turned.difficult.tolist() == [True, False, False]
+    assert turned.boxes[0].tolist() == [1, 2, 9, 11]
+    assert [Path(path).stem for path in turned.paths] == ["c", "a"]
+
+    named = split.subset_of_ids(["c", "b"])
+    assert named.ids.tolist() == ["b", "c"]
+    assert named.sizes.tolist() == [[50, 30], [60, 40]]
+    assert named.labels.tolist() == [2]
+
+    assert len(split.subset([])) == 0
+    assert split.subset([]).boxes.shape == (0, 4)
+    with pytest.raises(UserError, match=r"2 image ids are not in the set \(first: x\)"):
+        split.subset_of_ids(["a", "y", "x"])
+
+
+def test_the_fingerprint_follows_the_content_not_the_place(voc, tmp_path):
+    voc.add("a", [CAR, ("dog", 1, 1, 9, 9)])
+    voc.add("b", [("person", 2, 3, 10, 12)])
+    before = load(voc).fingerprint()
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(voc.root / "VOCdevkit", elsewhere / "VOCdevkit")
+    assert load_split(elsewhere, TRAINVAL, CLASSES).fingerprint() == before
+
+    seen = {before}
+    for objects in (
+        [box_xml(11, 6, 30, 21)],  # a box that is a pixel longer
+        [box_xml(11, 6, 30, 20)],  # one object fewer
+    ):
+        voc.annotate("a", *(object_in(box) for box in objects))
+        seen.add(load(voc).fingerprint())
+    voc.annotate("a", object_in(box_xml(11, 6, 30, 20), name="dog"))
+    seen.add(load(voc).fingerprint())
+    voc.split().write_text("b\na\n")
+    seen.add(load(voc).fingerprint())
+    voc.split().write_text("a\n")
+    seen.add(load(voc).fingerprint())
+    assert len(seen) == 6
+
+
+# Dialects
+
+
+@pytest.mark.parametrize("where", ["", "VOCdevkit", "VOCdevkit/VOC2007"])
+def test_the_root_may_be_the_devkit_or_its_parent_or_the_folder_itself(voc, where):
+    voc.add("a", [CAR])
+    assert load_split(voc.root / where, TRAINVAL, CLASSES).ids.tolist() == ["a"]
+
+
+def test_a_slash_at_the_end_or_a_relative_root_do_no_harm(voc, monkeypatch):
+    voc.add("a", [CAR])
+    assert load_split(f"{voc.root}/VOCdevkit/", TRAINVAL, CLASSES).ids.tolist() == ["a"]
+    monkeypatch.chdir(voc.root)
+    assert load_split(Path("VOCdevkit"), TRAINVAL, CLASSES).ids.tolist() == ["a"]
+    assert load_split(Path(), TRAINVAL, CLASSES).ids.tolist() == ["a"]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".JPG", ".jpeg", ".png", ".bmp"])
+def test_images_need_not_be_jpg(voc, suffix):
+    voc.add("a", [CAR], suffix=suffix)
+    assert load(voc).paths.tolist() == [str(voc.image("a", suffix))]
+
+
+@pytest.mark.parametrize(
+    ("text", "oddities"),
+    [
+        ("a\nb", 0),
+        ("a\r\nb\r\n", 0),
+        ("  a  \n\tb\n", 0),
+        ("a\n\n  \nb\n\n", 3),  # blank lines
+        ("a  1\nb -1\n", 2),  # the files that VOC has for each class
+        ("a\nb\na\na\n", 2),  # an id again
+    ],
+)
+def test_lines_of_split_files_are_forgiven(voc, warnings, text, oddities):
+    voc.add("a", [CAR])
+    voc.add("b")
+    voc.split().write_bytes(text.encode())
+    assert load(voc).ids.tolist() == ["a", "b"]
+    assert len(warnings) == (oddities > 0)
+    assert all(message.startswith(f"{oddities} harmless") for message in warnings)
+
+
+PARTS = "<part><name>head</name>" + box_xml(1, 1, 5, 5) + "</part>"
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        pytest.param(object_in(box_xml(11, 6, 30, 20)), id="no difficult"),
+        pytest.param(object_in(box_xml("11.0", "6.0", "3e1", " 20.0 ")), id="decimals"),
+        pytest.param(object_in(box_xml(11, 6, 30, 20), name="\n car "), id="spaces"),
+        pytest.param(object_in(box_xml(11, 6, 30, 20), inside="<difficult/>"), id="empty tag"),
+        pytest.param(object_in(PARTS + box_xml(11, 6, 30, 20)), id="parts before"),
+        pytest.param(object_in(box_xml(11, 6, 30, 20) + PARTS), id="parts after"),
+        pytest.param(
+            "<object><bndbox><ymax>20</ymax><xmax>30</xmax><ymin>6</ymin><xmin>11</xmin></bndbox>"
+            "<pose>Left</pose><name>car</name></object>",
+            id="another order",
+        ),
+    ],
+)
+def test_dialects_of_objects_give_the_same_object(voc, item, warnings):
+    voc.add("a")
+    voc.annotate("a", item)
+    split = load(voc)
+    assert split.boxes.tolist() == [[10, 5, 29, 19]]
+    assert (split.labels.tolist(), split.difficult.tolist()) == ([0], [False])
+    assert warnings == []
+
+
+def test_decimals_of_coordinates_are_kept(voc):
+    voc.add("a", [("car", 11.25, 6.5, 30.75, 20.125)])
+    assert load(voc).boxes.tolist() == [[10.25, 5.5, 29.75, 19.125]]
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        "",
+        "<size/>",
+        "<size><width>0</width><height>0</height></size>",
+        "<size><width>60</width></size>",
+        "<size><width>wide</width><height>40</height></size>",
+    ],
+)
+def test_a_missing_size_is_taken_from_the_image(voc, size, warnings):
+    voc.add("a")
+    voc.annotate("a", size, object_in(box_xml(11, 6, 300, 20)), size=None)
+    split = load(voc)
+    assert split.sizes.tolist() == [[60, 40]]
+    assert split.boxes.tolist() == [[10, 5, 59, 19]]  # clipped to the image
+    assert len(warnings) == 1
+
+
+def test_an_annotation_is_read_as_written(voc):
+    voc.add("a")
+    voc.annotate("a", object_in(box_xml(-5, 6, 300, 2), name="unicorn"), size=(7, 8))
+    annotation = parse_annotation(voc.xml("a"))
+    assert annotation.names == ("unicorn",)
+    assert annotation.boxes.tolist() == [[-6, 5, 299, 1]]
+    assert annotation.size == (7, 8)
+
+
+def test_real_annotations_agree_with_yolox(tiny_voc):
+    xmls = {path.stem: path for path in tiny_voc.rglob("*.xml")}
+    split = load_split(tiny_voc, ["2007/trainval", "2007/test"], VOC_CLASSES)
+    assert sorted(split.ids) == sorted(xmls)
+    read = AnnotationTransform()
+    for i, image_id in enumerate(split.ids):
+        objects, (height, width) = read(ET.parse(xmls[image_id]).getroot())
+        rows = split.objects(i)
+        assert split.sizes[i].tolist() == [width, height]
+        assert np.array_equal(split.boxes[rows], objects[:, :4])
+        assert np.array_equal(split.labels[rows], objects[:, 4])
+    assert 0 < split.difficult.sum() < len(split.difficult)
+
+
+# Boxes that are not quite right
+
+
+@pytest.mark.parametrize(
+    ("box", "kept"),
+    [
+        ((1, 1, 60, 40), [0, 0, 59, 39]),  # the whole image, in VOC's numbers
+        ((0, 0, 60, 40), [0, 0, 59, 39]),  # tools that count from 0
+        ((-20, 6, 30, 20), [0, 5, 29, 19]),
+        ((11, 6, 30, 45.5), [10, 5, 29, 39]),
+        ((-20, -20, 100, 100), [0, 0, 59, 39]),
+    ],
+)
+def test_boxes_over_the_edge_are_clipped(voc, box, kept):
+    voc.add("a", [("car", *box)])
+    assert load(voc).boxes.tolist() == [kept]
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        (11, 6, 11, 20),
+        (11, 6, 30, 6),
+        (11, 6, 11.5, 20),
+        (59.5, 6, 70, 20),  # half a pixel is left of it
+    ],
+)
+def test_boxes_under_a_pixel_are_dropped_and_their_image_kept(voc, box, warnings):
+    voc.add("a", [("dog", 1, 1, 9, 9), ("car", *box), ("person", 1, 1, 5, 5)])
+    voc.add("b", [("car", *box)])
+    split = load(voc)
+    assert split.offsets.tolist() == [0, 2, 2]
+    assert split.labels.tolist() == [1, 2]
+    assert len(warnings) == 1
+
+
+@pytest.mark.parametrize(
+    ("item", "kind"),
+    [
+        (("unicorn", 11, 6, 30, 20), "unknown class"),
+        (("Car", 11, 6, 30, 20), "unknown class"),
+        (("car", 30, 6, 11, 20), "inverted box"),
+        (("car", 11, 20, 30, 6), "inverted box"),
+        (("car", 61, 6, 70, 20), "box outside the image"),
+        (("car", 11, 41, 30, 50), "box outside the image"),
+        (("car", -20, 6, -1, 20), "box outside the image"),
+    ],
+)
+def test_an_object_that_would_mislead_training_is_refused(voc, item, kind):
+    voc.add("a", [CAR, item])
+    voc.add("b", [CAR])
+    with pytest.raises(UserError) as caught:
+        load(voc)
+    message = str(caught.value)
+    assert message.startswith("1 problem")
+    assert kind in message
+    assert str(voc.xml("a")) in message
+    assert "object 2" in message
+    assert item[0] in message
+    assert ", ".join(str(number) for number in item[1:]) in message  # as written in the XML
+    assert str(voc.xml("b")) not in message
+
+
+# Files that are missing or damaged
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("<annotation><object>", "malformed XML"),
+        ("", "malformed XML"),
+        ("not XML at all", "malformed XML"),
+        ("<annotation>" + object_in("") + "</annotation>", "object 1 has no usable <xmin>"),
+        ("<annotation>" + object_in(box_xml(1, "x", 3, 4)) + "</annotation>", "<ymin>: 'x'"),
+        ("<annotation>" + object_in(box_xml(1, 2, "nan", 4)) + "</annotation>", "<xmax>: 'nan'"),
+        ("<annotation>" + object_in(box_xml(1, 2, 3, "inf")) + "</annotation>", "<ymax>: 'inf'"),
+        ("<annotation>" + object_in(box_xml(1, 2, 3, 4), name=" ") + "</annotation>", "no <name>"),
+        (
+            "<annotation>"
+            + object_in(box_xml(1, 2, 9, 9))
+            + object_in(PARTS)  # the box of a part is not the object's
+            + "</annotation>",
+            "object 2 has no usable <xmin>",
+        ),
+    ],
+)
+def test_an_unusable_annotation_is_named(voc, text, says):
+    voc.add("a")
+    voc.xml("a").write_text(text)
+    with pytest.raises(UserError, match="bad annotation") as caught:
+        load(voc)
+    assert str(voc.xml("a")) in str(caught.value)
+    assert says in str(caught.value)
+
+
+def cut_in_half(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize(
+    ("damage", "kind", "file"),
+    [
+        (lambda voc: voc.image("a").unlink(), "missing image", "a.jpg"),
+        (lambda voc: voc.xml("a").unlink(), "missing annotation", "a.xml"),
+        (lambda voc: voc.image("a").write_bytes(b"no image"), "unreadable image", "a.jpg"),
+        (lambda voc: voc.image("a").write_bytes(b""), "unreadable image", "a.jpg"),
+        (lambda voc: cut_in_half(voc.image("a")), "unreadable image", "a.jpg"),
+        (lambda voc: voc.annotate("a", size=(40, 60)), "size mismatch", "a.xml"),
+        (lambda voc: voc.split().write_text("\n"), "empty split", "trainval.txt"),
+        (lambda voc: voc.split().write_text("b.jpg"), "missing image", "b.jpg"),
+    ],
+)
+def test_a_file_that_is_missing_or_damaged_is_named(voc, damage, kind, file):
+    voc.add("a", [CAR])
+    voc.add("b", [CAR])
+    damage(voc)
+    with pytest.raises(UserError, match=kind) as caught:
+        load(voc)
+    line = next(line for line in str(caught.value).splitlines() if kind in line)
+    assert file in line
+    assert str(voc.root) in line
+
+
+def test_all_problems_come_in_one_message_of_bearable_length(voc):
+    for number in range(30):
+        voc.add(f"{number:03}", [("unicorn", 1, 1, 9, 9)])
+    with pytest.raises(UserError) as caught:
+        load(voc)
+    message = str(caught.value)
+    assert message.startswith("30 problems in 2007/trainval")
+    assert message.count("unknown class") == 10
+    assert f"tools/dataset.py check --data {voc.root}" in message  # where to see them all
+
+
+def test_a_missing_split_is_named_with_those_there_are(voc):
+    voc.add("a", split="train")
+    voc.add("b", split="val")
+    voc.split("car_train").write_text("a 1\n")
+    with pytest.raises(UserError, match=r"trainval\.txt; there are: train, val$"):
+        load(voc)
+
+
+@pytest.mark.parametrize("missing", ["Annotations", "ImageSets", "JPEGImages", ""])
+def test_a_folder_without_the_layout_is_named(voc, missing):
+    voc.add("a")
+    shutil.rmtree(voc.folder / missing)
+    with pytest.raises(UserError, match="no VOC2007 under") as caught:
+        load(voc)
+    assert str(voc.root) in str(caught.value)
+    assert "Annotations, ImageSets, JPEGImages" in str(caught.value)
+
+
+def test_the_year_decides_between_folders(voc, voc_writer):
+    voc_writer(voc.root, "2012")
+    assert find_voc_folder(voc.root, "2012").name == "VOC2012"
+    assert find_voc_folder(voc.root / "VOCdevkit", "2007") == voc.folder
+    with pytest.raises(UserError, match="no VOC2010 under"):
+        find_voc_folder(voc.root, "2010")
+
+
+def test_a_list_of_ids_takes_the_first_word_of_each_line(tmp_path):
+    path = tmp_path / "ids.txt"
+    path.write_text("000001 1\n\n  000002\n")
+    assert read_id_list(path) == ["000001", "000002"]
+    path.write_text("\n")
+    with pytest.raises(UserError, match=r"ids\.txt names no image"):
+        read_id_list(path)
+    with pytest.raises(UserError, match=r"no list of image ids at .*other\.txt"):
+        read_id_list(tmp_path / "other.txt")

@@ -1,0 +1,41 @@
+"""A tiny run that trains in seconds."""
+
+import pytest
+
+from yolox_ela.data.sample import draw_sample
+from yolox_ela.data.voc import load_split
+from yolox_ela.experiment import VocNano
+from yolox_ela.overrides import override
+
+
+@pytest.fixture(scope="session")
+def tiny_sample(tmp_path_factory):
+    """A drawn data set of 20 and 8 images."""
+    return draw_sample(tmp_path_factory.mktemp("sample"), train_images=20, test_images=8)
+
+
+@pytest.fixture(scope="session")
+def tiny_splits(tiny_sample):
+    """Its trainval and test sets."""
+    classes = VocNano().classes
+    return (
+        load_split(tiny_sample, ["2007/trainval"], classes),
+        load_split(tiny_sample, ["2007/test"], classes),
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_recipe():
+    """Three epochs of five steps at 64 pixels, with every part of the recipe in use."""
+    settings = {
+        "image_size": 64,
+        "batch_size": 4,
+        "epochs": 3,
+        "final_fraction": 0.33,
+        "multiscale": 0.5,
+        "mosaic_prob": 0.5,
+        "eval_interval": 2,
+        "workers": 0,
+        "lr": 0.05,
+    }
+    return override(VocNano(), settings)

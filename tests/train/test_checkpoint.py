@@ -1,0 +1,93 @@
+"""Files are whole or absent, safe to read, and random states come back."""
+
+import os
+import random
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from yolox_ela.errors import UserError
+from yolox_ela.recipe import Recipe
+from yolox_ela.train.checkpoint import (
+    random_state,
+    require_same_run,
+    restore_random_state,
+    save_checkpoint,
+    write_atomically,
+)
+
+
+def test_failed_write_keeps_the_old_file(tmp_path):
+    path = tmp_path / "state.pth"
+    save_checkpoint(path, {"step": 1})
+
+    def broken(temporary):
+        temporary.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(path, broken)
+    assert torch.load(path, weights_only=True) == {"step": 1}
+    assert list(tmp_path.iterdir()) == [path], "no temporary file is left"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs Linux's /dev/full")  # noqa: PTH110
+def test_full_disk_is_named(tmp_path):
+    path = tmp_path / "state.pth"
+    save_checkpoint(path, {"step": 1})
+
+    def to_full_disk(temporary):
+        temporary.symlink_to("/dev/full")
+        temporary.write_bytes(b"x" * 10)
+
+    with pytest.raises(UserError, match=r"state\.pth.*no space is left.*-o.*--resume"):
+        write_atomically(path, to_full_disk)
+    assert torch.load(path, weights_only=True) == {"step": 1}
+
+
+def test_full_disk_under_torch_save(tmp_path):
+    """torch hides the system's reason; a limit on the size of files fails its write for real."""
+    program = """
+import resource, signal, sys, torch
+from pathlib import Path
+from yolox_ela.train.checkpoint import save_checkpoint
+from yolox_ela.errors import UserError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+try:
+    save_checkpoint(Path(sys.argv[1]), {"weights": torch.zeros(1_000_000)})
+except UserError as error:
+    print("refused:", error)
+"""
+    path = tmp_path / "big.pth"
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
+    )
+    assert "refused: cannot write" in done.stdout, done.stdout + done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_random_states_come_back(tmp_path):
+    save_checkpoint(tmp_path / "random.pth", random_state())
+    first = (random.random(), np.random.rand(), torch.rand(1).item())  # noqa: NPY002
+    restore_random_state(torch.load(tmp_path / "random.pth", weights_only=True))
+    assert first == (random.random(), np.random.rand(), torch.rand(1).item())  # noqa: NPY002
+
+
+class TestRequireSameRun:
+    def content(self, **changes):
+        return {"recipe": Recipe(**changes).to_dict(), "train_data": "abc"}
+
+    def test_workers_may_change(self, tmp_path):
+        require_same_run(self.content(workers=3), Recipe(workers=0), "abc", tmp_path)
+
+    def test_other_settings_are_listed(self, tmp_path):
+        with pytest.raises(UserError, match=r"lr was 0.01, is 0.02; seed was 4, is 0"):
+            require_same_run(self.content(lr=0.01, seed=4), Recipe(), "abc", tmp_path)
+
+    def test_other_data(self, tmp_path):
+        with pytest.raises(UserError, match="other images or boxes"):
+            require_same_run(self.content(), Recipe(), "xyz", tmp_path)

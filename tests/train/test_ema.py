@@ -1,0 +1,40 @@
+"""The average of the weights, against its formula."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from yolox_ela.recipe import Recipe
+from yolox_ela.train.ema import ModelEma
+
+
+def test_follows_the_formula():
+    model = nn.BatchNorm1d(1)
+    recipe = Recipe(ema_decay=0.9, ema_ramp=3.0)
+    ema = ModelEma(model, recipe)
+    expected = 1.0  # BatchNorm's initial weight
+    for step in range(1, 6):
+        with torch.no_grad():
+            model.weight.fill_(step)
+            model.running_mean.fill_(2 * step)
+            model.num_batches_tracked.fill_(step)
+        ema.update(model)
+        decay = 0.9 * (1 - math.exp(-step / 3.0))
+        expected = decay * expected + (1 - decay) * step
+        assert ema.model.weight.item() == pytest.approx(expected)
+        assert ema.model.num_batches_tracked.item() == step
+    assert ema.model.running_mean.item() == pytest.approx(2 * expected, abs=2)
+
+
+def test_is_a_separate_network_in_evaluation_mode():
+    model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)).train()
+    ema = ModelEma(model, Recipe())
+    assert not ema.model.training
+    assert not any(p.requires_grad for p in ema.model.parameters())
+    before = ema.model[0].weight.clone()
+    with torch.no_grad():
+        model[0].weight.add_(1)
+    assert torch.equal(ema.model[0].weight, before)
+    assert model.training

@@ -1,0 +1,216 @@
+"""The training loop on a tiny drawn data set: files, resumption, stopping, broken numbers."""
+
+import csv
+import json
+import os
+import signal
+
+import pytest
+import torch
+from yolox.config import YoloxNano as UpstreamNano
+
+from yolox_ela.attention import ela_s
+from yolox_ela.errors import UserError
+from yolox_ela.model import build_yolox_nano
+from yolox_ela.overrides import override
+from yolox_ela.train.accelerator import build_accelerator
+from yolox_ela.train.engine import Training
+from yolox_ela.train.run_folder import RunFolder
+
+
+def start(path, recipe, splits, *, kind=Training, resume=False, attention=None):
+    """A training in `path`, from the same initial weights each time."""
+    folder = RunFolder(path)
+    folder.create(resume=resume)
+    torch.manual_seed(0)
+    model = build_yolox_nano(len(recipe.classes), attention)
+    accelerator = build_accelerator("cpu", recipe.precision)
+    training = kind(recipe, model, *splits, folder, accelerator)
+    if resume:
+        training.resume()
+    return training
+
+
+class Interrupted(Training):
+    """Receives SIGINT while step `at` (from 1) is being computed."""
+
+    at = 0
+
+    def _train_step(self, batch):
+        if self.progress.step + 1 == self.at:
+            os.kill(os.getpid(), signal.SIGINT)
+        return super()._train_step(batch)
+
+
+def interrupted_at(step):
+    return type("InterruptedAt", (Interrupted,), {"at": step})
+
+
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory, tiny_recipe, tiny_splits):
+    """An uninterrupted run: its folder, results and final training object."""
+    path = tmp_path_factory.mktemp("whole") / "run"
+    training = start(path, tiny_recipe, tiny_splits, attention=ela_s)
+    return path, training.run(), training
+
+
+def load(path):
+    return torch.load(path, weights_only=True)
+
+
+def assert_equal_tensors(a, b):
+    assert a.keys() == b.keys()
+    for name in a:
+        assert torch.equal(a[name], b[name]), name
+
+
+class TestFiles:
+    def test_metrics(self, whole_run, tiny_recipe):
+        path, results, _ = whole_run
+        with (path / "metrics.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+        assert [row["step"] for row in rows] == ["5", "10", "15"]
+        assert [bool(row["ap50"]) for row in rows] == [False, True, True], "interval 2 and the end"
+        assert float(rows[-1]["ap50_voc07"]) == results["ap50_voc07"]
+        assert float(rows[1]["l1"]) == 0 < float(rows[2]["l1"]), "L1 in the final epoch only"
+        assert float(rows[0]["loss"]) > float(rows[2]["iou"]) > 0
+        parts = sum(float(rows[2][name]) for name in ("iou", "objectness", "class", "l1"))
+        assert parts == pytest.approx(float(rows[2]["loss"]), rel=1e-4)
+
+    def test_pictures_and_json(self, whole_run):
+        path, results, _ = whole_run
+        assert (path / "curves.png").read_bytes()[:4] == b"\x89PNG"
+        assert json.loads((path / "results.json").read_text()) == json.loads(json.dumps(results))
+        assert any((path / "tensorboard").rglob("events.out.tfevents.*"))
+
+    def test_weights_are_the_average(self, whole_run):
+        path, _, training = whole_run
+        content = load(path / "last.pth")
+        assert_equal_tensors(content["model"], training.ema.model.state_dict())
+        assert content["epoch"] == 3
+        assert content["classes"][0] == "aeroplane"
+
+    def test_best_is_the_best_evaluated_epoch(self, whole_run):
+        path, _, training = whole_run
+        evaluated = {r["epoch"]: r["ap50_voc07"] for r in training.progress.history if "ap50" in r}
+        best = load(path / "best.pth")
+        assert evaluated[best["epoch"]] == max(evaluated.values())
+
+    def test_no_temporary_files(self, whole_run):
+        assert not list(whole_run[0].rglob("*.tmp"))
+
+
+def test_upstream_loads_the_baseline(tmp_path, tiny_recipe, tiny_splits):
+    recipe = override(tiny_recipe, {"epochs": 1, "final_fraction": 0.0})
+    start(tmp_path / "run", recipe, tiny_splits).run()
+    config = UpstreamNano()
+    config.num_classes = 20
+    upstream = config.get_model().eval()
+    content = load(tmp_path / "run" / "last.pth")
+    upstream.load_state_dict(content["model"], strict=True)
+    ours = build_yolox_nano(20).eval()
+    ours.load_state_dict(content["model"])
+    images = torch.rand(1, 3, 64, 64) * 255
+    assert torch.equal(upstream(images), ours(images))
+
+
+class TestResume:
+    @pytest.mark.parametrize("step", [3, 5, 12])
+    def test_same_weights_as_uninterrupted(
+        self, whole_run, tmp_path, tiny_recipe, tiny_splits, step
+    ):
+        """Steps 3 and 12 are in the middle of an epoch, 5 ends one, 12 is in the final epoch."""
+        path = tmp_path / "run"
+        first = start(path, tiny_recipe, tiny_splits, kind=interrupted_at(step), attention=ela_s)
+        assert first.run() is None
+        assert load(path / "state.pth")["progress"]["step"] == step
+
+        second = start(path, tiny_recipe, tiny_splits, resume=True, attention=ela_s)
+        results = second.run()
+
+        _, expected, whole = whole_run
+        assert_equal_tensors(second.network.state_dict(), whole.network.state_dict())
+        assert_equal_tensors(second.ema.model.state_dict(), whole.ema.model.state_dict())
+        assert results["per_class"] == expected["per_class"]
+        for mine, other in zip(second.progress.history, whole.progress.history, strict=True):
+            for key in ("epoch", "step", "lr", "loss", "iou", "objectness", "class", "l1"):
+                assert mine[key] == other[key]
+
+    def test_finished_run_stays_as_it_is(self, whole_run, tiny_recipe, tiny_splits):
+        path, expected, _ = whole_run
+        before = (path / "last.pth").read_bytes()
+        again = start(path, tiny_recipe, tiny_splits, resume=True, attention=ela_s).run()
+        assert again == json.loads(json.dumps(expected))
+        assert (path / "last.pth").read_bytes() == before
+
+    def test_new_run_does_not_overwrite(self, whole_run):
+        with pytest.raises(UserError, match="already holds a run: add --resume"):
+            RunFolder(whole_run[0]).create(resume=False)
+
+    def test_nothing_to_resume(self, tmp_path):
+        with pytest.raises(UserError, match="nothing to resume"):
+            RunFolder(tmp_path).create(resume=True)
+
+    def test_damaged_state(self, tmp_path, tiny_recipe, tiny_splits):
+        (tmp_path / "state.pth").write_bytes(b"damaged")
+        with pytest.raises(UserError, match=r"state\.pth cannot be read"):
+            start(tmp_path, tiny_recipe, tiny_splits, resume=True)
+
+
+class Poisoned(Training):
+    """A weight becomes NaN in the optimizer's step 7, after that step's loss was computed."""
+
+    def _train_step(self, batch):
+        row = super()._train_step(batch)
+        if self.progress.step == self.at:
+            with torch.no_grad():
+                self.network.head.obj_preds[0].bias.fill_(float("nan"))
+        return row
+
+
+class TestNonFinite:
+    @pytest.mark.parametrize("step", [7, 10])
+    def test_good_state_survives(self, tmp_path, tiny_recipe, tiny_splits, step):
+        """Step 7 shows in the next loss; step 10 ends an epoch, so only the weights tell."""
+        path = tmp_path / "run"
+        poisoned = type("PoisonedAt", (Poisoned,), {"at": step})
+        with pytest.raises(UserError, match=r"not finite at step .*last good state.*Lower lr"):
+            start(path, tiny_recipe, tiny_splits, kind=poisoned).run()
+        state = load(path / "state.pth")
+        assert state["progress"]["step"] == 5
+        for weights in (state["model"], state["ema"], load(path / "last.pth")["model"]):
+            assert all(t.isfinite().all() for t in weights.values())
+        dump = load(path / "nonfinite_rank0.pth")
+        assert len(dump["last_batch_ids"]) == 4
+        assert dump["last_batch_images"].shape == (4, 3, 64, 64)
+
+    def test_exploding_rate(self, tmp_path, tiny_recipe, tiny_splits):
+        recipe = override(tiny_recipe, {"lr": 1e18, "warmup_fraction": 0.0})
+        with pytest.raises(UserError, match="not finite"):
+            start(tmp_path / "run", recipe, tiny_splits).run()
+        assert not (tmp_path / "run" / "last.pth").exists()
+
+
+def test_second_interrupt_stops_at_once(tmp_path, tiny_recipe, tiny_splits):
+    class Twice(Training):
+        def _train_step(self, batch):
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+            return super()._train_step(batch)
+
+    with pytest.raises(KeyboardInterrupt):
+        start(tmp_path / "run", tiny_recipe, tiny_splits, kind=Twice).run()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_gradient_clipping_bounds_the_step(tmp_path, tiny_recipe, tiny_splits):
+    settings = {"epochs": 1, "grad_clip": 1e-3, "lr": 1.0, "weight_decay": 0.0, "momentum": 0.0}
+    settings |= {"final_fraction": 0.0, "warmup_fraction": 0.0}
+    recipe = override(tiny_recipe, settings)
+    training = start(tmp_path / "run", recipe, tiny_splits)
+    before = [p.detach().clone() for p in training.network.parameters()]
+    training.run()
+    moved = [(a - b).norm() for a, b in zip(training.network.parameters(), before, strict=True)]
+    # Five steps of at most lr * clip; the rate is 0.25 for a batch of 4.
+    assert 0 < torch.stack(moved).norm() <= 5 * 0.25 * 1e-3 * 1.001

@@ -1,0 +1,55 @@
+"""Weight decay reaches convolution and linear weights and nothing else."""
+
+import pytest
+import torch
+from torch import nn
+
+from yolox_ela.attention import CBAM, SA, SE, ela_s
+from yolox_ela.model import build_yolox_nano
+from yolox_ela.recipe import Recipe
+from yolox_ela.train.optimizer import build_optimizer
+
+
+def decays(model):
+    """The weight decay of each parameter, by name."""
+    optimizer = build_optimizer(model, Recipe())
+    by_id = {id(p): g["weight_decay"] for g in optimizer.param_groups for p in g["params"]}
+    return {name: by_id.get(id(p)) for name, p in model.named_parameters()}
+
+
+@pytest.mark.parametrize("attention", [None, ela_s, SE, SA, CBAM])
+def test_every_parameter_in_the_right_group(attention):
+    for name, decay in decays(build_yolox_nano(20, attention)).items():
+        owner = name.rsplit(".", 1)[0]
+        is_matrix = name.endswith(".weight") and ".bn" not in name and "gate_h.1" not in owner
+        if "attention" in name and not name.endswith((".weight", ".bias")):
+            is_matrix = False  # SA's raw parameters
+        if "attention" in name and attention is SA:
+            is_matrix = False  # SA has no convolution, only a GroupNorm and raw parameters
+        assert decay == (5e-4 if is_matrix else 0.0), name
+
+
+def test_frozen_parameters_stay_out():
+    model = build_yolox_nano(20)
+    model.backbone.requires_grad_(False)
+    assert decays(model)["backbone.backbone.stem.conv.conv.weight"] is None
+
+
+def test_shared_module_is_counted_once():
+    shared = nn.Conv2d(4, 4, 1)
+    model = nn.ModuleList([shared, shared, nn.BatchNorm2d(4)])
+    optimizer = build_optimizer(model, Recipe())
+    assert sum(len(group["params"]) for group in optimizer.param_groups) == 4
+
+
+def test_a_step_is_nesterov_sgd_with_decay():
+    model = nn.Linear(1, 1)
+    nn.init.constant_(model.weight, 2.0)
+    nn.init.constant_(model.bias, 2.0)
+    recipe = Recipe(lr=0.1, momentum=0.5, weight_decay=0.01)
+    optimizer = build_optimizer(model, recipe)
+    model(torch.ones(1, 1)).sum().backward()  # gradient 1 for both
+    optimizer.step()
+    # Nesterov's first step: lr * (1 + momentum) * gradient.
+    assert model.weight.item() == pytest.approx(2 - 0.1 * 1.5 * (1 + 0.01 * 2))
+    assert model.bias.item() == pytest.approx(2 - 0.1 * 1.5)

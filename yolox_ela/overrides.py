@@ -1,0 +1,107 @@
+"""Recipe fields from the command line: found by name, read by type."""
+
+import dataclasses
+import difflib
+import math
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from yolox_ela.errors import UserError
+from yolox_ela.recipe import Recipe
+
+RecipeType = typing.TypeVar("RecipeType", bound=Recipe)
+
+KINDS = {int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def override(recipe: RecipeType, values: Mapping[str, Any]) -> RecipeType:
+    """A copy of the recipe with fields replaced; strings are read by the field's type.
+
+    A tuple is written with commas (`mosaic_scale 0.8,1.2`); `classes` may also name a text file
+    with one class per line.
+
+    Raises:
+        UserError: an unknown field (with the nearest names) or a value of the wrong type.
+    """
+    types = typing.get_type_hints(type(recipe))
+    fields = {f.name for f in dataclasses.fields(recipe)}
+    parsed = {}
+    for name, value in values.items():
+        if name not in fields:
+            # Parts of names too: "learning_rate" is far from every name as a whole.
+            near = difflib.get_close_matches(name, sorted(fields), n=3, cutoff=0.5)
+            hint = (
+                f"did you mean {', '.join(near)}?"
+                if near
+                else f"it has {', '.join(sorted(fields))}"
+            )
+            raise UserError(f"the recipe has no field '{name}'; {hint}")
+        parsed[name] = _parse(name, value, types[name]) if isinstance(value, str) else value
+    return dataclasses.replace(recipe, **parsed)
+
+
+def pairs_to_dict(words: Sequence[str]) -> dict[str, str]:
+    """`["lr", "0.01", "seed", "1"]` -> `{"lr": "0.01", "seed": "1"}`.
+
+    Raises:
+        UserError: a field without a value, or given twice.
+    """
+    if len(words) % 2:
+        raise UserError(
+            f"overrides come in pairs of field and value, but '{words[-1]}' has no value"
+        )
+    names = list(words[::2])
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise UserError(f"recipe field '{min(twice)}' is given twice")
+    return dict(zip(names, words[1::2], strict=True))
+
+
+def _parse(name: str, text: str, kind: Any) -> Any:
+    """`text` as a value of type `kind`."""
+    if kind is str:
+        return text
+    if name == "classes":
+        return _classes(text)
+    try:
+        if kind is bool:
+            return {"true": True, "false": False}[text.lower()]
+        if kind is int:
+            return int(text)
+        if kind is float:
+            return _finite(text)
+        items = typing.get_args(kind)
+        words = [word.strip() for word in text.strip("()[] ").split(",") if word.strip()]
+        if items[-1] is Ellipsis:
+            return tuple(words)
+        if len(words) != len(items):
+            raise ValueError(text)
+        return tuple(_finite(word) for word in words)
+    except (ValueError, KeyError) as error:
+        wanted = KINDS.get(kind, f"{len(typing.get_args(kind))} numbers with commas between")
+        raise UserError(f"recipe field '{name}' takes {wanted}, not '{text}'") from error
+
+
+def _classes(text: str) -> tuple[str, ...]:
+    """Class names from a text file, one a line, or from a list with commas."""
+    if "," in text:
+        words = text.split(",")
+    elif Path(text).is_file():
+        try:
+            words = Path(text).read_text(encoding="utf-8-sig").splitlines()
+        except UnicodeDecodeError as error:
+            raise UserError(f"{text} is not UTF-8 text; save it as UTF-8") from error
+    elif Path(text).suffix or "/" in text or "\\" in text:
+        raise UserError(f"no file of class names at {text}")
+    else:
+        words = [text]
+    return tuple(word.strip() for word in words if word.strip())
+
+
+def _finite(word: str) -> float:
+    number = float(word)
+    if not math.isfinite(number):
+        raise ValueError(word)
+    return number
