@@ -181,7 +181,7 @@ class TestLoadExperiment:
 def test_setting_without_a_type_is_not_ignored(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(GOOD + "    seed = 5\n")
-    with pytest.raises(UserError, match="give .seed. a type"):
+    with pytest.raises(UserError, match=r"give .seed. a type"):
         load_experiment(path)
 
 

@@ -106,9 +106,13 @@ class TestTrain:
         assert "epoch 3/3" in (folder / "train.log").read_text()
         final = json.loads((project / "final.json").read_text())
         assert final == json.loads((folder / "results.json").read_text())
-        assert {"best.pth", "last.pth", "state.pth", "curves.png"} <= {
-            path.name for path in folder.iterdir()
-        }
+        files = {path.name for path in folder.iterdir()}
+        assert {"best.pth", "last.pth", "state.pth", "curves.png"} <= files
+        assert any((folder / "tensorboard").glob("events.out.tfevents.*"))
+
+    def test_writes_into_the_run_folder_only(self, trained, project):
+        assert {path.name for path in project.iterdir()} <= {"tools", "exps", "runs", "final.json"}
+        assert {path.suffix for path in (project / "exps").iterdir()} <= {".py", ".csv", ".md"}
 
     def test_evaluation_repeats_the_final_scores(self, trained, project, data):
         folder, _ = trained
@@ -260,6 +264,7 @@ class TestMistakes:
         image.write_bytes(image.read_bytes()[:500])
         message = self.error(project, "--data", copy, "-c", "none", "-o", tmp_path / "r", *SMALL)
         assert image.name in message
+        assert not (tmp_path / "r").exists(), "nothing is begun"
         assert "tools/dataset.py check" in message
 
     def test_no_network(self, project, closed_port, tmp_path):

@@ -53,24 +53,27 @@ def main() -> int:
         launch_processes(args.devices, exp.batch_size)
     accelerator = build_accelerator(args.device, exp.precision)
     log_to_screen(main_process=accelerator.is_main_process)
-    folder = run_folder(args, exp, accelerator)
+    folder = choose_folder(args, exp, accelerator)
 
+    # All that can be wrong with the input shows here, before a run folder exists.
     with accelerator.main_process_first():
         data = draw_sample(PROJECT / "datasets" / "sample") if args.sample else None
         data = data or locate_data(args, exp.train_sets + exp.test_sets, PROJECT)
         train_split = load_split(data, exp.train_sets, exp.classes)
         test_split = load_split(data, exp.test_sets, exp.classes)
         weights = starting_weights(args)
-    report_data(data, train_split, test_split)
-
     model = exp.build_model()
+    origin = f"random, seed {exp.seed}"
     if args.resume:
-        logger.info("weights: those of the run in {}", folder.path)
-    elif weights is None:
-        logger.info("weights: random, seed {}", exp.seed)
-    else:
-        report = load_pretrained(model, read_weights(weights), weights)
-        logger.info("weights: {}: {}", weights, report)
+        origin = f"those of the run in {folder.path}"
+    elif weights is not None:
+        origin = f"{weights}: {load_pretrained(model, read_weights(weights), weights)}"
+
+    if accelerator.is_main_process:
+        prepare_folder(folder, exp, accelerator)
+    accelerator.wait_for_everyone()
+    report_data(data, train_split, test_split)
+    logger.info("weights: {}", origin)
     training = Training(exp, model, train_split, test_split, folder, accelerator)
     if args.resume:
         training.resume()
@@ -130,25 +133,28 @@ def configured_experiment(args: argparse.Namespace) -> VocNano:
     return exp
 
 
-def run_folder(args: argparse.Namespace, exp: VocNano, accelerator: Accelerator) -> RunFolder:
-    """The run's folder, chosen by the main process, with configuration and log in it."""
-    name = f"{exp.name}_sample" if args.sample else exp.name
+def choose_folder(args: argparse.Namespace, exp: VocNano, accelerator: Accelerator) -> RunFolder:
+    """The run's folder, the same on every process; not made yet."""
     choice = [args.output]
     if args.output is None:
+        name = f"{exp.name}_sample" if args.sample else exp.name
         choose = latest_run_path if args.resume else new_run_path
-        choice = [choose(PROJECT / "runs", name) if accelerator.is_main_process else None]
+        choice = [choose(PROJECT / "runs", name)]
         if accelerator.num_processes > 1:
             broadcast_object_list(choice)
     folder = RunFolder(choice[0])
-    if accelerator.is_main_process:
-        folder.create(resume=args.resume)
-        log_to_file(folder.path / "train.log")
-        environment = describe_environment(accelerator.device, accelerator.num_processes)
-        folder.write_json("environment.json", environment)
-        folder.write_json("config.json", exp.to_dict())
-        logger.info("run folder: {}", folder.path)
-    accelerator.wait_for_everyone()
+    folder.check(resume=args.resume)
     return folder
+
+
+def prepare_folder(folder: RunFolder, exp: VocNano, accelerator: Accelerator) -> None:
+    """Make the folder, with configuration, environment and log in it."""
+    folder.create()
+    log_to_file(folder.path / "train.log")
+    folder.write_json("config.json", exp.to_dict())
+    environment = describe_environment(accelerator.device, accelerator.num_processes)
+    folder.write_json("environment.json", environment)
+    logger.info("run folder: {}", folder.path)
 
 
 def starting_weights(args: argparse.Namespace) -> Path | None:

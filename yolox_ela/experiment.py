@@ -18,9 +18,10 @@ from yolox_ela.recipe import Recipe
 # weights. Pictures are small and flat, so the augmentation is milder than the paper's.
 SAMPLE_SETTINGS = {
     "image_size": 160,
-    "epochs": 60,
+    "epochs": 75,
     "multiscale": 0.0,
-    "mosaic_prob": 0.25,
+    "mosaic_prob": 0.1,
+    "hsv_prob": 0.5,
     "eval_interval": 10,
 }
 

@@ -89,7 +89,7 @@ def test_epochs_and_seeds_differ_and_a_seed_repeats():
 
 
 @pytest.mark.parametrize(
-    ("epochs", "fraction", "final"), [(3, 1 / 3, 1), (20, 0.15, 3), (4, 0.0, 0), (4, 0.9, 4)]
+    ("epochs", "fraction", "final"), [(3, 1 / 3, 1), (20, 0.15, 3), (4, 0.0, 0), (4, 0.75, 3)]
 )
 def test_mosaic_closes_exactly_with_the_final_epochs(epochs, fraction, final):
     recipe = recipe_with(epochs=epochs, final_fraction=fraction, warmup_fraction=0.0)

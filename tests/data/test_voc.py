@@ -278,11 +278,12 @@ def test_boxes_over_the_edge_are_clipped(voc, box, kept):
     ],
 )
 def test_boxes_under_a_pixel_are_dropped_and_their_image_kept(voc, box, warnings):
-    voc.add("a", [("dog", 1, 1, 9, 9), ("car", *box), ("person", 1, 1, 5, 5)])
+    voc.add("a", [("dog", 1, 1, 9, 9), ("car", *box, 1), ("person", 1, 1, 5, 5)])
     voc.add("b", [("car", *box)])
     split = load(voc)
     assert split.offsets.tolist() == [0, 2, 2]
     assert split.labels.tolist() == [1, 2]
+    assert split.difficult.tolist() == [False, False]
     assert len(warnings) == 1
 
 

@@ -21,7 +21,8 @@ from yolox_ela.train.run_folder import RunFolder
 def start(path, recipe, splits, *, kind=Training, resume=False, attention=None):
     """A training in `path`, from the same initial weights each time."""
     folder = RunFolder(path)
-    folder.create(resume=resume)
+    folder.check(resume=resume)
+    folder.create()
     torch.manual_seed(0)
     model = build_yolox_nano(len(recipe.classes), attention)
     accelerator = build_accelerator("cpu", recipe.precision)
@@ -146,11 +147,11 @@ class TestResume:
 
     def test_new_run_does_not_overwrite(self, whole_run):
         with pytest.raises(UserError, match="already holds a run: add --resume"):
-            RunFolder(whole_run[0]).create(resume=False)
+            RunFolder(whole_run[0]).check(resume=False)
 
     def test_nothing_to_resume(self, tmp_path):
         with pytest.raises(UserError, match="nothing to resume"):
-            RunFolder(tmp_path).create(resume=True)
+            RunFolder(tmp_path).check(resume=True)
 
     def test_damaged_state(self, tmp_path, tiny_recipe, tiny_splits):
         (tmp_path / "state.pth").write_bytes(b"damaged")

@@ -100,7 +100,7 @@ class Training:
         if self.progress.step >= self.total_steps:
             logger.info("{} is complete; nothing left to train", self.folder.path)
             return json.loads(self.folder.results.read_text(encoding="utf-8"))
-        self.accelerator.project_configuration.set_directories(str(self.folder.path))
+        self.accelerator.project_configuration.logging_dir = str(self.folder.path)
         self.accelerator.init_trackers("tensorboard")
         if self.progress.step == 0 and self.recipe.evaluate_start:
             self._record({"epoch": 0, **headline(self._evaluate())})

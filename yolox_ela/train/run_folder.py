@@ -41,21 +41,26 @@ class RunFolder:
         self.curves = self.path / "curves.png"
         self.results = self.path / "results.json"
 
-    def create(self, *, resume: bool) -> None:
-        """Make the folder for a new run, or make sure that there is a run to resume.
+    def check(self, *, resume: bool) -> None:
+        """Make sure that the folder is free for a new run, or holds one to resume.
 
         Raises:
-            UserError: it already holds a run, cannot be made, or holds none to resume.
+            UserError: it already holds a run, or none to resume.
         """
-        if resume:
-            if not self.state.is_file():
-                raise UserError(f"nothing to resume: no {self.state}; name the run with -o")
-            return
-        if self.state.exists() or self.metrics.exists():
+        if resume and not self.state.is_file():
+            raise UserError(f"nothing to resume: no {self.state}; name the run with -o")
+        if not resume and (self.state.exists() or self.metrics.exists()):
             raise UserError(
                 f"{self.path} already holds a run: add --resume to continue it, or name another "
                 "folder with -o"
             )
+
+    def create(self) -> None:
+        """Make the folder.
+
+        Raises:
+            UserError: it cannot be made.
+        """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
