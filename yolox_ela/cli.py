@@ -13,6 +13,7 @@ from yolox_ela.data.download import prepare_voc
 from yolox_ela.errors import UserError
 from yolox_ela.experiment import VocNano, load_experiment
 from yolox_ela.logs import log_to_screen
+from yolox_ela.recipe import parse_set
 from yolox_ela.train.checkpoint import write_atomically
 
 EXIT_ERROR, EXIT_INTERRUPTED = 2, 130
@@ -77,7 +78,7 @@ def locate_data(args: argparse.Namespace, sets: tuple[str, ...], project: Path) 
         if not args.data.is_dir():
             raise UserError(f"--data {args.data} is not a folder")
         return args.data
-    pairs = [(year, split) for year, split in (entry.split("/") for entry in sets)]
+    pairs = [parse_set(entry) for entry in sets]
     return prepare_voc(project / "datasets", pairs, archives=args.archives)
 
 

@@ -97,7 +97,7 @@ class Recipe:
     @property
     def final_epochs(self) -> int:
         """Number of epochs at the end without mosaic and with the L1 loss; never all of them."""
-        return min(math.ceil(self.epochs * self.final_fraction), self.epochs - 1)
+        return min(math.ceil(self.epochs * self.final_fraction - 1e-9), self.epochs - 1)
 
     def validate(self) -> None:
         """Raise UserError, naming the field, for a value that cannot work."""
@@ -142,9 +142,7 @@ class Recipe:
             _require(len(set(value)) == len(value), name, value, "has an entry twice")
         for name in ("train_sets", "test_sets"):
             for entry in getattr(self, name):
-                halves = [half for half in entry.split("/") if half]
-                ok = len(halves) == 2 and entry.count("/") == 1
-                _require(ok, name, entry, "must read year/split: 2007/trainval")
+                parse_set(entry)
 
     def to_dict(self) -> dict[str, Any]:
         """All fields as plain JSON values."""
@@ -152,6 +150,18 @@ class Recipe:
             key: list(value) if isinstance(value, tuple) else value
             for key, value in asdict(self).items()
         }
+
+
+def parse_set(entry: str) -> tuple[str, str]:
+    """`2007/trainval` -> year and split.
+
+    Raises:
+        UserError: it is not two words with a slash between.
+    """
+    year, slash, split = entry.partition("/")
+    if not (year and slash and split) or "/" in split:
+        raise UserError(f"a set must read year/split, as in 2007/trainval, not '{entry}'")
+    return year, split
 
 
 def _require(condition: bool, name: str, value: object, rule: str) -> None:

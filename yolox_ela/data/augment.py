@@ -56,7 +56,8 @@ class SamplePlan:
 
 def sample_generator(seed: int, epoch: int, index: int) -> np.random.Generator:
     """The random numbers of one sample, whichever process prepares it."""
-    return np.random.default_rng([seed, epoch, index])
+    # Counted from 1: numpy takes a missing last number, as the sampler's seed has, for 0.
+    return np.random.default_rng([seed, epoch, index + 1])
 
 
 def plan_sample(
@@ -119,9 +120,11 @@ def plan_boxes(
     all_labels = np.concatenate(labels)
     all_boxes = np.clip(all_boxes, 0, np.array(plan.canvas * 2))
     if plan.matrix is not None:
-        all_boxes = np.clip(transform_boxes(all_boxes, plan.matrix), 0, plan.output)
+        all_boxes = transform_boxes(all_boxes, plan.matrix)
     if plan.mirror:
         all_boxes[:, [0, 2]] = plan.mirror - all_boxes[:, [2, 0]]
+    # After the mirror: the width it turns at is rounded down, so a box may end beyond it.
+    all_boxes = np.clip(all_boxes, 0, plan.output)
     keep = (all_boxes[:, 2:] - all_boxes[:, :2]).min(axis=1) > 1
     return all_boxes[keep].astype(np.float32), all_labels[keep]
 

@@ -11,6 +11,7 @@ from yolox_ela.data.image import decode_check
 from yolox_ela.data.problems import Problem, Severity, format_problems
 from yolox_ela.data.voc import check_image, find_voc_folder, image_files, read_image_ids
 from yolox_ela.errors import UserError
+from yolox_ela.recipe import parse_set
 
 
 @dataclass
@@ -90,11 +91,12 @@ def check_dataset(root: Path, sets: Sequence[str], classes: Sequence[str]) -> Ch
     summaries: list[SetSummary] = []
     seen: dict[Path, str] = {}
     for entry in sets:
-        year, split = entry.split("/")
+        year, split = parse_set(entry)
         folder = find_voc_folder(root, year)
         ids, found = read_image_ids(folder, split)
         problems += found
-        files = image_files(folder)
+        files, found = image_files(folder)
+        problems += found
         summary = SetSummary(entry)
         paths = []
         for image_id in ids:

@@ -1,13 +1,15 @@
 """Reading image files."""
 
+import struct
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from yolox_ela.errors import UserError
 
+PILLOW_ERRORS = (OSError, SyntaxError, Image.DecompressionBombError)
 JPEG_END = b"\xff\xd9"
 
 
@@ -26,7 +28,10 @@ def read_image(path: Path | str) -> np.ndarray:
     except OSError as error:
         raise UserError(f"cannot open image {path}: {error.strerror}") from error
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    image = cv2.imdecode(data, flags) if data.size else None
+    try:
+        image = cv2.imdecode(data, flags) if data.size else None
+    except cv2.error as error:  # claims to be larger than OpenCV's limit
+        raise UserError(f"cannot decode image {path}: {error.err}") from error
     if image is None:
         raise UserError(f"cannot decode image {path}: it is damaged or not an image; replace it")
     return image
@@ -46,7 +51,7 @@ def read_photograph(path: Path | str) -> np.ndarray:
             rgb = np.asarray(upright.convert("RGB"))
     except FileNotFoundError as error:
         raise UserError(f"no image at {path}") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (*PILLOW_ERRORS, ValueError, struct.error) as error:  # struct: damaged EXIF
         raise UserError(f"cannot decode image {path}: {error}") from error
     return np.ascontiguousarray(rgb[:, :, ::-1])
 
@@ -64,7 +69,7 @@ def image_size(path: Path) -> tuple[int, int]:
             size = image.size
             if image.format == "JPEG" and not _has_end_marker(path):
                 image.load()
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+    except PILLOW_ERRORS as error:
         raise UserError(f"cannot read image {path}: {error}") from error
     return size
 
@@ -78,8 +83,9 @@ def decode_check(path: Path) -> None:
     try:
         with Image.open(path) as image:
             image.load()
-    except (OSError, SyntaxError) as error:
+    except PILLOW_ERRORS as error:
         raise UserError(f"cannot decode image {path}: {error}") from error
+    read_image(path)  # Pillow forgives what OpenCV, which training reads with, does not
 
 
 def _has_end_marker(path: Path) -> bool:

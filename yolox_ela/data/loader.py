@@ -192,9 +192,10 @@ def _init_worker(worker: int) -> None:
     # Processes are the parallelism here; OpenCV's own threads would only fight over cores.
     cv2.setNumThreads(0)
     # Ctrl-C reaches the whole process group. The main process decides when to stop, and it needs
-    # its workers to finish the step.
+    # its workers to finish the step; it must still be able to end them itself, by SIGTERM.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if hasattr(os, "setpgrp"):  # not on Windows
+        os.setpgrp()
 
 
 def _stack(images: Sequence[np.ndarray]) -> Tensor:

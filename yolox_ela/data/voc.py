@@ -5,6 +5,8 @@ Boxes are x1, y1, x2, y2 in pixels counted from 0: the XML's numbers, which coun
 
 import hashlib
 import math
+import re
+import shlex
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from loguru import logger
 from yolox_ela.data.image import image_size
 from yolox_ela.data.problems import Problem, Severity, format_problems
 from yolox_ela.errors import UserError
+from yolox_ela.recipe import parse_set
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 PARTS = ("Annotations", "ImageSets", "JPEGImages")
@@ -70,10 +73,10 @@ class VocSplit:
         return slice(int(self.offsets[index]), int(self.offsets[index + 1]))
 
     def fingerprint(self) -> str:
-        """Hash of ids, boxes and labels, to tell whether data changed under a run."""
+        """Hash of ids, sizes and objects, to tell whether data changed under a run."""
         digest = hashlib.sha256("\n".join(self.ids.tolist()).encode())
-        digest.update(self.boxes.tobytes())
-        digest.update(self.labels.tobytes())
+        for array in (self.sizes, self.offsets, self.boxes, self.labels, self.difficult):
+            digest.update(array.tobytes())
         return digest.hexdigest()
 
     def subset(self, keep: Sequence[int]) -> "VocSplit":
@@ -119,18 +122,27 @@ def load_split(root: Path, sets: Sequence[str], classes: Sequence[str]) -> VocSp
     """
     images: list[CheckedImage] = []
     problems: list[Problem] = []
+    seen: dict[Path, str] = {}
     for entry in sets:
-        year, split = entry.split("/")
+        year, split = parse_set(entry)
         folder = find_voc_folder(root, year)
         ids, found = read_image_ids(folder, split)
         problems += found
-        files = image_files(folder)
+        files, found = image_files(folder)
+        problems += found
         for image_id in ids:
             image, found = check_image(folder, files, image_id, classes)
             problems += found
-            if image is not None:
-                images.append(image)
-    report = f"python tools/dataset.py check --data {root}"
+            if image is None:
+                continue
+            images.append(image)
+            if image.path in seen:
+                detail = f"in {seen[image.path]} and in {entry}"
+                problems.append(Problem(image.path, "image in two sets", detail))
+            seen[image.path] = entry
+    report = f"python tools/dataset.py check --data {shlex.quote(str(root))} --sets " + " ".join(
+        sets
+    )
     errors = [p for p in problems if p.severity is Severity.ERROR]
     if errors:
         raise UserError(
@@ -187,11 +199,12 @@ def read_image_ids(folder: Path, split: str) -> tuple[list[str], list[Problem]]:
     """
     path = folder / "ImageSets" / "Main" / f"{split}.txt"
     if not path.is_file():
-        there = sorted(p.stem for p in path.parent.glob("*.txt") if "_" not in p.stem)
+        per_class = re.compile(r".*_(train|val|trainval|test)")  # VOC's own files per class
+        there = sorted(p.stem for p in path.parent.glob("*.txt") if not per_class.fullmatch(p.stem))
         raise UserError(f"no split file {path}; there are: {', '.join(there) or 'none'}")
     problems = []
     ids: dict[str, None] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(_read_lines(path), 1):
         words = line.split()
         where = f"line {number}"
         if not words:
@@ -215,23 +228,31 @@ def read_id_list(path: Path) -> list[str]:
     """
     if not path.is_file():
         raise UserError(f"no list of image ids at {path}")
-    ids = [
-        words[0]
-        for line in path.read_text(encoding="utf-8").splitlines()
-        if (words := line.split())
-    ]
+    ids = [words[0] for line in _read_lines(path) if (words := line.split())]
     if not ids:
         raise UserError(f"{path} names no image ids")
     return ids
 
 
-def image_files(folder: Path) -> dict[str, Path]:
-    """Image file of each id in JPEGImages."""
-    return {
-        path.stem: path
-        for path in sorted((folder / "JPEGImages").iterdir())
-        if path.suffix.lower() in IMAGE_SUFFIXES
-    }
+def _read_lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()  # Windows puts a mark first
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 text ({error}); save it as UTF-8") from error
+
+
+def image_files(folder: Path) -> tuple[dict[str, Path], list[Problem]]:
+    """Image file of each id in JPEGImages, and ids that have two."""
+    files: dict[str, Path] = {}
+    problems = []
+    for path in sorted((folder / "JPEGImages").iterdir()):
+        if path.suffix.lower() not in IMAGE_SUFFIXES:
+            continue
+        if path.stem in files:
+            detail = f"{files[path.stem].name} has the same id"
+            problems.append(Problem(path, "two images for an id", detail))
+        files.setdefault(path.stem, path)
+    return files, problems
 
 
 def parse_annotation(path: Path) -> Annotation:
@@ -242,7 +263,7 @@ def parse_annotation(path: Path) -> Annotation:
     """
     try:
         root = ET.parse(path).getroot()
-    except ET.ParseError as error:
+    except (ET.ParseError, LookupError) as error:  # LookupError: unknown encoding
         raise ValueError(f"malformed XML: {error}") from error
     names, boxes, difficult = [], [], []
     for number, item in enumerate(root.iter("object"), 1):
@@ -361,7 +382,7 @@ def _size(root: ET.Element) -> tuple[int, int] | None:
     try:
         width = int(float(root.findtext("size/width") or 0))
         height = int(float(root.findtext("size/height") or 0))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return (width, height) if width > 0 and height > 0 else None
 

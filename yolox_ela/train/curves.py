@@ -8,6 +8,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from yolox_ela.train.checkpoint import write_atomically
@@ -30,7 +31,7 @@ def draw_curves(history: Sequence[Mapping[str, Any]], title: str, path: Path) ->
     for name, color in zip(LOSS_PARTS, COLORS, strict=True):
         losses.plot(epochs, [row[name] for row in trained], ".-", color=color, label=name)
     losses.set(title="training loss", xlabel="epoch", ylim=(0, None))
-    losses.legend()
+    _legend_below(losses)
 
     evaluated = [row for row in history if "ap50" in row]
     for (key, label), color in zip(METRICS.items(), COLORS[1:], strict=False):
@@ -39,7 +40,7 @@ def draw_curves(history: Sequence[Mapping[str, Any]], title: str, path: Path) ->
     scores.set(title="evaluation of the averaged weights", xlabel="epoch", ylabel="AP in percent")
     if evaluated:
         scores.set_ylim(0, None)
-        scores.legend(loc="lower right")
+        _legend_below(scores)
 
     rates.plot(epochs, [row["lr"] for row in trained], ".-", color=COLORS[0])
     rates.set(title="learning rate at the end of the epoch", xlabel="epoch", ylim=(0, None))
@@ -49,3 +50,8 @@ def draw_curves(history: Sequence[Mapping[str, Any]], title: str, path: Path) ->
     figure.suptitle(title)
     write_atomically(path, lambda temporary: figure.savefig(temporary, dpi=110, format="png"))
     plt.close(figure)
+
+
+def _legend_below(axes: Axes) -> None:
+    """Where it hides no curve."""
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, fontsize="small")
