@@ -148,7 +148,7 @@ def test_fingerprint_sees_moved_objects_and_difficult_flags(voc):
 # not in the patch
 def test_sets_that_share_images_are_refused(voc):
     voc.add("a", [CAR])
-    with pytest.raises(UserError, match="a.jpg"):
+    with pytest.raises(UserError, match=r"a\.jpg"):
         load_split(voc.folder, ["2007/trainval", "2012/trainval"], CLASSES)
 
 
