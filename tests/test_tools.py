@@ -101,7 +101,7 @@ class TestTrain:
         assert config["seed"] == 3
         assert config["image_size"] == 64
         assert config["momentum"] == 0.937
-        environment = json.loads((folder / "environment.json").read_text())
+        (environment,) = json.loads((folder / "environment.json").read_text())
         assert environment["versions"]["torch"] == torch.__version__.split("+")[0]
         assert "epoch 3/3" in (folder / "train.log").read_text()
         final = json.loads((project / "final.json").read_text())
@@ -158,8 +158,6 @@ class TestTrain:
             *SMALL,
             "-e",
             "1",
-            "final_fraction",
-            "0",
         )
         assert (project / "runs" / "nano_ela_s-2" / "last.pth").is_file()
         assert tree(trained[0]) == before
@@ -239,7 +237,7 @@ class TestMistakes:
         assert "did you mean" in self.error(project, "learning_rat", "0.1")
 
     def test_wrong_type(self, project):
-        assert "'epochs' takes int, not 'ten'" in self.error(project, "epochs", "ten")
+        assert "'epochs' takes a whole number, not 'ten'" in self.error(project, "epochs", "ten")
 
     def test_experiment_that_does_not_exist(self, project):
         done = run(project, "tools/train.py", "-f", "nano_elephant.py", expect=2)
@@ -266,6 +264,21 @@ class TestMistakes:
         assert image.name in message
         assert not (tmp_path / "r").exists(), "nothing is begun"
         assert "tools/dataset.py check" in message
+
+    def test_images_to_train_and_to_test_on(self, project, data, tmp_path):
+        copy = tmp_path / "data"
+        shutil.copytree(data, copy)
+        sets = copy / "VOCdevkit" / "VOC2007" / "ImageSets" / "Main"
+        first = (sets / "trainval.txt").read_text().split()[0]
+        with (sets / "test.txt").open("a") as file:
+            file.write(f"{first}\n")
+        message = self.error(project, "--data", copy, "-c", "none", "-o", tmp_path / "r", *SMALL)
+        assert "1 images are in the sets to train on and to evaluate on" in message
+        assert first in message
+
+    def test_result_that_cannot_be_written(self, project, data, tmp_path):
+        message = self.error(project, "--data", data, "--json", tmp_path, "-c", "none", *SMALL)
+        assert "cannot write" in message
 
     def test_no_network(self, project, closed_port, tmp_path):
         message = self.error(project, "-o", tmp_path / "r", *SMALL)

@@ -16,6 +16,7 @@ from yolox_ela.data.image import read_photograph
 from yolox_ela.data.voc import IMAGE_SUFFIXES
 from yolox_ela.draw import draw_detections
 from yolox_ela.errors import UserError
+from yolox_ela.files import require_writable
 from yolox_ela.predict import Detector
 
 PROJECT = project_folder(__file__)
@@ -34,7 +35,7 @@ def main() -> int:
     paths = list(find_images(args.paths))
     if not paths:
         raise UserError(f"no images in {', '.join(map(str, args.paths))}")
-    args.output.mkdir(parents=True, exist_ok=True)
+    require_writable(args.output / "detections.json")
     entries, failures = [], 0
     for path, target in zip(paths, output_paths(paths, args.output), strict=True):
         try:
@@ -85,12 +86,14 @@ def find_images(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 def output_paths(paths: Sequence[Path], folder: Path) -> list[Path]:
-    """A picture's file for each input; inputs of the same name get a number."""
-    taken: dict[str, int] = {}
-    targets = []
+    """A picture's file for each input: numbered where names are the same, never an input."""
+    inputs = {path.resolve() for path in paths}
+    targets: list[Path] = []
     for path in paths:
-        number = taken[path.stem] = taken.get(path.stem, 0) + 1
-        targets.append(folder / f"{path.stem}{'' if number == 1 else f'_{number}'}.jpg")
+        target, number = folder / f"{path.stem}.jpg", 2
+        while target in targets or target.resolve() in inputs:
+            target, number = folder / f"{path.stem}_{number}.jpg", number + 1
+        targets.append(target)
     return targets
 
 

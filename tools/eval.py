@@ -12,7 +12,6 @@ from loguru import logger
 from yolox_ela.cli import (
     add_data_options,
     add_overrides,
-    experiment_from,
     locate_data,
     project_folder,
     run_tool,
@@ -20,15 +19,15 @@ from yolox_ela.cli import (
     write_result,
 )
 from yolox_ela.data.voc import load_split, read_id_list
+from yolox_ela.device import select_device
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.detections import to_coco_results
 from yolox_ela.evaluate.evaluator import EvalSettings, evaluate
 from yolox_ela.evaluate.report import format_results
-from yolox_ela.experiment import VocNano
+from yolox_ela.experiment import VocNano, adopt_checkpoint, load_experiment
+from yolox_ela.files import require_writable
 from yolox_ela.model import YoloxNano, build_yolox_nano
 from yolox_ela.overrides import override, pairs_to_dict
-from yolox_ela.predict import adopt_checkpoint
-from yolox_ela.train.accelerator import select_device
 from yolox_ela.weights import (
     coco_class_rows,
     coco_weights,
@@ -42,12 +41,14 @@ PROJECT = project_folder(__file__)
 
 def main() -> int:
     args = parse_arguments()
+    for output in filter(None, (args.json, args.save_detections)):
+        require_writable(output)
     exp, model = load_network(args)
     device = select_device(args.device)
     split = load_split(locate_data(args, exp.test_sets, PROJECT), exp.test_sets, exp.classes)
     if args.ids:
         split = split.subset_of_ids(read_id_list(args.ids))
-    settings = EvalSettings(exp.image_size, exp.score_threshold, exp.nms_iou)
+    settings = EvalSettings.of(exp)
     results, detections = evaluate(
         model.to(device),
         split,
@@ -92,7 +93,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def load_network(args: argparse.Namespace) -> tuple[VocNano, YoloxNano]:
     """The experiment with the checkpoint's and the command's settings, and its network."""
-    exp = experiment_from(args)
+    exp = load_experiment(args.experiment)
     flags = {"batch_size": args.batch_size} if args.batch_size else {}
     if args.split:
         year = exp.test_sets[0].split("/")[0]

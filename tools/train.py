@@ -7,10 +7,12 @@ python tools/train.py -f exps/nano_ela_s.py --data ~/VOCdevkit -e 30 lr 0.005 se
 
 import argparse
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import NoReturn
 
+import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 from loguru import logger
@@ -19,22 +21,24 @@ from yolox_ela.cli import (
     EXIT_INTERRUPTED,
     add_data_options,
     add_overrides,
-    experiment_from,
     locate_data,
     project_folder,
     run_tool,
     tool_parser,
     write_result,
 )
+from yolox_ela.data.loader import require_batch_fits
 from yolox_ela.data.sample import draw_sample
-from yolox_ela.data.voc import VocSplit, load_split
+from yolox_ela.data.voc import VocSplit, load_split, require_disjoint
+from yolox_ela.device import select_device
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.report import format_results
-from yolox_ela.experiment import SAMPLE_SETTINGS, VocNano
+from yolox_ela.experiment import SAMPLE_SETTINGS, VocNano, load_experiment
+from yolox_ela.files import require_writable
 from yolox_ela.logs import log_to_file, log_to_screen
 from yolox_ela.overrides import override, pairs_to_dict
 from yolox_ela.train.accelerator import build_accelerator
-from yolox_ela.train.engine import Training, require_batch_fits
+from yolox_ela.train.engine import Training
 from yolox_ela.train.run_folder import (
     RunFolder,
     describe_environment,
@@ -49,19 +53,20 @@ PROJECT = project_folder(__file__)
 def main() -> int:
     args = parse_arguments()
     exp = configured_experiment(args)
+    if args.json:
+        require_writable(args.json)
     if args.devices > 1 and "WORLD_SIZE" not in os.environ:
-        launch_processes(args.devices, exp.batch_size)
+        launch_processes(args, exp)
     accelerator = build_accelerator(args.device, exp.precision)
     log_to_screen(main_process=accelerator.is_main_process)
     folder = choose_folder(args, exp, accelerator)
 
     # All that can be wrong with the input shows here, before a run folder exists.
     with accelerator.main_process_first():
-        data = draw_sample(PROJECT / "datasets" / "sample") if args.sample else None
-        data = data or locate_data(args, exp.train_sets + exp.test_sets, PROJECT)
-        train_split = load_split(data, exp.train_sets, exp.classes)
-        test_split = load_split(data, exp.test_sets, exp.classes)
-        weights = starting_weights(args)
+        data, weights = locate_inputs(args, exp)
+    train_split = load_split(data, exp.train_sets, exp.classes)
+    test_split = load_split(data, exp.test_sets, exp.classes)
+    require_disjoint(train_split, test_split)
     model = exp.build_model()
     origin = f"random, seed {exp.seed}"
     if args.resume:
@@ -70,7 +75,15 @@ def main() -> int:
         origin = f"{weights}: {load_pretrained(model, read_weights(weights), weights)}"
 
     if accelerator.is_main_process:
-        prepare_folder(folder, exp, accelerator)
+        folder.create()
+        log_to_file(folder.path / "train.log")
+        folder.append_environment(
+            describe_environment(accelerator.device, accelerator.num_processes)
+            | {"data": str(data), "weights": origin}
+        )
+        if not args.resume:
+            folder.write_json("config.json", exp.to_dict())
+        logger.info("run folder: {}", folder.path)
     accelerator.wait_for_everyone()
     report_data(data, train_split, test_split)
     logger.info("weights: {}", origin)
@@ -109,16 +122,32 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_intermixed_args()
 
 
-def launch_processes(count: int, batch_size: int) -> NoReturn:
-    """Replace this process by torchrun with `count` processes of the same command."""
-    require_batch_fits(batch_size, count)
+def launch_processes(args: argparse.Namespace, exp: VocNano) -> NoReturn:
+    """Replace this process by torchrun with --devices processes of the same command."""
+    count = args.devices
+    require_batch_fits(exp.batch_size, count)
+    if select_device(args.device).type == "cuda" and count > torch.cuda.device_count():
+        raise UserError(f"-d {count}: there are {torch.cuda.device_count()} GPUs")
+    locate_inputs(args, exp)  # one process downloads, and complains if it cannot
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(count)]
-    os.execv(sys.executable, [sys.executable, *launcher, *sys.argv])
+    command = [sys.executable, *launcher, *sys.argv]
+    if os.name == "nt":  # where execv returns to the shell at once
+        sys.exit(subprocess.call(command))
+    os.execv(sys.executable, command)
+
+
+def locate_inputs(args: argparse.Namespace, exp: VocNano) -> tuple[Path, Path | None]:
+    """The data's folder and the weights to start from, drawn or downloaded if need be."""
+    if args.sample:
+        data = draw_sample(PROJECT / "datasets" / "sample")
+    else:
+        data = locate_data(args, exp.train_sets + exp.test_sets, PROJECT)
+    return data, starting_weights(args)
 
 
 def configured_experiment(args: argparse.Namespace) -> VocNano:
     """The experiment with the sample's settings, the flags and the overrides, in this order."""
-    exp = experiment_from(args)
+    exp = load_experiment(args.experiment)
     if args.sample:
         if args.data or args.archives:
             raise UserError("--sample draws its own data; leave out --data and --archives")
@@ -145,16 +174,6 @@ def choose_folder(args: argparse.Namespace, exp: VocNano, accelerator: Accelerat
     folder = RunFolder(choice[0])
     folder.check(resume=args.resume)
     return folder
-
-
-def prepare_folder(folder: RunFolder, exp: VocNano, accelerator: Accelerator) -> None:
-    """Make the folder, with configuration, environment and log in it."""
-    folder.create()
-    log_to_file(folder.path / "train.log")
-    folder.write_json("config.json", exp.to_dict())
-    environment = describe_environment(accelerator.device, accelerator.num_processes)
-    folder.write_json("environment.json", environment)
-    logger.info("run folder: {}", folder.path)
 
 
 def starting_weights(args: argparse.Namespace) -> Path | None:

@@ -2,5 +2,3 @@
 
 Nothing is imported here, so `yolox_ela.attention` stays usable with torch alone.
 """
-
-__version__ = "0.1.0"

@@ -11,10 +11,9 @@ from loguru import logger
 
 from yolox_ela.data.download import prepare_voc
 from yolox_ela.errors import UserError
-from yolox_ela.experiment import VocNano, load_experiment
+from yolox_ela.files import write_atomically
 from yolox_ela.logs import log_to_screen
 from yolox_ela.recipe import parse_set
-from yolox_ela.train.checkpoint import write_atomically
 
 EXIT_ERROR, EXIT_INTERRUPTED = 2, 130
 
@@ -82,13 +81,7 @@ def locate_data(args: argparse.Namespace, sets: tuple[str, ...], project: Path) 
     return prepare_voc(project / "datasets", pairs, archives=args.archives)
 
 
-def experiment_from(args: argparse.Namespace) -> VocNano:
-    """The experiment of -f."""
-    return load_experiment(args.experiment)
-
-
 def write_result(content: Any, path: Path) -> None:
-    """Write JSON to a file, making its folder if need be."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write JSON to a file."""
     text = json.dumps(content, indent=2)
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

@@ -1,17 +1,20 @@
 """An experiment: the recipe plus the attention module that it studies."""
 
 import importlib.util
+import inspect
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from yolox_ela.errors import UserError
 from yolox_ela.model import YoloxNano, build_yolox_nano
+from yolox_ela.overrides import override
 from yolox_ela.recipe import Recipe
 
 # `train.py --sample`: the same run, small enough for two CPU cores and starting from random
@@ -67,7 +70,7 @@ def load_experiment(path: str | Path) -> VocNano:
         raise UserError(f"{path} must define a class Exp(VocNano)")
     if "__dataclass_fields__" not in vars(exp):
         raise UserError(f"{path}: decorate Exp with @dataclass, or its fields would be ignored")
-    annotated = vars(exp).get("__annotations__", {})
+    annotated = inspect.get_annotations(exp)
     for field in fields(VocNano):
         if field.name in vars(exp) and field.name not in annotated:
             raise UserError(
@@ -76,6 +79,14 @@ def load_experiment(path: str | Path) -> VocNano:
             )
     with _blame(path):
         return exp()
+
+
+def adopt_checkpoint(experiment: VocNano, content: dict[str, Any]) -> VocNano:
+    """The experiment with the class names and input size that a run's checkpoint records."""
+    recorded = {"classes": tuple(content["classes"])} if "classes" in content else {}
+    if "recipe" in content:
+        recorded["image_size"] = content["recipe"]["image_size"]
+    return override(experiment, recorded)
 
 
 @contextmanager

@@ -66,12 +66,32 @@ class AttentionPafpn(YoloPafpn):
 
 
 class Head(YoloxHead):
-    """Upstream's head, whose losses become NaN with its predictions.
+    """Upstream's head, with the same results, on every device and for broken numbers too.
 
-    Upstream's assignment of objects to anchors crashes on predictions that are not finite (on
-    CUDA in a way that ends the process); here it sees numbers in their place, and the loss
-    tells the training loop.
+    Upstream builds its grids by the name of a tensor type, which MPS and a second GPU do not
+    survive. Its assignment of objects to anchors crashes on predictions that are not finite (on
+    CUDA in a way that ends the process); here it sees numbers in their place, the losses become
+    NaN, and the training loop reports that.
     """
+
+    def get_output_and_grid(
+        self, output: Tensor, k: int, stride: int, dtype: str
+    ) -> tuple[Tensor, Tensor]:
+        """(N, 5 + C, H, W) raw output -> (N, H*W, 5 + C) with boxes in pixels; (1, H*W, 2) grid."""
+        grid = _cell_grid(output.shape[2], output.shape[3], output)
+        output = output.flatten(2).transpose(1, 2)
+        return _decode(output, grid, stride), grid
+
+    def decode_outputs(self, outputs: Tensor, dtype: str) -> Tensor:
+        """(N, A, 5 + C) raw outputs of all levels -> the same with boxes in pixels."""
+        cells = [height * width for height, width in self.hw]
+        levels = [
+            _decode(part, _cell_grid(height, width, part), stride)
+            for part, (height, width), stride in zip(
+                outputs.split(cells, dim=1), self.hw, self.strides, strict=True
+            )
+        ]
+        return torch.cat(levels, dim=1)
 
     def get_assignments(
         self,
@@ -102,6 +122,19 @@ class Head(YoloxHead):
             _finite(obj_preds[image]),
             mode,
         )
+
+
+def _cell_grid(height: int, width: int, like: Tensor) -> Tensor:
+    """(1, H*W, 2) x and y of each cell, row by row, of the type and on the device of `like`."""
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    return torch.stack([x, y], dim=2).reshape(1, -1, 2).to(like)
+
+
+def _decode(output: Tensor, grid: Tensor, stride: int) -> Tensor:
+    """Raw offsets and log sizes -> centre and size in pixels; the scores pass."""
+    centers = (output[..., :2] + grid) * stride
+    sizes = output[..., 2:4].exp() * stride
+    return torch.cat([centers, sizes, output[..., 4:]], dim=-1)
 
 
 def _finite(predictions: Tensor) -> Tensor:

@@ -10,12 +10,11 @@ import torch
 
 from yolox_ela.data.image import read_photograph
 from yolox_ela.data.render import letterbox
+from yolox_ela.device import select_device
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.evaluator import EvalSettings, postprocess_predictions
-from yolox_ela.experiment import VocNano, load_experiment
+from yolox_ela.experiment import VocNano, adopt_checkpoint, load_experiment
 from yolox_ela.model import YoloxNano
-from yolox_ela.overrides import override
-from yolox_ela.train.accelerator import select_device
 from yolox_ela.weights import load_trained, read_checkpoint, state_dict_of
 
 ImageLike = str | Path | np.ndarray
@@ -184,14 +183,6 @@ class Detector:
                 )
             )
         return results
-
-
-def adopt_checkpoint(experiment: VocNano, content: dict[str, Any]) -> VocNano:
-    """The experiment with the class names and input size that a run's checkpoint records."""
-    recorded = {"classes": tuple(content["classes"])} if "classes" in content else {}
-    if "recipe" in content:
-        recorded["image_size"] = content["recipe"]["image_size"]
-    return override(experiment, recorded)
 
 
 def _as_picture(image: ImageLike) -> np.ndarray:

@@ -5,7 +5,7 @@ are YOLOX's for its Nano model. An experiment is this recipe plus an attention m
 """
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from yolox_ela.data.classes import VOC_CLASSES
@@ -29,8 +29,8 @@ class Recipe:
     test_sets: tuple[str, ...] = ("2007/test",)
     """Sets to evaluate on."""
     workers: int = -1
-    """Processes that prepare batches; -1 takes half of the cores, 8 at most. No effect on
-    results."""
+    """Loader processes of each training process; -1 takes half of its cores, 8 at most. No effect
+    on results."""
 
     # Schedule
     epochs: int = 72
@@ -143,6 +143,10 @@ class Recipe:
         for name in ("train_sets", "test_sets"):
             for entry in getattr(self, name):
                 parse_set(entry)
+
+    def plain(self) -> "Recipe":
+        """The settings without an experiment's class, which other processes cannot import."""
+        return Recipe(**{field.name: getattr(self, field.name) for field in fields(Recipe)})
 
     def to_dict(self) -> dict[str, Any]:
         """All fields as plain JSON values."""

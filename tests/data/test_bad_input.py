@@ -1,6 +1,7 @@
 """Input that is wrong in unusual ways: one error that names it, and nothing hangs."""
 
 import io
+import pickle
 import struct
 import subprocess
 import sys
@@ -13,8 +14,10 @@ from PIL import Image
 from yolox_ela.data.augment import plan_boxes, plan_sample, sample_generator
 from yolox_ela.data.check import check_dataset
 from yolox_ela.data.image import decode_check, image_size, read_image, read_photograph
+from yolox_ela.data.loader import TrainDataset
 from yolox_ela.data.voc import load_split
 from yolox_ela.errors import UserError
+from yolox_ela.experiment import load_experiment
 from yolox_ela.recipe import Recipe
 
 CLASSES = ("car", "dog", "person")
@@ -164,3 +167,25 @@ def test_a_malformed_set_is_the_users_mistake(voc):
     for read in (load_split, check_dataset):
         with pytest.raises(UserError, match="trainval"):
             read(voc.root, ["trainval"], CLASSES)
+
+
+def test_loader_processes_need_not_know_the_experiment(voc, tmp_path):
+    """Where processes are spawned, not forked, an experiment's class cannot be imported there."""
+    voc.add("1")
+    exp = tmp_path / "mine.py"
+    exp.write_text(
+        "from dataclasses import dataclass\nfrom yolox_ela.experiment import VocNano\n"
+        "@dataclass\nclass Exp(VocNano):\n    name: str = 'mine'\n    image_size: int = 64\n"
+    )
+    dataset = TrainDataset(load_split(voc.root, TRAINVAL, CLASSES), load_experiment(exp))
+    (tmp_path / "dataset.pkl").write_bytes(pickle.dumps(dataset))
+    program = (
+        "import pickle, sys; from pathlib import Path; from yolox_ela.data.loader import SampleKey;"
+        "d = pickle.loads(Path(sys.argv[1]).read_bytes()); print(d[SampleKey(0, 0, True)][1].shape)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "dataset.pkl")],
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == "(64, 64, 3)", done.stderr

@@ -389,7 +389,7 @@ def test_a_missing_split_is_named_with_those_there_are(voc):
     voc.add("a", split="train")
     voc.add("b", split="val")
     voc.split("car_train").write_text("a 1\n")
-    with pytest.raises(UserError, match=r"trainval\.txt; there are: train, val$"):
+    with pytest.raises(UserError, match=r"trainval\.txt; there are: train, val\. Name them"):
         load(voc)
 
 

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from yolox_ela.errors import UserError
+from yolox_ela.files import write_atomically
 from yolox_ela.recipe import Recipe
 from yolox_ela.train.checkpoint import (
     random_state,
     require_same_run,
     restore_random_state,
     save_checkpoint,
-    write_atomically,
 )
 
 
@@ -43,7 +43,7 @@ def test_full_disk_is_named(tmp_path):
         temporary.symlink_to("/dev/full")
         temporary.write_bytes(b"x" * 10)
 
-    with pytest.raises(UserError, match=r"state\.pth.*no space is left.*-o.*--resume"):
+    with pytest.raises(UserError, match=r"state\.pth.*no space is left.*--resume"):
         write_atomically(path, to_full_disk)
     assert torch.load(path, weights_only=True) == {"step": 1}
 

@@ -138,6 +138,30 @@ class TestResume:
             for key in ("epoch", "step", "lr", "loss", "iou", "objectness", "class", "l1"):
                 assert mine[key] == other[key]
 
+    @pytest.mark.parametrize("epoch", [2, 3])
+    def test_killed_during_an_evaluation(
+        self, whole_run, tmp_path, tiny_recipe, tiny_splits, epoch
+    ):
+        """The epoch's training is kept; the evaluation is made up for, the last one too."""
+
+        class Killed(Training):
+            def _evaluate(self):
+                if self.progress.step == 5 * epoch:
+                    raise KeyboardInterrupt
+                return super()._evaluate()
+
+        path = tmp_path / "run"
+        with pytest.raises(KeyboardInterrupt):
+            start(path, tiny_recipe, tiny_splits, kind=Killed, attention=ela_s).run()
+        resumed = start(path, tiny_recipe, tiny_splits, resume=True, attention=ela_s)
+        assert resumed.progress.step == 5 * epoch
+        results = resumed.run()
+        _, expected, whole = whole_run
+        assert results["per_class"] == expected["per_class"]
+        assert_equal_tensors(resumed.network.state_dict(), whole.network.state_dict())
+        assert [row["epoch"] for row in resumed.progress.history] == [1, 2, 3]
+        assert (load(path / "best.pth")["epoch"]) == load(whole_run[0] / "best.pth")["epoch"]
+
     def test_finished_run_stays_as_it_is(self, whole_run, tiny_recipe, tiny_splits):
         path, expected, _ = whole_run
         before = (path / "last.pth").read_bytes()

@@ -16,6 +16,7 @@ from yolox_ela.data.augment import plan_boxes, plan_sample, sample_generator
 from yolox_ela.data.image import read_image
 from yolox_ela.data.render import letterbox, render
 from yolox_ela.data.voc import VocSplit
+from yolox_ela.errors import UserError
 from yolox_ela.recipe import Recipe
 
 
@@ -52,7 +53,7 @@ class TrainDataset(Dataset):
 
     def __init__(self, split: VocSplit, recipe: Recipe) -> None:
         self.split = split
-        self.recipe = recipe
+        self.recipe = recipe.plain()
 
     def __len__(self) -> int:
         return len(self.split)
@@ -111,6 +112,15 @@ class StepSampler(Sampler[list[SampleKey]]):
 def steps_per_epoch(num_images: int, recipe: Recipe) -> int:
     """Batches that cover every image once."""
     return -(-num_images // recipe.batch_size)
+
+
+def require_batch_fits(batch_size: int, processes: int) -> None:
+    """Raise UserError unless a batch can be split evenly over the processes."""
+    if batch_size % processes:
+        raise UserError(
+            f"batch_size {batch_size} cannot be split over {processes} processes; "
+            f"choose a multiple of {processes} with -b"
+        )
 
 
 def train_loader(
@@ -184,7 +194,9 @@ def eval_loader(
 
 def _worker_options(workers: int) -> dict:
     if workers < 0:
-        workers = min(8, max(1, (os.cpu_count() or 2) // 2))
+        usable = getattr(os, "sched_getaffinity", lambda process: range(os.cpu_count() or 2))(0)
+        processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # set by torchrun
+        workers = min(8, max(1, len(usable) // processes // 2))
     return {"num_workers": workers, "worker_init_fn": _init_worker}
 
 

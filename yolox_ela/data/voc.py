@@ -171,6 +171,16 @@ def load_split(root: Path, sets: Sequence[str], classes: Sequence[str]) -> VocSp
     )
 
 
+def require_disjoint(train_split: VocSplit, test_split: VocSplit) -> None:
+    """Raise UserError if images are trained on and evaluated on, which makes scores worthless."""
+    shared = np.intersect1d(train_split.paths, test_split.paths)
+    if len(shared):
+        raise UserError(
+            f"{len(shared)} images are in the sets to train on and to evaluate on (first: "
+            f"{shared[0]}); take them out of one of the split files"
+        )
+
+
 def find_voc_folder(root: Path, year: str) -> Path:
     """The folder with Annotations, ImageSets and JPEGImages for a year.
 
@@ -183,9 +193,11 @@ def find_voc_folder(root: Path, year: str) -> Path:
     for folder in (root / f"VOC{year}", root / "VOCdevkit" / f"VOC{year}", root):
         if all((folder / part).is_dir() for part in PARTS):
             return folder
+    there = sorted(path.name for path in [*root.glob("VOC2*"), *root.glob("VOCdevkit/VOC2*")])
     raise UserError(
         f"no VOC{year} under {root}: expected {root}/VOCdevkit/VOC{year} with the folders "
-        f"{', '.join(PARTS)}; give the folder that holds it with --data"
+        f"{', '.join(PARTS)}; there is {', '.join(there) or 'no other year'}. Give the folder that "
+        "holds it with --data, or name other sets, as in: train_sets 2012/train test_sets 2012/val"
     )
 
 
@@ -201,7 +213,10 @@ def read_image_ids(folder: Path, split: str) -> tuple[list[str], list[Problem]]:
     if not path.is_file():
         per_class = re.compile(r".*_(train|val|trainval|test)")  # VOC's own files per class
         there = sorted(p.stem for p in path.parent.glob("*.txt") if not per_class.fullmatch(p.stem))
-        raise UserError(f"no split file {path}; there are: {', '.join(there) or 'none'}")
+        raise UserError(
+            f"no split file {path}; there are: {', '.join(there) or 'none'}. Name them, as in: "
+            "train_sets 2007/train test_sets 2007/val"
+        )
     problems = []
     ids: dict[str, None] = {}
     for number, line in enumerate(_read_lines(path), 1):

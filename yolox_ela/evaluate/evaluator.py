@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate import PartialState
 from accelerate.utils import broadcast_object_list, gather_object
 from torch import Tensor
 from tqdm import tqdm
@@ -18,6 +17,9 @@ from yolox_ela.evaluate.coco_ap import coco_average_precision
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.evaluate.voc_ap import VOC_IOU, voc_average_precision
 from yolox_ela.model import YoloxNano
+from yolox_ela.recipe import Recipe
+
+METRICS = ("ap50_voc07", "ap50", "ap50_95")  # means over classes, in every results file
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,11 @@ class EvalSettings:
     image_size: int
     score_threshold: float
     nms_iou: float
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> "EvalSettings":
+        """Those of a recipe."""
+        return cls(recipe.image_size, recipe.score_threshold, recipe.nms_iou)
 
 
 def detect_split(
@@ -50,7 +57,9 @@ def detect_split(
     parts = []
     try:
         # None: shown on a terminal only.
-        for batch in tqdm(loader, "evaluating", unit="batch", leave=False, disable=None):
+        for batch in tqdm(
+            loader, "evaluating", unit="batch", leave=False, disable=None if rank == 0 else True
+        ):
             parts += detect_batch(model, batch, split, settings, device)
     finally:
         model.train(training)
@@ -133,9 +142,7 @@ def score_detections(
         return float(np.mean([row[key] for row in per_class.values()])) if per_class else 0.0
 
     return {
-        "ap50_voc07": mean("ap50_voc07"),
-        "ap50": mean("ap50"),
-        "ap50_95": mean("ap50_95"),
+        **{key: mean(key) for key in METRICS},
         "per_class": per_class,
         "classes_without_objects": [name for name in split.classes if name not in per_class],
         "images": len(split),
@@ -161,6 +168,8 @@ def evaluate(
     device: torch.device,
     batch_size: int = 16,
     workers: int = -1,
+    rank: int = 0,
+    world: int = 1,
 ) -> tuple[dict[str, Any], Detections]:
     """Detect and score a split, together with the other processes if there are any.
 
@@ -171,32 +180,29 @@ def evaluate(
         device: where to compute, without autocast.
         batch_size: images at a time on each process.
         workers: processes that load images; see `Recipe.workers`.
+        rank: which of the processes this is; the images are shared out between them.
+        world: number of processes that evaluate together.
 
     Returns:
         The results of `score_detections`, the same on every process, and all detections.
     """
     start = time.perf_counter()
-    state = PartialState()
-    detections = Detections.concatenate(
-        gather_object(
-            [
-                detect_split(
-                    model,
-                    split,
-                    settings,
-                    device=device,
-                    batch_size=batch_size,
-                    workers=workers,
-                    rank=state.process_index,
-                    world=state.num_processes,
-                )
-            ]
-        )
+    mine = detect_split(
+        model,
+        split,
+        settings,
+        device=device,
+        batch_size=batch_size,
+        workers=workers,
+        rank=rank,
+        world=world,
     )
-    seconds = time.perf_counter() - start
+    if world == 1:
+        return score_detections(mine, split, settings, time.perf_counter() - start), mine
+    detections = Detections.concatenate(gather_object([mine]))
     results: list[Any] = [None]
-    if state.is_main_process:
+    if rank == 0:
+        seconds = time.perf_counter() - start
         results = [score_detections(detections, split, settings, seconds)]
-    if state.num_processes > 1:
-        broadcast_object_list(results)
+    broadcast_object_list(results)
     return results[0], detections

@@ -1,10 +1,8 @@
-"""Files that a run leaves behind: written whole or not at all, plain tensors and numbers only."""
+"""Checkpoints: plain tensors and numbers, and what must agree before a run goes on."""
 
-import errno
 import io
-import os
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,34 +10,11 @@ import numpy as np
 import torch
 
 from yolox_ela.errors import UserError
+from yolox_ela.files import write_atomically
 from yolox_ela.recipe import Recipe
 
 # Settings that may change between a run and its resumption.
-MAY_DIFFER = ("name", "workers", "eval_interval", "evaluate_start")
-
-
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file beside `path`, then put it in place in one step.
-
-    A reader, or a crash at any moment, sees the old file or the new one.
-
-    Raises:
-        UserError: the disk is full or the folder cannot be written; the old file is intact.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        reason = "no space is left on its disk" if error.errno == errno.ENOSPC else str(error)
-        raise UserError(
-            f"cannot write {path}: {reason}; free space or choose another folder with -o, "
-            "then continue with --resume"
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+MAY_DIFFER = ("workers", "eval_interval", "evaluate_start")
 
 
 def save_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
@@ -86,6 +61,7 @@ def random_state() -> dict[str, Any]:
         "numpy": [version, torch.from_numpy(words.astype(np.int64)), position, has_gauss, gauss],
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "mps": torch.mps.get_rng_state() if torch.backends.mps.is_available() else None,
     }
 
 
@@ -99,3 +75,5 @@ def restore_random_state(state: Mapping[str, Any]) -> None:
     torch.set_rng_state(state["torch"])
     if state["cuda"] and torch.cuda.device_count() == len(state["cuda"]):
         torch.cuda.set_rng_state_all(state["cuda"])
+    if state["mps"] is not None and torch.backends.mps.is_available():
+        torch.mps.set_rng_state(state["mps"])

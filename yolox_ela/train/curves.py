@@ -11,16 +11,13 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from yolox_ela.train.checkpoint import write_atomically
+from yolox_ela.evaluate.evaluator import METRICS
+from yolox_ela.files import write_atomically
 from yolox_ela.train.progress import LOSS_PARTS
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
 COLORS = ("#000000", "#0072B2", "#E69F00", "#009E73", "#CC79A7")
-METRICS = {
-    "ap50_voc07": "AP50, 11 points (VOC07)",
-    "ap50": "AP50, all points",
-    "ap50_95": "AP50:95, COCO",
-}
+METRIC_LABELS = ("AP50, 11 points (VOC07)", "AP50, all points", "AP50:95, COCO")
 
 
 def draw_curves(history: Sequence[Mapping[str, Any]], title: str, path: Path) -> None:
@@ -34,7 +31,7 @@ def draw_curves(history: Sequence[Mapping[str, Any]], title: str, path: Path) ->
     _legend_below(losses)
 
     evaluated = [row for row in history if "ap50" in row]
-    for (key, label), color in zip(METRICS.items(), COLORS[1:], strict=False):
+    for key, label, color in zip(METRICS, METRIC_LABELS, COLORS[1:], strict=False):
         values = [100 * row[key] for row in evaluated]
         scores.plot([row["epoch"] for row in evaluated], values, ".-", color=color, label=label)
     scores.set(title="evaluation of the averaged weights", xlabel="epoch", ylabel="AP in percent")

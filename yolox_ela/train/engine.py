@@ -10,14 +10,18 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 from loguru import logger
 from torch.nn import functional as F
-from tqdm import tqdm
 
-from yolox_ela.data.loader import TrainBatch, steps_per_epoch, train_loader
+from yolox_ela.data.loader import (
+    TrainBatch,
+    require_batch_fits,
+    steps_per_epoch,
+    train_loader,
+)
 from yolox_ela.data.voc import VocSplit
-from yolox_ela.errors import UserError
-from yolox_ela.evaluate.evaluator import EvalSettings, evaluate
+from yolox_ela.evaluate.evaluator import METRICS, EvalSettings, evaluate
 from yolox_ela.model import YoloxNano
 from yolox_ela.recipe import Recipe
+from yolox_ela.train.bar import TrainingBar
 from yolox_ela.train.checkpoint import (
     random_state,
     require_same_run,
@@ -26,6 +30,7 @@ from yolox_ela.train.checkpoint import (
 )
 from yolox_ela.train.curves import draw_curves
 from yolox_ela.train.ema import ModelEma
+from yolox_ela.train.finite import all_finite, dump_non_finite, first_non_finite
 from yolox_ela.train.optimizer import build_optimizer
 from yolox_ela.train.progress import (
     LOSS_PARTS,
@@ -33,7 +38,6 @@ from yolox_ela.train.progress import (
     StepMonitor,
     Stopwatch,
     epoch_line,
-    first_non_finite,
     headline,
     score_text,
 )
@@ -85,6 +89,8 @@ class Training:
         self.steps_per_epoch = steps_per_epoch(len(train_split), recipe)
         self.total_steps = self.steps_per_epoch * recipe.epochs
         self.read_interval = 1 if self.device.type == "cpu" else READ_INTERVAL
+        self.monitor = StepMonitor()
+        self.watch = Stopwatch()
 
     # The run
 
@@ -97,22 +103,45 @@ class Training:
         Raises:
             UserError: the loss is no longer finite, data cannot be read, or the disk is full.
         """
-        if self.progress.step >= self.total_steps:
+        if self.progress.step >= self.total_steps and not self._epoch_is_open():
             logger.info("{} is complete; nothing left to train", self.folder.path)
             return json.loads(self.folder.results.read_text(encoding="utf-8"))
         self.accelerator.project_configuration.logging_dir = str(self.folder.path)
         self.accelerator.init_trackers("tensorboard")
+        with StopRequest() as stop:
+            results = self._train(stop)
+        self.accelerator.end_training()
+        if self.progress.step < self.total_steps:
+            logger.info(
+                "stopped after step {} of {}; {} holds everything: continue with the same command "
+                "and --resume",
+                self.progress.step,
+                self.total_steps,
+                self.folder.state,
+            )
+            return None
+        return results
+
+    def _train(self, stop: StopRequest) -> dict[str, Any] | None:
+        """Run steps until the end or a stop; the last evaluation's results, if there was one."""
+        results = None
         if self.progress.step == 0 and self.recipe.evaluate_start:
             self._record({"epoch": 0, **headline(self._evaluate())})
-        results = None
+        if self._epoch_is_open():  # stopped while it was evaluated
+            results = self._end_epoch()
         saved_at = time.monotonic()
-        with StopRequest() as stop, self._progress_bar() as bar:
+        main_process = self.accelerator.is_main_process
+        bar = TrainingBar(self.total_steps, self.progress.step, main_process=main_process)
+        with bar:
             for batch in self._batches():
-                monitor_row = self._train_step(batch)
+                losses = self._train_step(batch)
                 bar.update()
-                if monitor_row is not None:
-                    self._show(bar, monitor_row)
-                ended = self.progress.step % self.steps_per_epoch == 0
+                if losses is not None:
+                    step, recipe = self.progress.step - 1, self.recipe
+                    epoch = f"{step // self.steps_per_epoch + 1}/{recipe.epochs}"
+                    lr = learning_rate(step, self.total_steps, recipe)
+                    bar.show(epoch, recipe.batch_size, lr, losses)
+                ended = self._epoch_is_open()
                 if ended:
                     self._require_finite(batch)
                     results = self._end_epoch() or results
@@ -124,18 +153,16 @@ class Training:
                     self.save_state()
                 if ended or saving:
                     saved_at = time.monotonic()
-                if stopping and self.progress.step < self.total_steps:
-                    logger.info(
-                        "stopped after step {} of {}; {} holds everything: continue with the "
-                        "same command and --resume",
-                        self.progress.step,
-                        self.total_steps,
-                        self.folder.state,
-                    )
-                    self.accelerator.end_training()
-                    return None
-        self.accelerator.end_training()
+                if stopping:
+                    break
+                self.watch.lap()  # evaluation and files are not the next step's time
         return results
+
+    def _epoch_is_open(self) -> bool:
+        """Whether the last step ended an epoch that is not yet in the history."""
+        epoch, rest = divmod(self.progress.step, self.steps_per_epoch)
+        booked = self.progress.history[-1]["epoch"] if self.progress.history else 0
+        return rest == 0 and epoch > booked
 
     def _batches(self) -> Iterator[TrainBatch]:
         """The remaining batches, with the time spent waiting for them booked."""
@@ -146,8 +173,7 @@ class Training:
             rank=self.accelerator.process_index,
             world=self.accelerator.num_processes,
         )
-        self.monitor = StepMonitor()
-        self.watch = Stopwatch()
+        self.watch.lap()
         for batch in loader:
             waited = self.watch.lap()
             self.progress.wait_seconds += waited
@@ -192,7 +218,7 @@ class Training:
         """Add the losses since the last read to the epoch's sums; None if there are none.
 
         Raises:
-            UserError: one of them is not finite; see `_stop_non_finite`.
+            UserError: one of them is not finite; see `dump_non_finite`.
         """
         rows = self.monitor.collect()
         bad = first_non_finite(rows)
@@ -208,34 +234,28 @@ class Training:
         """Make sure that neither losses nor weights are spoilt, before anything is saved.
 
         Raises:
-            UserError: they are; see `_stop_non_finite`.
+            UserError: they are; see `dump_non_finite`.
         """
         losses = self._read_losses(batch) or [0.0] * len(LOSS_PARTS)
-        tensors = [t for t in self.network.state_dict().values() if t.is_floating_point()]
-        if not torch.stack([tensor.isfinite().all() for tensor in tensors]).all():
+        if not all_finite(self.network):
             self._stop_non_finite("a weight", self.progress.step, losses, batch)
 
     def _stop_non_finite(
         self, what: str, step: int, losses: list[float], batch: TrainBatch
     ) -> NoReturn:
-        """Write what led to numbers that are not finite, and end the run."""
-        path = self.folder.path / f"nonfinite_rank{self.accelerator.process_index}.pth"
-        content = {
-            "step": step,
-            "losses": dict(zip(LOSS_PARTS, losses, strict=True)),
-            "lr": learning_rate(step - 1, self.total_steps, self.recipe),
-            "last_batch_ids": [str(self.train_split.ids[key.image]) for key in batch.keys],
-            "last_batch_images": batch.images,
-            "last_batch_targets": batch.targets,
-            "model": self.network.state_dict(),
-        }
-        save_checkpoint(path, content)
-        kept = "no state had been saved yet"
-        if self.folder.state.exists():
-            kept = f"the last good state is in {self.folder.state}"
-        raise UserError(
-            f"{what} is not finite at step {step} (losses {content['losses']}); batch and weights "
-            f"are in {path}, {kept}. Lower lr, set grad_clip 10, or use --precision fp32"
+        dump_non_finite(
+            self.folder,
+            f"rank{self.accelerator.process_index}",
+            what,
+            {
+                "step": step,
+                "losses": dict(zip(LOSS_PARTS, losses, strict=True)),
+                "lr": learning_rate(step - 1, self.total_steps, self.recipe),
+                "last_batch_ids": [str(self.train_split.ids[key.image]) for key in batch.keys],
+                "last_batch_images": batch.images,
+                "last_batch_targets": batch.targets,
+                "model": self.network.state_dict(),
+            },
         )
 
     def _end_epoch(self) -> dict[str, Any] | None:
@@ -257,13 +277,13 @@ class Training:
         results = None
         evaluation = Stopwatch()
         if epoch % recipe.eval_interval == 0 or epoch == recipe.epochs:
+            self.save_state()  # an evaluation is long, and may be cut off
             results = self._evaluate()
             row |= {**headline(results), "eval_seconds": round(evaluation.lap(), 3)}
         progress.loss_sums = [0.0] * len(LOSS_PARTS)
         progress.total_seconds += seconds + row.get("eval_seconds", 0.0)
         progress.train_seconds = progress.wait_seconds = 0.0
         self._record(row, results)
-        self.watch.lap()  # evaluation and files are not the next step's time
         return results
 
     def _record(self, row: dict[str, Any], results: dict[str, Any] | None = None) -> None:
@@ -276,19 +296,19 @@ class Training:
         if row["epoch"] == 0:
             logger.info("before training: {}", score_text(row))
             return
-        self.save_state()
         self.accelerator.log({k: v for k, v in row.items() if k != "step"}, step=progress.step)
-        if not self.accelerator.is_main_process:
-            return
-        weights = self._weights(row)
-        save_checkpoint(folder.last, weights)
-        if is_best:
-            save_checkpoint(folder.best, weights)
-        if results is not None:
-            folder.write_json("results.json", results)
-        folder.write_metrics(progress.history)
-        draw_curves(progress.history, self.recipe.name, folder.curves)
-        logger.info(epoch_line(progress, self.recipe.epochs, self.total_steps))
+        if self.accelerator.is_main_process:
+            weights = self._weights(row)
+            save_checkpoint(folder.last, weights)
+            if is_best:
+                save_checkpoint(folder.best, weights)
+            if results is not None:
+                folder.write_json("results.json", results)
+            folder.write_metrics(progress.history)
+            draw_curves(progress.history, self.recipe.name, folder.curves)
+            logger.info(epoch_line(progress, self.recipe.epochs, self.total_steps))
+        # Last: if a file before it cannot be written, the epoch's end is repeated on resumption.
+        self.save_state()
 
     # Evaluation
 
@@ -302,38 +322,14 @@ class Training:
         results, _ = evaluate(
             self.ema.model,
             self.test_split,
-            EvalSettings(recipe.image_size, recipe.score_threshold, recipe.nms_iou),
+            EvalSettings.of(recipe),
             device=self.device,
             batch_size=max(1, recipe.batch_size // world),
             workers=recipe.workers,
+            rank=self.accelerator.process_index,
+            world=world,
         )
         return results
-
-    # Progress on the screen
-
-    def _progress_bar(self) -> tqdm:
-        # None: shown on a terminal only, where it also gives the time left.
-        disable = None if self.accelerator.is_main_process else True
-        return tqdm(
-            total=self.total_steps,
-            initial=self.progress.step,
-            unit="step",
-            disable=disable,
-            dynamic_ncols=True,
-        )
-
-    def _show(self, bar: tqdm, row: list[float]) -> None:
-        if bar.disable:
-            return
-        progress = self.progress
-        epoch = min((progress.step - 1) // self.steps_per_epoch + 1, self.recipe.epochs)
-        bar.set_description(f"epoch {epoch}/{self.recipe.epochs}", refresh=False)
-        rate = bar.format_dict["rate"] or 0.0
-        lr = learning_rate(progress.step - 1, self.total_steps, self.recipe)
-        parts = " ".join(f"{n} {v:.2f}" for n, v in zip(LOSS_PARTS, row, strict=True))
-        bar.set_postfix_str(
-            f"{parts}, lr {lr:.1e}, {rate * self.recipe.batch_size:.0f} images/s", refresh=False
-        )
 
     # Stopping, saving, resuming
 
@@ -341,7 +337,7 @@ class Training:
         """For each wish whether any process has it; processes exchange them every few steps."""
         if self.accelerator.num_processes == 1:
             return list(wishes)
-        if self.progress.step % READ_INTERVAL:
+        if self.progress.step % self.read_interval:
             return [False] * len(wishes)
         flags = torch.tensor([float(wish) for wish in wishes], device=self.device)
         return (self.accelerator.reduce(flags, "sum") > 0).tolist()
@@ -394,20 +390,11 @@ class Training:
     def _weights(self, row: dict[str, Any]) -> dict[str, Any]:
         """A checkpoint for use: averaged weights under upstream's key `model`, and their origin."""
         return {
-            "model": self.ema.model.state_dict(),
+            "model": {name: t.cpu() for name, t in self.ema.model.state_dict().items()},
             "experiment": self.recipe.name,
             "classes": list(self.recipe.classes),
             "recipe": self.recipe.to_dict(),
             "epoch": row["epoch"],
-            "metrics": {key: row[key] for key in ("ap50_voc07", "ap50", "ap50_95") if key in row},
+            "metrics": {key: row[key] for key in METRICS if key in row},
             "commit": self.commit,
         }
-
-
-def require_batch_fits(batch_size: int, processes: int) -> None:
-    """Raise UserError unless a batch can be split evenly over the processes."""
-    if batch_size % processes:
-        raise UserError(
-            f"batch_size {batch_size} cannot be split over {processes} processes; "
-            f"choose a multiple of {processes} with -b"
-        )

@@ -1,6 +1,5 @@
 """How far a run is: the numbers that a checkpoint carries besides tensors of the network."""
 
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -9,6 +8,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from yolox_ela.evaluate.evaluator import METRICS
 
 LOSS_PARTS = ("loss", "iou", "objectness", "class", "l1")
 
@@ -45,7 +46,7 @@ class Progress:
 
 def headline(results: Mapping[str, Any]) -> dict[str, float]:
     """The mean APs of an evaluation, as metrics.csv has them."""
-    return {key: results[key] for key in ("ap50_voc07", "ap50", "ap50_95")}
+    return {key: results[key] for key in METRICS}
 
 
 def score_text(row: Mapping[str, Any]) -> str:
@@ -97,14 +98,6 @@ class StepMonitor:
         rows = torch.stack(self._recent).cpu().tolist() if self._recent else []
         self._recent.clear()
         return rows
-
-
-def first_non_finite(rows: list[list[float]]) -> int | None:
-    """Position of the first step with a loss that is infinite or not a number."""
-    for position, row in enumerate(rows):
-        if not all(math.isfinite(value) for value in row):
-            return position
-    return None
 
 
 class Stopwatch:

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from yolox_ela.errors import UserError
-from yolox_ela.train.checkpoint import write_atomically
+from yolox_ela.files import write_atomically
 
 PACKAGES = (
     "yolox_ela",
@@ -71,6 +71,12 @@ class RunFolder:
         text = json.dumps(content, indent=2)
         write_atomically(self.path / name, lambda path: path.write_text(text, encoding="utf-8"))
 
+    def append_environment(self, environment: Mapping[str, Any]) -> None:
+        """Add an entry to environment.json, which has one for the start and each resumption."""
+        path = self.path / "environment.json"
+        entries = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+        self.write_json(path.name, [*entries, environment])
+
     def write_metrics(self, history: Sequence[Mapping[str, Any]]) -> None:
         """Write metrics.csv: one row an epoch, empty cells where an epoch was not evaluated."""
         columns = list(dict.fromkeys(key for row in history for key in row))
@@ -101,7 +107,7 @@ def latest_run_path(parent: Path, name: str) -> Path:
 
 
 def describe_environment(device: torch.device, world: int) -> dict[str, Any]:
-    """Versions, source commit, machine kind and command line; no host or user names."""
+    """Versions, source commit, kind of machine, and the command as typed."""
     versions = {}
     for package in PACKAGES:
         try:
@@ -115,6 +121,8 @@ def describe_environment(device: torch.device, world: int) -> dict[str, Any]:
         "processor": _processor(),
         "cores": os.cpu_count(),
         "gpu": gpu,
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version(),
         "device": str(device),
         "processes": world,
         "versions": versions,
@@ -126,6 +134,8 @@ def describe_environment(device: torch.device, world: int) -> dict[str, Any]:
 def source_commit() -> str:
     """Commit of the source tree, with `+changes` if files differ from it; `unknown` outside git."""
     root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():  # installed, perhaps inside somebody else's repository
+        return "unknown"
     try:
         commit = _git(root, "rev-parse", "HEAD")
         return commit + ("+changes" if _git(root, "status", "--porcelain") else "")

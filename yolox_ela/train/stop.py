@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM end a run after the step in progress."""
 
+import os
 import signal
 from types import FrameType, TracebackType
 
@@ -35,7 +36,7 @@ class StopRequest:
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True
-        logger.warning(
-            "{} received: finishing the step and saving; send it again to stop at once",
-            signal.Signals(number).name,
-        )
+        # Not through the logger, which the signal may have interrupted.
+        name = signal.Signals(number).name
+        text = f"\n{name}: finishing the step and saving; again to stop at once\n"
+        os.write(2, text.encode())

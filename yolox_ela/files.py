@@ -1,0 +1,46 @@
+"""Writing files: whole or not at all."""
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from yolox_ela.errors import UserError
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a temporary file beside `path`, then put it in place in one step.
+
+    A reader, or a crash at any moment, sees the old file or the new one.
+
+    Raises:
+        UserError: the disk is full or the folder cannot be written; the old file is intact.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(temporary)
+        with temporary.open("r+b") as file:  # Windows syncs what is open for writing only
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        reason = "no space is left on its disk" if error.errno == errno.ENOSPC else str(error)
+        raise UserError(
+            f"cannot write {path}: {reason}; free space or name another folder (a training run "
+            "goes on with --resume)"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def require_writable(path: Path) -> None:
+    """Make the folder of an output file, before the work whose result it takes.
+
+    Raises:
+        UserError: the folder cannot be made or written, or `path` is a folder itself.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder of {path}: {error.strerror}") from error
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise UserError(f"cannot write {path}: name a file in a folder that you may write to")
