@@ -19,7 +19,7 @@ RUNTIME = [
     "tensorboard>=2.18,<3",
 ]
 
-DEV = ["pytest>=8,<10", "ruff>=0.9,<1", "mypy>=1.14,<3"]
+DEV = ["pytest>=8,<10", "ruff>=0.9,<1", "mypy>=1.14,<3", "onnxruntime>=1.20,<2"]
 
 setup(
     name="yolox_ela",

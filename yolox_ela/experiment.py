@@ -43,7 +43,7 @@ class VocNano(Recipe):
         """The network with random weights, the same for the same `seed`."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            return build_yolox_nano(len(self.classes), self.attention)
+            return build_yolox_nano(len(self.classes), self.attention, share_sites=self.share_sites)
 
 
 def load_experiment(path: str | Path) -> VocNano:

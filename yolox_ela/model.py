@@ -31,13 +31,23 @@ SITES = {
 class AttentionPafpn(YoloPafpn):
     """Upstream's backbone and neck with attention at `SITES`.
 
-    `attention` maps site names to modules and is empty for the baseline, whose output then
-    equals upstream's bit for bit.
+    `attention` maps site names to modules, or `width<channels>` to modules that all sites of that
+    width share. It is empty for the baseline, whose output then equals upstream's bit for bit.
     """
 
     def __init__(self) -> None:
         super().__init__(DEPTH, WIDTH, in_channels=IN_CHANNELS, depthwise=True)
         self.attention = nn.ModuleDict()
+
+    def attach(self, attention: Callable[[int], nn.Module | None], *, share_sites: bool) -> None:
+        """Build `attention(channels)` at every site, or once for each width."""
+        for site, channels in SITES.items():
+            key = _shared_key(channels) if share_sites else site
+            if key in self.attention:
+                continue
+            module = attention(channels)
+            if module is not None:
+                self.attention[key] = module
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(N, 3, H, W) -> maps of strides 8, 16 and 32 with 64, 128 and 256 channels."""
@@ -62,7 +72,14 @@ class AttentionPafpn(YoloPafpn):
         return p3, n3, n4
 
     def _attend(self, site: str, x: Tensor) -> Tensor:
-        return self.attention[site](x) if site in self.attention else x
+        for key in (site, _shared_key(SITES[site])):
+            if key in self.attention:
+                return self.attention[key](x)
+        return x
+
+
+def _shared_key(channels: int) -> str:
+    return f"width{channels}"
 
 
 class Head(YoloxHead):
@@ -171,20 +188,28 @@ class YoloxNano(YoloxModule):
 
 
 def build_yolox_nano(
-    num_classes: int, attention: Callable[[int], nn.Module | None] | None = None
+    num_classes: int,
+    attention: Callable[[int], nn.Module | None] | None = None,
+    *,
+    share_sites: bool = False,
 ) -> YoloxNano:
-    """YOLOX-Nano for `num_classes` classes with `attention(channels)` built at every site.
+    """YOLOX-Nano with attention.
 
     Attention is attached last, so networks built from one seed share every other initial weight.
+
+    Args:
+        num_classes: classes of the head.
+        attention: makes the module for a number of channels; None, or a module of None, leaves
+            a site as it is.
+        share_sites: one module for all sites of a width, as in the authors' released network,
+            instead of one a site, as their tables count.
     """
     backbone = AttentionPafpn()
     head = Head(num_classes, WIDTH, in_channels=IN_CHANNELS, depthwise=True)
     head.initialize_biases(1e-2)  # a prior probability of 1% for every object, as upstream
     model = YoloxNano(backbone, head)
-    for site, channels in SITES.items():
-        module = attention(channels) if attention else None
-        if module is not None:
-            backbone.attention[site] = module
+    if attention is not None:
+        backbone.attach(attention, share_sites=share_sites)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eps, module.momentum = 1e-3, 0.03  # upstream's values

@@ -21,6 +21,10 @@ class Recipe:
     name: str = "recipe"
     """Name of the run's folder and of its rows in tables."""
 
+    # Model
+    share_sites: bool = False
+    """One attention module for all sites of a width, instead of one a site."""
+
     # Data
     classes: tuple[str, ...] = VOC_CLASSES
     """Class names, in the order of the network's outputs; the XML must use exactly these."""

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import torch
+from loguru import logger
 from torch import Tensor
 from yolox.data.datasets.coco_classes import COCO_CLASSES
 
+from yolox_ela.authors import import_authors, is_authors_state
 from yolox_ela.errors import UserError
 from yolox_ela.fetch import DownloadError, fetch
 from yolox_ela.model import YoloxNano
@@ -128,6 +130,9 @@ def state_dict_of(content: Mapping, path: Path) -> dict[str, Tensor]:
     state = content.get("model", content)
     if not isinstance(state, Mapping) or not any(isinstance(v, Tensor) for v in state.values()):
         raise UserError(f"{path} holds no network weights under 'model' or at its top level")
+    if is_authors_state(state):
+        logger.info("{} is the authors' released network: normalisation folded in", path)
+        return import_authors(state)
     return dict(state)
 
 
