@@ -13,7 +13,7 @@ import numpy as np
 
 from yolox_ela.cli import project_folder, run_tool, tool_parser, write_result
 from yolox_ela.data.image import read_photograph
-from yolox_ela.data.voc import IMAGE_SUFFIXES
+from yolox_ela.data.inspection import IMAGE_SUFFIXES
 from yolox_ela.draw import draw_detections
 from yolox_ela.errors import UserError
 from yolox_ela.files import require_writable

@@ -9,8 +9,10 @@ import pytest
 from loguru import logger
 from yolox.data.datasets.voc import AnnotationTransform
 
+from yolox_ela.data.annotation import parse_annotation
 from yolox_ela.data.classes import VOC_CLASSES
-from yolox_ela.data.voc import find_voc_folder, load_split, parse_annotation, read_id_list
+from yolox_ela.data.inspection import find_voc_folder
+from yolox_ela.data.voc import load_split, read_id_list
 from yolox_ela.errors import UserError
 
 CLASSES = ("car", "dog", "person")

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from yolox_ela.data.image import decode_check
+from yolox_ela.data.inspection import inspect_set
 from yolox_ela.data.problems import Problem, Severity, format_problems
-from yolox_ela.data.voc import check_image, find_voc_folder, image_files, read_image_ids
 from yolox_ela.errors import UserError
-from yolox_ela.recipe import parse_set
 
 
 @dataclass
@@ -91,25 +90,14 @@ def check_dataset(root: Path, sets: Sequence[str], classes: Sequence[str]) -> Ch
     summaries: list[SetSummary] = []
     seen: dict[Path, str] = {}
     for entry in sets:
-        year, split = parse_set(entry)
-        folder = find_voc_folder(root, year)
-        ids, found = read_image_ids(folder, split)
+        images, found = inspect_set(root, entry, classes)
         problems += found
-        files, found = image_files(folder)
-        problems += found
-        summary = SetSummary(entry)
-        paths = []
-        for image_id in ids:
-            image, found = check_image(folder, files, image_id, classes)
-            problems += found
-            if image is None:
-                continue
-            paths.append(image.path)
+        summary = SetSummary(entry, images=len(images))
+        for image in images:
             if image.path in seen:
                 detail = f"in {seen[image.path]} and in {entry}"
                 problems.append(Problem(image.path, "leakage", detail))
             seen.setdefault(image.path, entry)
-            summary.images += 1
             summary.objects += len(image.labels)
             summary.difficult += int(image.difficult.sum())
             summary.negatives += len(image.labels) == 0
@@ -117,7 +105,11 @@ def check_dataset(root: Path, sets: Sequence[str], classes: Sequence[str]) -> Ch
         summaries.append(summary)
         # Pillow decodes outside the interpreter's lock, so threads do.
         with ThreadPoolExecutor() as pool:
-            problems += [p for p in pool.map(_decode_problem, paths) if p is not None]
+            problems += [
+                p
+                for p in pool.map(_decode_problem, (image.path for image in images))
+                if p is not None
+            ]
     return CheckReport(Path(root), summaries, problems)
 
 
