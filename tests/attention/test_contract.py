@@ -114,27 +114,37 @@ def test_weights_survive_a_file(build):
     assert torch.equal(copy.eval()(x), module.eval()(x))
 
 
+SIZES = pytest.mark.parametrize(
+    ("recorded", "other"),
+    [((6, 10), (9, 7)), ((6, 10), (8, 8)), ((8, 8), (9, 7))],
+    ids=["wide, tall", "wide, square", "square, tall"],
+)
+
+
 @every_module
-def test_one_graph_for_every_size(build):
+@SIZES
+def test_one_graph_for_every_size(build, recorded, other):
     """torch.export, on which torch.compile and ONNX stand: no breaks, no frozen sizes."""
     module = randomised(build).eval()
     free = {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
-    graph = torch.export.export(module, (image(2, 6, 10),), dynamic_shapes=(free,)).module()
-    other = image(3, 9, 7)
-    torch.testing.assert_close(graph(other), module(other))
+    graph = torch.export.export(module, (image(2, *recorded),), dynamic_shapes=(free,)).module()
+    x = image(3, *other)
+    torch.testing.assert_close(graph(x), module(x))
 
 
 @every_module
+@SIZES
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")  # from torch's own group_norm
-def test_onnx_parity(build, tmp_path):
+def test_onnx_parity(build, recorded, other, tmp_path):
     """The tracing exporter: fifty times faster than the new one, whose first half,
     torch.export, is tested above."""
     pytest.importorskip("onnx")
     onnxruntime = pytest.importorskip("onnxruntime")
     module, file = randomised(build).eval(), tmp_path / "attention.onnx"
     free = {"x": {0: "n", 2: "h", 3: "w"}}
-    torch.onnx.export(module, (image(),), file, input_names=["x"], dynamic_axes=free, dynamo=False)
-    x = image(3, 9, 7)
+    example = (image(2, *recorded),)
+    torch.onnx.export(module, example, file, input_names=["x"], dynamic_axes=free, dynamo=False)
+    x = image(3, *other)
     (answer,) = onnxruntime.InferenceSession(file).run(None, {"x": x.numpy()})
     np.testing.assert_allclose(answer, module(x).detach().numpy(), atol=1e-5, rtol=1e-4)
 

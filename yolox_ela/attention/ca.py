@@ -20,6 +20,8 @@ activation is ReLU (the code: h-swish; CA's paper leaves it open).
 import torch
 from torch import Tensor, nn
 
+from yolox_ela.attention.strips import gate_strips, strip_means
+
 
 class CA(nn.Module):
     """Coordinate attention with BatchNorm: (N, C, H, W) -> (N, C, H, W).
@@ -57,12 +59,9 @@ class CA(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Multiply each row and each column of x by its gate."""
         h, w = x.shape[2:]
-        z_h = x.mean(3, keepdim=True)  # (N, C, H, 1)
-        z_w = x.mean(2, keepdim=True).transpose(2, 3)  # (N, C, 1, W) -> (N, C, W, 1)
-        f_h, f_w = self.squeeze(torch.cat([z_h, z_w], 2)).split([h, w], 2)
-        g_h = self.gate_h(f_h)
-        g_w = self.gate_w(f_w).transpose(2, 3)  # (N, C, W, 1) -> (N, C, 1, W)
-        return x * g_h * g_w
+        strips = torch.cat(strip_means(x), 2)[:, :, :, None]  # (N, C, H + W, 1)
+        f_h, f_w = self.squeeze(strips).split([h, w], 2)
+        return gate_strips(x, self.gate_h(f_h).squeeze(3), self.gate_w(f_w).squeeze(3))
 
 
 class CAGroupNorm(CA):

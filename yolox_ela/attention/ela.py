@@ -14,9 +14,11 @@ Two points where the paper leaves room:
 * Equations 1 and 2 print the wrong normaliser; a mean is meant, as in Figure 4.
 """
 
+import torch
 from torch import Tensor, nn
 
 from yolox_ela.attention.checks import require_divisible
+from yolox_ela.attention.strips import gate_strips, strip_means
 
 
 class ELA(nn.Module):
@@ -68,15 +70,23 @@ class ELA(nn.Module):
 
     def gates(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """The two gates, y_h (N, C, H) and y_w (N, C, W), each in (0, 1)."""
-        gate_w = self.gate_h if self.gate_w is None else self.gate_w
-        return self.gate_h(x.mean(3)), gate_w(x.mean(2))
+        z_h, z_w = strip_means(x)
+        if self.gate_w is not None:
+            return self.gate_h(z_h), self.gate_w(z_w)
+        if not _exporting() and z_h.shape == z_w.shape:
+            # A square map: both directions as one batch, in one call.
+            y_h, y_w = self.gate_h(torch.cat([z_h, z_w])).chunk(2)
+            return y_h, y_w
+        return self.gate_h(z_h), self.gate_h(z_w)
 
     def forward(self, x: Tensor) -> Tensor:
         """Multiply each row and each column of x by its gate."""
-        y_h, y_w = self.gates(x)
-        # Under autocast GroupNorm answers in float32; the map keeps its own type.
-        y_h, y_w = y_h.to(x.dtype), y_w.to(x.dtype)
-        return x * y_h[:, :, :, None] * y_w[:, :, None, :]
+        return gate_strips(x, *self.gates(x))
+
+
+def _exporting() -> bool:
+    """A graph is recorded that may meet other sizes than the one it is recorded with."""
+    return torch.compiler.is_exporting() or torch.jit.is_tracing()
 
 
 # Section 3.3. Table 4 gives "T" C/8 groups, but section 3.3 and the parameter counts of Table 5

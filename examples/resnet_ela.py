@@ -1,0 +1,85 @@
+"""ELA, or any other module of `yolox_ela.attention`, in torchvision's ResNet-18.
+
+python examples/resnet_ela.py
+
+The module acts on the residual branch, after its last BatchNorm and before the addition: the
+usual place of such modules, as in SE-ResNet (arXiv 1709.01507, Figure 3).
+"""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock, ResNet, resnet18
+
+from yolox_ela.attention import ela_b, ela_l, ela_s, ela_t
+
+
+class AttentionBlock(BasicBlock):
+    """torchvision's BasicBlock with the module `attention` on its residual branch."""
+
+    attention: nn.Module
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C_in, H, W) -> (N, C, H / stride, W / stride)."""
+        out = self.relu(self.bn1(self.conv1(x)))
+        out = self.attention(self.bn2(self.conv2(out)))
+        identity = x if self.downsample is None else self.downsample(x)
+        return self.relu(out + identity)
+
+
+def resnet18_with(attention: Callable[[int], nn.Module], num_classes: int = 1000) -> ResNet:
+    """ResNet-18 with attention in its eight blocks, (N, 3, H, W) -> (N, num_classes).
+
+    All other tensors keep torchvision's names, so ImageNet's weights load with `strict=False`:
+
+        weights = torchvision.models.ResNet18_Weights.DEFAULT.get_state_dict()
+        resnet18_with(ela_s).load_state_dict(weights, strict=False)
+
+    ELA's gates start near a half, not at one: train the network before judging it.
+
+    Args:
+        attention: makes the module for a block's channels (64, 128, 256 or 512).
+        num_classes: outputs of the last layer; ImageNet has 1000.
+    """
+    model = ResNet(AttentionBlock, [2, 2, 2, 2], num_classes=num_classes)
+    # Attached last: ResNet initialises every convolution it finds, and these have their own way.
+    for block in model.modules():
+        if isinstance(block, AttentionBlock):
+            block.attention = attention(block.bn2.num_features)
+    return model
+
+
+def fit(model: nn.Module, images: Tensor, labels: Tensor, steps: int) -> list[float]:
+    """SGD on one batch, (N, 3, H, W) with labels (N,); the loss before each step."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
+    losses = []
+    for _ in range(steps):
+        loss = F.cross_entropy(model(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+def main() -> None:
+    """Print what each version adds to ResNet-18, and learn a batch of noise by heart."""
+    print(f"ResNet-18          {count(resnet18()):>10,} parameters")
+    for name, attention in (("T", ela_t), ("B", ela_b), ("S", ela_s), ("L", ela_l)):
+        print(f"ResNet-18 + ELA-{name}  {count(resnet18_with(attention)):>10,} parameters")
+
+    torch.manual_seed(0)
+    images, labels = torch.randn(8, 3, 64, 64), torch.arange(8)
+    losses = fit(resnet18_with(ela_s, num_classes=8), images, labels, steps=10)
+    print("loss of ELA-S on random images:", *(f"{loss:.2f}" for loss in losses))
+
+
+def count(model: nn.Module) -> int:
+    """The number of parameters."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+if __name__ == "__main__":
+    main()
