@@ -6,12 +6,15 @@ python tools/eval.py -f exps/nano.py --zero-shot
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from loguru import logger
 
 from yolox_ela.cli import (
     add_data_options,
     add_overrides,
+    add_record_options,
+    data_name,
     locate_data,
     project_folder,
     run_tool,
@@ -28,6 +31,8 @@ from yolox_ela.experiment import VocNano, adopt_checkpoint, load_experiment
 from yolox_ela.files import require_writable
 from yolox_ela.model import YoloxNano, build_yolox_nano
 from yolox_ela.overrides import override, pairs_to_dict
+from yolox_ela.tables.entry import Origin, checkpoint_origin, run_row, zero_shot_origin
+from yolox_ela.tables.record import append_row, require_record
 from yolox_ela.weights import (
     coco_class_rows,
     coco_weights,
@@ -43,7 +48,10 @@ def main() -> int:
     args = parse_arguments()
     for output in filter(None, (args.json, args.save_detections)):
         require_writable(output)
-    exp, model = load_network(args)
+    if args.record:
+        require_record(args.record)
+    exp, model, content = load_network(args)
+    origin = find_origin(args, exp, content) if args.record else None
     device = select_device(args.device)
     split = load_split(locate_data(args, exp.test_sets, PROJECT), exp.test_sets, exp.classes)
     if args.ids:
@@ -70,6 +78,10 @@ def main() -> int:
         write_result(results, args.json)
     if args.save_detections:
         write_result(to_coco_results(detections, split), args.save_detections)
+    if origin is not None:
+        row = run_row(exp, origin, results, data=data_name(args), device=device, ids=args.ids)
+        append_row(args.record, row)
+        logger.info("recorded in {}", args.record)
     return 0
 
 
@@ -87,12 +99,13 @@ def parse_arguments() -> argparse.Namespace:
         "--save-detections", type=Path, metavar="FILE", help="write COCO results format here"
     )
     add_data_options(parser)
+    add_record_options(parser, PROJECT)
     add_overrides(parser)
     return parser.parse_intermixed_args()
 
 
-def load_network(args: argparse.Namespace) -> tuple[VocNano, YoloxNano]:
-    """The experiment with the checkpoint's and the command's settings, and its network."""
+def load_network(args: argparse.Namespace) -> tuple[VocNano, YoloxNano, dict[str, Any]]:
+    """The experiment with all settings applied, its network, and the checkpoint's content."""
     exp = load_experiment(args.experiment)
     flags = {"batch_size": args.batch_size} if args.batch_size else {}
     if args.split:
@@ -103,7 +116,8 @@ def load_network(args: argparse.Namespace) -> tuple[VocNano, YoloxNano]:
         exp = override(override(exp, flags), overrides)
         path = args.checkpoint or coco_weights()
         model = build_yolox_nano(len(exp.classes))  # COCO's weights know no attention
-        state = state_dict_of(read_checkpoint(path), path)
+        content = read_checkpoint(path)
+        state = state_dict_of(content, path)
         load_trained(model, coco_class_rows(state, exp.classes, path), path)
         logger.info("zero-shot: {} without attention or training on VOC", path)
     else:
@@ -114,7 +128,20 @@ def load_network(args: argparse.Namespace) -> tuple[VocNano, YoloxNano]:
         model = exp.build_model()
         load_trained(model, state_dict_of(content, args.checkpoint), args.checkpoint)
     exp.validate()
-    return exp, model
+    return exp, model, content
+
+
+def find_origin(args: argparse.Namespace, exp: VocNano, content: dict[str, Any]) -> Origin:
+    """How the weights came to be, for the record."""
+    if args.zero_shot:
+        return zero_shot_origin(exp)
+    origin = checkpoint_origin(content, exp, args.checkpoint)
+    if origin.epochs is None:
+        logger.warning(
+            "{} does not say how it was trained: no seed, epochs, sets or settings are recorded",
+            args.checkpoint,
+        )
+    return origin
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import torch
 from accelerate import Accelerator
@@ -21,6 +21,8 @@ from yolox_ela.cli import (
     EXIT_INTERRUPTED,
     add_data_options,
     add_overrides,
+    add_record_options,
+    data_name,
     locate_data,
     project_folder,
     run_tool,
@@ -37,6 +39,8 @@ from yolox_ela.experiment import SAMPLE_SETTINGS, VocNano, load_experiment
 from yolox_ela.files import require_writable
 from yolox_ela.logs import log_to_file, log_to_screen
 from yolox_ela.overrides import override, pairs_to_dict
+from yolox_ela.tables.entry import checkpoint_origin, run_row
+from yolox_ela.tables.record import append_row, require_record
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
 from yolox_ela.train.run_folder import (
@@ -45,7 +49,7 @@ from yolox_ela.train.run_folder import (
     latest_run_path,
     new_run_path,
 )
-from yolox_ela.weights import coco_weights, load_pretrained, read_weights
+from yolox_ela.weights import coco_weights, load_pretrained, read_checkpoint, read_weights
 
 PROJECT = project_folder(__file__)
 
@@ -55,6 +59,8 @@ def main() -> int:
     exp = configured_experiment(args)
     if args.json:
         require_writable(args.json)
+    if args.record:
+        require_record(args.record)
     if args.devices > 1 and "WORLD_SIZE" not in os.environ:
         launch_processes(args, exp)
     accelerator = build_accelerator(args.device, exp.precision)
@@ -87,7 +93,9 @@ def main() -> int:
     accelerator.wait_for_everyone()
     report_data(data, train_split, test_split)
     logger.info("weights: {}", origin)
-    training = Training(exp, model, train_split, test_split, folder, accelerator)
+    training = Training(
+        exp, model, train_split, test_split, folder, accelerator, start=start_name(args)
+    )
     if args.resume:
         training.resume()
     results = training.run()
@@ -98,6 +106,8 @@ def main() -> int:
         logger.info("averaged weights: {} and {}", folder.best, folder.last)
         if args.json:
             write_result(results, args.json)
+        if args.record:
+            record(args, exp, results, folder, accelerator)
     return 0
 
 
@@ -118,6 +128,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("-o", "--output", type=Path, help="run folder; default runs/<name>")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the final results here")
     add_data_options(parser)
+    add_record_options(parser, PROJECT)
     add_overrides(parser)
     return parser.parse_intermixed_args()
 
@@ -181,6 +192,35 @@ def starting_weights(args: argparse.Namespace) -> Path | None:
     if args.checkpoint == "none" or args.resume or (args.sample and not args.checkpoint):
         return None
     return Path(args.checkpoint) if args.checkpoint else coco_weights()
+
+
+def start_name(args: argparse.Namespace) -> str:
+    """What tables of results call the starting weights; a resumed run knows its own."""
+    if args.checkpoint:
+        return "random" if args.checkpoint == "none" else Path(args.checkpoint).name
+    return "random" if args.sample else "coco"
+
+
+def record(
+    args: argparse.Namespace,
+    exp: VocNano,
+    results: dict[str, Any],
+    folder: RunFolder,
+    accelerator: Accelerator,
+) -> None:
+    """Add the run's row to the file of results."""
+    origin = checkpoint_origin(read_checkpoint(folder.last), exp, folder.last)
+    name = "sample" if args.sample and not args.data_name else data_name(args)
+    row = run_row(
+        exp,
+        origin,
+        results,
+        data=name,
+        device=accelerator.device,
+        processes=accelerator.num_processes,
+    )
+    append_row(args.record, row)
+    logger.info("recorded in {}", args.record)
 
 
 def report_data(data: Path, train_split: VocSplit, test_split: VocSplit) -> None:

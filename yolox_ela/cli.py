@@ -60,6 +60,39 @@ def add_overrides(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_record_options(parser: argparse.ArgumentParser, project: Path) -> None:
+    """--record and --data-name."""
+    parser.add_argument(
+        "--record",
+        nargs="?",
+        type=_record_file,
+        const=project / "exps" / "results.csv",
+        metavar="FILE",
+        help="add the final results as a row to this .csv file; default exps/results.csv",
+    )
+    parser.add_argument(
+        "--data-name",
+        metavar="NAME",
+        help="what to record the data as; default VOC, or the name of the --data folder",
+    )
+
+
+def _record_file(text: str) -> Path:
+    """A file to record in; refused here, since it may be a recipe field that --record took."""
+    if not text.endswith(".csv"):
+        raise argparse.ArgumentTypeError(
+            f"'{text}' does not end in .csv; a recipe field must not follow --record directly"
+        )
+    return Path(text)
+
+
+def data_name(args: argparse.Namespace) -> str:
+    """What results call the data: --data-name, else VOC if datasets/ is used, else its folder."""
+    if args.data_name:
+        return args.data_name
+    return "VOC" if args.data is None else args.data.resolve().name or "data"
+
+
 def project_folder(tool_file: str) -> Path:
     """The checkout that a tool belongs to."""
     return Path(tool_file).resolve().parent.parent

@@ -30,3 +30,11 @@ def select_device(name: str) -> torch.device:
     elif device.type != "cpu":
         raise UserError(f"--device {name}: choose auto, cpu, cuda, cuda:N or mps")
     return device
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait for work that was only queued on a device, as a clock must."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()

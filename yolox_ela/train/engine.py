@@ -60,6 +60,7 @@ class Training:
         test_split: images to evaluate on.
         folder: where everything is written, created.
         accelerator: device, precision and processes.
+        start: what the starting weights are called in tables of results.
 
     Raises:
         UserError: the batch cannot be split over the processes.
@@ -73,10 +74,13 @@ class Training:
         test_split: VocSplit,
         folder: RunFolder,
         accelerator: Accelerator,
+        *,
+        start: str = "",
     ) -> None:
         require_batch_fits(recipe.batch_size, accelerator.num_processes)
         self.recipe, self.folder, self.accelerator = recipe, folder, accelerator
         self.train_split, self.test_split = train_split, test_split
+        self.start = start
         self.device = accelerator.device
         self.network = model.to(self.device, memory_format=torch.channels_last)
         self.ema = ModelEma(self.network, recipe)
@@ -298,10 +302,10 @@ class Training:
             return
         self.accelerator.log({k: v for k, v in row.items() if k != "step"}, step=progress.step)
         if self.accelerator.is_main_process:
-            weights = self._weights(row)
-            save_checkpoint(folder.last, weights)
+            content = self._weights(row)
+            save_checkpoint(folder.last, {**content, "weights": "last"})
             if is_best:
-                save_checkpoint(folder.best, weights)
+                save_checkpoint(folder.best, {**content, "weights": "best"})
             if results is not None:
                 folder.write_json("results.json", results)
             folder.write_metrics(progress.history)
@@ -358,6 +362,7 @@ class Training:
             "progress": self.progress.to_dict(),
             "recipe": self.recipe.to_dict(),
             "train_data": self.train_split.fingerprint(),
+            "start": self.start,
         }
         save_checkpoint(self.folder.state, content)
 
@@ -376,6 +381,7 @@ class Training:
         if content["scaler"] is not None and self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(content["scaler"])
         self.progress = Progress(**content["progress"])
+        self.start = content.get("start", "")
         if len(content["random"]) == self.accelerator.num_processes:
             restore_random_state(content["random"][self.accelerator.process_index])
         else:
@@ -396,5 +402,7 @@ class Training:
             "recipe": self.recipe.to_dict(),
             "epoch": row["epoch"],
             "metrics": {key: row[key] for key in METRICS if key in row},
+            "start": self.start,
+            "train_images": len(self.train_split),
             "commit": self.commit,
         }

@@ -1,0 +1,156 @@
+"""From --record to the table, as a user runs them, and the table in exps/README.md."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+import torch
+from test_tools import PROJECT, SMALL, exp, run
+
+from yolox_ela.data.sample import draw_sample
+from yolox_ela.tables.record import append_row, read_rows
+
+EPOCH = [*SMALL, "-e", "1"]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A checkout of its own without recorded runs."""
+    root = tmp_path_factory.mktemp("project")
+    for folder in ("tools", "exps"):
+        shutil.copytree(PROJECT / folder, root / folder)
+    (root / "exps" / "results.csv").unlink(missing_ok=True)
+    return root
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A drawn data set of 20 and 8 images."""
+    return draw_sample(tmp_path_factory.mktemp("drawn"), train_images=20, test_images=8)
+
+
+@pytest.fixture(scope="module")
+def trained(project, data):
+    """The one row of a run of one epoch, and the run's folder."""
+    words = ["-f", exp(project, "nano"), "--data", data, "-c", "none", "--record", *EPOCH]
+    done = run(project, "tools/train.py", *words, "seed", "3")
+    assert "recorded in" in done.stderr
+    (row,) = read_rows(project / "exps" / "results.csv")
+    return row, project / "runs" / "nano"
+
+
+class TestTrain:
+    def test_row(self, trained, data):
+        row, folder = trained
+        assert (row.exp, row.seed, row.epochs, row.start) == ("nano", 3, 1, "random")
+        assert (row.data, row.protocol) == (data.name, "custom")
+        assert (row.train_sets, row.train_images) == ("2007/trainval", 20)
+        assert (row.test_sets, row.test_images) == ("2007/test", 8)
+        assert row.settings == "batch_size=6; final_fraction=0.33"
+        assert (row.image_size, row.weights) == (64, "last")
+        assert torch.load(folder / "best.pth", weights_only=True)["weights"] == "best"
+        final = json.loads((folder / "results.json").read_text())
+        assert (row.ap50_voc07, row.ap50, row.ap50_95) == (
+            final["ap50_voc07"],
+            final["ap50"],
+            final["ap50_95"],
+        )
+
+    def test_resumed_on_two_processes(self, trained, project, data, tmp_path):
+        """Continuing a complete run trains nothing: the same row, with its start, and only once."""
+        words = ["-f", exp(project, "nano"), "--data", data, *EPOCH, "seed", "3", "--resume"]
+        file = tmp_path / "again.csv"
+        run(project, "tools/train.py", *words, "-d", "2", "--record", file)
+        assert read_rows(file) == [trained[0]]
+
+
+class TestEval:
+    def test_same_row_as_training(self, trained, project, data, tmp_path):
+        file = tmp_path / "eval.csv"
+        words = ["-f", exp(project, "nano"), "-c", trained[1] / "last.pth", "--data", data]
+        words += ["--device", "cpu", "--record", file, "--data-name", "drawn"]
+        run(project, "tools/eval.py", *words)
+        assert read_rows(file) == [replace(trained[0], data="drawn")]
+
+    def test_zero_shot(self, shared, project, data, tmp_path):
+        file = tmp_path / "eval.csv"
+        weights = shared / "weights" / "yolox_nano_coco.pth"
+        words = ["-f", exp(project), "--zero-shot", "-c", weights, "--data", data]
+        run(
+            project,
+            "tools/eval.py",
+            *words,
+            "--device",
+            "cpu",
+            "--record",
+            file,
+            "image_size",
+            "64",
+        )
+        (row,) = read_rows(file)
+        assert (row.exp, row.epochs, row.start, row.seed) == ("nano", 0, "zero-shot", None)
+
+
+class TestMistakes:
+    """Found before any work."""
+
+    @pytest.mark.parametrize("tool", ["train", "eval"])
+    def test_file_with_other_columns(self, tool, project, data, tmp_path):
+        file = tmp_path / "mine.csv"
+        file.write_text("a,b\n1,2\n")
+        words = ["-f", exp(project, "nano"), "-c", "none", "--data", data, "--record", file]
+        done = run(project, f"tools/{tool}.py", *words, expect=2)
+        assert done.stderr.startswith(f"error: {file} does not have the columns")
+        assert file.read_text() == "a,b\n1,2\n"
+
+    def test_recipe_field_after_record(self, project):
+        words = ["-f", exp(project, "nano"), "--record", "lr", "0.01"]
+        done = run(project, "tools/train.py", *words, expect=2)
+        assert "'lr' does not end in .csv; a recipe field must not follow --record" in done.stderr
+
+    def test_no_rows(self, project, tmp_path):
+        (tmp_path / "empty.csv").touch()
+        words = ["results", "--from", tmp_path / "empty.csv"]
+        assert "has no rows" in run(project, "tools/table.py", *words, expect=2).stderr
+
+
+class TestTable:
+    @pytest.fixture
+    def recorded(self, trained, tmp_path):
+        append_row(tmp_path / "results.csv", trained[0])
+        return tmp_path / "results.csv"
+
+    def test_into_a_file(self, recorded, project, tmp_path):
+        output = tmp_path / "table.json"
+        words = ["results", "--from", recorded, "--style", "json", "-o", output]
+        assert run(project, "tools/table.py", *words).stdout == ""
+        (table,) = json.loads(output.read_text())
+        assert "for 1 epoch from random weights" in table["title"]
+        assert table["rows"][0]["exp"] == "nano"
+
+    def test_into_blocks(self, recorded, project, tmp_path):
+        files = [tmp_path / "A.md", tmp_path / "B.md"]
+        for file in files:
+            file.write_text(
+                f"# {file.name}\n<!-- results -->\nfrom before\n<!-- /results -->\nend\n"
+            )
+        run(project, "tools/table.py", "results", "--from", recorded, "--into", *files)
+        for file in files:
+            text = file.read_text()
+            assert text.startswith(f"# {file.name}\n<!-- results -->\n")
+            assert text.endswith("<!-- /results -->\nend\n")
+            assert "| nano" in text
+            assert "from before" not in text
+
+
+def test_readme_of_exps_shows_the_recorded_runs(project, tmp_path):
+    """Whoever changes exps/results.csv, or the table, writes the README anew."""
+    readme = PROJECT / "exps" / "README.md"
+    copy = tmp_path / "README.md"
+    shutil.copy(readme, copy)
+    recorded = PROJECT / "exps" / "results.csv"
+    run(project, "tools/table.py", "results", "--from", recorded, "--into", copy)
+    assert copy.read_text(encoding="utf-8") == readme.read_text(encoding="utf-8"), (
+        "python tools/table.py results --into exps/README.md"
+    )

@@ -1,0 +1,92 @@
+"""Size and cost of a network, as the paper counts and as they are."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import thop
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from yolox_ela.experiment import VocNano
+from yolox_ela.tables.layout import Column, Table
+from yolox_ela.tables.paper import ELA_S_SIZE, PAPER
+
+PAPER_IMAGE_SIZE = 640
+
+
+@dataclass(frozen=True)
+class Complexity:
+    """Counts of one network.
+
+    Args:
+        parameters: number of trainable values.
+        macs: multiply-adds of one image in thop's convention, with which the paper counts: layers
+            only, so neither `mean` nor GroupNorm nor sigmoid, but BatchNorm before its fusion.
+        flops: floating-point operations of one image by torch's counter, which sees every
+            convolution and matrix product as executed, two operations a multiply-add.
+    """
+
+    parameters: int
+    macs: int
+    flops: int
+
+    @property
+    def mib(self) -> float:
+        """Size of the parameters in float32, in MiB; the paper's "MB"."""
+        return self.parameters * 4 / 2**20
+
+
+def count_complexity(model: nn.Module, image_size: int = PAPER_IMAGE_SIZE) -> Complexity:
+    """Count a network in evaluation mode for one square image of `image_size` pixels."""
+    model = copy.deepcopy(model).eval()  # thop leaves buffers behind
+    images = torch.zeros(1, 3, image_size, image_size)
+    with torch.no_grad():
+        with FlopCounterMode(display=False) as counter:
+            model(images)
+        macs, _ = thop.profile(model, (images,), verbose=False)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return Complexity(parameters, int(macs), counter.get_total_flops())
+
+
+def complexity_table(experiments: Sequence[VocNano]) -> Table:
+    """A row for each experiment, with the paper's numbers and a mark where they differ."""
+    rows = []
+    for exp in experiments:
+        counts = count_complexity(exp.build_model())
+        paper = PAPER.get(exp.name)
+        rows.append(
+            {
+                "exp": exp.name,
+                "parameters": counts.parameters,
+                "mib": counts.mib,
+                "paper_mib": paper and paper.params_mib,
+                "gmacs": counts.macs / 1e9,
+                "paper_gmacs": paper and paper.gmacs,
+                "gflops": counts.flops / 1e9,
+                "agrees": paper
+                and f"{counts.mib:.2f} {counts.macs / 1e9:.3f}"
+                == f"{paper.params_mib:.2f} {paper.gmacs:.3f}",
+            }
+        )
+    columns = [
+        Column("exp", "experiment"),
+        Column("parameters", "parameters", "{:,}".format),
+        Column("mib", "MiB", "{:.4f}".format),
+        Column("paper_mib", "paper", "{:.2f}".format),
+        Column("gmacs", "GMACs (thop)", "{:.6f}".format),
+        Column("paper_gmacs", "paper", "{:.3f}".format),
+        Column("agrees", "agrees", lambda agrees: "yes" if agrees else "NO"),
+        Column("gflops", "GFLOPs (torch)", "{:.4f}".format),
+    ]
+    notes = [
+        "Counted for 20 classes and one image of 640 x 640, before BatchNorm is fused. MiB: "
+        'parameters x 4 bytes / 2^20, the paper\'s "MB". GMACs: multiply-adds as thop counts '
+        'them, the paper\'s "GFLOPs" (Tables 3 and 7). GFLOPs: two operations a multiply-add of '
+        "every convolution and matrix product, by torch's counter. Neither counts means, sigmoids "
+        "and the multiplications of the map by its gates.",
+    ]
+    if any(row["exp"] == "nano_ela_s" for row in rows):
+        notes.append(ELA_S_SIZE)
+    return Table("Size and cost", columns, rows, notes)

@@ -1,0 +1,176 @@
+"""The row that a scored run gets in results.csv."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from yolox_ela.errors import UserError
+from yolox_ela.evaluate.evaluator import METRICS
+from yolox_ela.experiment import VocNano
+from yolox_ela.recipe import Recipe
+from yolox_ela.tables.record import RunRow
+from yolox_ela.train.run_folder import describe_environment, source_commit
+
+# Protocol: sets and images to train on; all are tested on the same images.
+STANDARD = {
+    "voc07": ("2007/trainval", 5_011),
+    "voc0712": ("2007/trainval + 2012/trainval", 16_551),
+}
+STANDARD_TEST = ("2007/test", 4_952)
+
+# A part of the method: each experiment's own value is the usual one.
+MODEL_FIELDS = ("share_sites",)
+# What has a column of its own, or no effect on the result.
+NOT_SETTINGS = (
+    "name",
+    "seed",
+    "epochs",
+    "train_sets",
+    "test_sets",
+    "score_threshold",
+    "nms_iou",
+    "workers",
+    "eval_interval",
+    "evaluate_start",
+)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How weights came to be, by the columns of `RunRow`; empty where nothing is known."""
+
+    start: str
+    settings: str
+    commit: str
+    epochs: int | None = None
+    seed: int | None = None
+    train_sets: str = ""
+    train_images: int | None = None
+    weights: str = ""
+
+
+def zero_shot_origin(exp: VocNano) -> Origin:
+    """COCO weights that were not trained any further."""
+    return Origin("zero-shot", _settings(_model_fields(exp), exp), source_commit(), epochs=0)
+
+
+def checkpoint_origin(content: Mapping[str, Any], exp: VocNano, path: Path) -> Origin:
+    """What a checkpoint says of the run that wrote it; next to nothing if it is foreign.
+
+    Args:
+        content: of the file; see `Training`.
+        exp: the experiment that it is evaluated as.
+        path: the file.
+
+    Raises:
+        UserError: it belongs to an experiment of another name.
+    """
+    if "recipe" not in content:
+        return Origin(path.name, _settings(_model_fields(exp), exp), source_commit())
+    if content["experiment"] != exp.name:
+        raise UserError(
+            f"{path} was trained as '{content['experiment']}' and would be recorded as "
+            f"'{exp.name}'; give the experiment it was trained with (-f), or its name as in: "
+            f"name {content['experiment']}"
+        )
+    recipe = content["recipe"]
+    weights = content.get("weights", "")
+    if weights == "last" and content["epoch"] < recipe["epochs"]:
+        weights = f"epoch {content['epoch']}"
+    return Origin(
+        start=content.get("start") or "unknown",
+        settings=_settings(recipe, exp),
+        commit=content["commit"],
+        epochs=recipe["epochs"],
+        seed=recipe["seed"],
+        train_sets=_sets(recipe["train_sets"]),
+        train_images=content.get("train_images"),
+        weights=weights,
+    )
+
+
+def run_row(
+    exp: VocNano,
+    origin: Origin,
+    results: Mapping[str, Any],
+    *,
+    data: str,
+    device: torch.device,
+    processes: int = 1,
+    ids: Path | None = None,
+) -> RunRow:
+    """The row of an evaluation that was just made.
+
+    Args:
+        exp: the experiment with the settings of the evaluation.
+        origin: of the weights.
+        results: as of `score_detections`.
+        data: name of the data.
+        device: where it was computed.
+        processes: on how many of them.
+        ids: the list of images that the evaluation was limited to.
+    """
+    test_sets = _sets(exp.test_sets) + (f", images of {ids.name}" if ids else "")
+    protocol = "custom"
+    if (test_sets, results["images"]) == STANDARD_TEST and "classes=" not in origin.settings:
+        trained_on = (origin.train_sets, origin.train_images)
+        protocol = next((name for name, sets in STANDARD.items() if sets == trained_on), protocol)
+    return RunRow(
+        exp=VocNano.name if origin.start == "zero-shot" else exp.name,  # no attention then
+        data=data,
+        protocol=protocol,
+        test_sets=test_sets,
+        test_images=results["images"],
+        image_size=exp.image_size,
+        score_threshold=exp.score_threshold,
+        nms_iou=exp.nms_iou,
+        per_class="; ".join(
+            f"{name} {100 * scores['ap50_voc07']:.2f}"
+            for name, scores in results["per_class"].items()
+        ),
+        machine=_machine(device, processes),
+        date=datetime.now(timezone.utc).date().isoformat(),
+        **{key: results[key] for key in METRICS},
+        **asdict(origin),
+    )
+
+
+def _sets(sets: Sequence[str]) -> str:
+    return " + ".join(sorted(sets))
+
+
+def _settings(recipe: Mapping[str, Any], exp: VocNano) -> str:
+    """The fields of a recipe (plain values) that differ from the usual ones.
+
+    `image_size` is among them if training had another one than the evaluation.
+    """
+    usual = type(exp)().to_dict()
+    usual |= {k: v for k, v in Recipe().to_dict().items() if k not in MODEL_FIELDS}
+    usual["image_size"] = exp.image_size
+    return "; ".join(
+        f"{key}={_plain(value)}"
+        for key, value in sorted(recipe.items())
+        if key not in NOT_SETTINGS and value != usual.get(key)
+    )
+
+
+def _model_fields(exp: VocNano) -> dict[str, Any]:
+    """The fields that make the network: all that is known of weights without a recipe."""
+    training = Recipe().to_dict().keys() - {*MODEL_FIELDS, "classes"}
+    return {key: value for key, value in exp.to_dict().items() if key not in training}
+
+
+def _plain(value: Any) -> str:
+    """A value as one writes it on the command line."""
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _machine(device: torch.device, processes: int) -> str:
+    environment = describe_environment(device, processes)
+    if environment["gpu"]:
+        return f"{processes} x {environment['gpu']}" if processes > 1 else environment["gpu"]
+    return f"{environment['processor']}, {environment['cores']} cores"

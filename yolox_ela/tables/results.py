@@ -1,0 +1,237 @@
+"""The results table: scores over seeds, compared only where everything else agrees."""
+
+from collections.abc import Sequence
+from operator import attrgetter
+from statistics import fmean, stdev
+from typing import Any
+
+from yolox_ela.evaluate.evaluator import METRICS
+from yolox_ela.tables.layout import Column, Table
+from yolox_ela.tables.paired import clear_winner, paired_difference
+from yolox_ela.tables.paper import PAPER
+from yolox_ela.tables.record import PROTOCOLS, RunRow
+
+BASELINE = "nano"
+METRIC_HEADERS = {"ap50_voc07": "AP50 07", "ap50": "AP50", "ap50_95": "AP50:95"}
+
+# What runs must have in common to stand in one table; only method and seed may differ.
+CONDITIONS = (
+    "data",
+    "protocol",
+    "train_sets",
+    "train_images",
+    "test_sets",
+    "test_images",
+    "epochs",
+    "start",
+    "settings",
+    "image_size",
+    "score_threshold",
+    "nms_iou",
+    "weights",
+)
+STARTS = {"coco": "COCO weights", "random": "random weights"}
+WEIGHTS = {"last": "the last epoch's weights", "best": "weights chosen by their score on this test"}
+
+PAPER_CAVEAT = (
+    "The paper's mAP is not on this scale: by the authors' released lists it was measured on a "
+    "random split of VOC2007 and VOC2012 together that trains on 4,020 of the 4,952 official test "
+    "images, with all-point AP and a score threshold of 0.05."
+)
+ELA_LABEL = (
+    "The paper prints 74.36 for ELA-S. That is the best epoch of an authors' log beside which lie "
+    "weights of 5-tap depthwise filters, shared by the sites of a width: ELA-T by the paper's "
+    "section 3.3. Here that network is nano_ela_authors, and nano_ela_s is ELA-S as defined there."
+)
+
+
+def results_tables(rows: Sequence[RunRow]) -> list[Table]:
+    """One table for each set of runs that may be compared; those without training come first.
+
+    The rows of the tables have all AP in percent.
+    """
+    conditions_of = attrgetter(*CONDITIONS)
+    groups: dict[tuple[Any, ...], list[RunRow]] = {}
+    for row in sorted(rows, key=lambda row: (not _is_zero_shot(row), _rank(row))):
+        groups.setdefault(conditions_of(row), []).append(row)
+    return [_table(group) for group in groups.values()]
+
+
+def _table(group: Sequence[RunRow]) -> Table:
+    """The table of runs that agree in `CONDITIONS`."""
+    runs, repeats = _one_run_a_seed(group)
+    methods: dict[str, list[RunRow]] = {}
+    for run in sorted(runs, key=lambda run: (run.exp != BASELINE, run.exp)):
+        methods.setdefault(run.exp, []).append(run)
+    by_seed = {
+        exp: {run.seed: 100 * run.ap50_voc07 for run in of_exp if run.seed is not None}
+        for exp, of_exp in methods.items()
+    }
+    winner = clear_winner(by_seed)
+    compared = BASELINE in methods and len(methods) > 1
+    with_paper = not _is_zero_shot(runs[0]) and any(exp in PAPER for exp in methods)
+
+    conditions = {name: getattr(runs[0], name) for name in CONDITIONS}
+    rows = []
+    for exp, of_exp in methods.items():
+        row: dict[str, Any] = {"exp": exp, "runs": len(of_exp), **_scores(of_exp)}
+        if compared:
+            row |= _difference(by_seed[exp], by_seed[BASELINE], is_baseline=exp == BASELINE)
+        if with_paper:
+            row["paper_map"] = PAPER[exp].map if exp in PAPER else None
+        rows.append({**row, "clearly_best": exp == winner, **conditions})
+    return Table(
+        title=_title(runs[0]),
+        columns=_columns(rows, winner, compared=compared, with_paper=with_paper),
+        rows=rows,
+        notes=[
+            *_notes_on_statistics(rows, winner, compared=compared),
+            *_notes_on_paper(runs, with_paper=with_paper),
+            *repeats,
+            _provenance(runs),
+        ],
+    )
+
+
+def _one_run_a_seed(group: Sequence[RunRow]) -> tuple[list[RunRow], list[str]]:
+    """The newest run for each experiment and seed, and a note for each that was left out.
+
+    The same scores to the last digit are the same run, recorded twice: no note. Other ones come
+    from changed code or an inexact device; averaging them would break the pairing by seed.
+    """
+    chosen: dict[tuple[str, int | None], RunRow] = {}
+    notes = []
+    for run in sorted(group, key=lambda run: run.date):  # stable: of a day, the file's last
+        key = run.exp, run.seed
+        older = chosen.get(key)
+        if older is not None and any(getattr(older, m) != getattr(run, m) for m in METRICS):
+            seed = "" if run.seed is None else f" seed {run.seed}"
+            notes.append(
+                f"{run.exp}{seed} was run again: the newer run's AP50 07 of "
+                f"{100 * run.ap50_voc07:.2f} replaces {100 * older.ap50_voc07:.2f} "
+                f"({_source(older)}, {older.date})."
+            )
+        chosen[key] = run
+    return list(chosen.values()), notes
+
+
+def _scores(runs: Sequence[RunRow]) -> dict[str, float | None]:
+    """Mean and sample standard deviation of each metric, in percent."""
+    scores: dict[str, float | None] = {}
+    for metric in METRICS:
+        values = [100 * getattr(run, metric) for run in runs]
+        scores[metric] = fmean(values)
+        scores[f"{metric}_sd"] = stdev(values) if len(values) > 1 else None
+    return scores
+
+
+def _difference(
+    scores: dict[int, float], baseline: dict[int, float], *, is_baseline: bool
+) -> dict[str, Any]:
+    """AP50 07 less the baseline's, with its interval as numbers and as text."""
+    keys = ("difference", "pairs", "interval_low", "interval_high", "interval")
+    if is_baseline:
+        return dict.fromkeys(keys)
+    found = paired_difference(scores, baseline)
+    low, high = found.interval or (None, None)
+    text = f"n={found.pairs}" if low is None else f"{low:+.2f} to {high:+.2f} (n={found.pairs})"
+    return dict(zip(keys, (found.mean, found.pairs, low, high, text), strict=True))
+
+
+def _columns(
+    rows: Sequence[dict[str, Any]], winner: str | None, *, compared: bool, with_paper: bool
+) -> list[Column]:
+    """The columns of which any row has something to show."""
+    columns = [
+        Column("exp", "experiment", lambda exp: f"**{exp}**" if exp == winner else exp),
+        Column("runs", "runs"),
+    ]
+    for metric, header in METRIC_HEADERS.items():
+        columns.append(Column(metric, header, _two_decimals))
+        columns.append(Column(f"{metric}_sd", "sd", _two_decimals))
+    if compared:
+        columns.append(Column("difference", f"vs {BASELINE}", lambda value: f"{value:+.2f}"))
+        columns.append(Column("interval", "95% interval"))
+    if with_paper:
+        columns.append(Column("paper_map", "paper's mAP", _two_decimals))
+    return [column for column in columns if any(row[column.key] is not None for row in rows)]
+
+
+def _two_decimals(value: float) -> str:
+    return f"{value:.2f}"
+
+
+def _title(run: RunRow) -> str:
+    """The conditions of a table in words."""
+    if _is_zero_shot(run):
+        origin = "COCO weights without any training (zero-shot)"
+    elif run.epochs is None:
+        origin = f"weights of {run.start}, trained elsewhere"
+    else:
+        images = "" if run.train_images is None else f" ({run.train_images:,} images)"
+        epochs = "1 epoch" if run.epochs == 1 else f"{run.epochs} epochs"
+        origin = (
+            f"trained on {run.train_sets}{images} for {epochs} from "
+            f"{STARTS.get(run.start, run.start)}, {'other' if run.settings else 'usual'} recipe"
+        )
+    parts = [
+        f"{run.data}, protocol {run.protocol}: {origin}",
+        *([f"with {run.settings}"] if run.settings else []),
+        f"tested on {run.test_sets} ({run.test_images:,} images) at {run.image_size} px",
+        f"score >= {run.score_threshold}, NMS IoU {run.nms_iou}",
+        *([WEIGHTS.get(run.weights, f"weights of {run.weights}")] if run.weights else []),
+    ]
+    return "; ".join(parts)
+
+
+def _notes_on_statistics(
+    rows: Sequence[dict[str, Any]], winner: str | None, *, compared: bool
+) -> list[str]:
+    notes = []
+    if any(row["runs"] > 1 for row in rows):
+        notes.append("Means over runs that differ in their seed; sd: sample standard deviation.")
+    if compared:
+        notes.append(
+            f"vs {BASELINE}: difference in AP50 07 over the n seeds that both have, with Student's "
+            "95% interval of the differences by seed."
+        )
+    if winner is not None:
+        notes.append(
+            "Bold: ahead of every other method of this table, each interval (as above) being "
+            "above zero."
+        )
+    elif len(rows) > 1:
+        notes.append(
+            "No method is best by these runs: none has a 95% interval above zero against every "
+            "other one."
+        )
+    return notes
+
+
+def _notes_on_paper(runs: Sequence[RunRow], *, with_paper: bool) -> list[str]:
+    exps = {run.exp for run in runs}
+    ela = bool(exps & {"nano_ela_s", "nano_ela_t", "nano_ela_authors"})
+    return [*([PAPER_CAVEAT] if with_paper or ela else []), *([ELA_LABEL] if ela else [])]
+
+
+def _provenance(runs: Sequence[RunRow]) -> str:
+    """Source, machines and days of the runs."""
+    days = sorted({run.date for run in runs})
+    period = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    sources = ", ".join(sorted({_source(run) for run in runs}))
+    machines = ", ".join(sorted({run.machine for run in runs}))
+    return f"Source {sources}; evaluated on {machines}; {period}."
+
+
+def _source(run: RunRow) -> str:
+    """A commit, shortened."""
+    commit, plus, changes = run.commit.partition("+")
+    return commit[:7] + plus + changes
+
+
+def _is_zero_shot(run: RunRow) -> bool:
+    return run.start == "zero-shot"
+
+
+def _rank(run: RunRow) -> int:
+    return PROTOCOLS.index(run.protocol)
