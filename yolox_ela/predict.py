@@ -12,8 +12,10 @@ from yolox_ela.data.image import read_photograph
 from yolox_ela.data.render import letterbox
 from yolox_ela.device import select_device
 from yolox_ela.errors import UserError
-from yolox_ela.evaluate.evaluator import EvalSettings, postprocess_predictions
+from yolox_ela.evaluate.evaluator import EvalSettings
+from yolox_ela.evaluate.postprocess import postprocess
 from yolox_ela.experiment import VocNano, adopt_checkpoint, load_experiment
+from yolox_ela.inference import FAST, predictor
 from yolox_ela.model import YoloxNano
 from yolox_ela.weights import load_trained, read_checkpoint, state_dict_of
 
@@ -56,7 +58,7 @@ class Detector:
     """A trained network that takes pictures as they come.
 
     Args:
-        model: the network; it is moved to `device` and put into evaluation mode.
+        model: the network, put into evaluation mode; what runs is a copy with BatchNorm folded.
         classes: names of its outputs.
         image_size: side of the square network input, a multiple of 32.
         score_threshold: boxes that score less are not reported.
@@ -87,7 +89,8 @@ class Detector:
             if not 0 <= value <= 1:
                 raise UserError(f"{name} {value} must be between 0 and 1")
         self.device = select_device(device)
-        self.model = model.to(self.device, memory_format=torch.channels_last).eval()
+        self.model = model.eval()
+        self.predict = predictor(model, self.device, FAST)
         self.classes = tuple(classes)
         self.settings = EvalSettings(image_size, score_threshold, nms_iou)
 
@@ -161,16 +164,15 @@ class Detector:
             for found in self._detect(images[start : start + BATCH])
         ]
 
-    @torch.inference_mode()
     def _detect(self, images: Sequence[ImageLike]) -> list[ImageDetections]:
         pictures = [_as_picture(image) for image in images]
         boxed = [letterbox(picture, self.settings.image_size) for picture in pictures]
         batch = torch.from_numpy(np.stack([square for square, _ in boxed])).permute(0, 3, 1, 2)
-        predictions = self.model(batch.to(self.device).float())
+        found = postprocess(
+            self.predict(batch), self.settings.score_threshold, self.settings.nms_iou
+        )
         results = []
-        for rows, picture, (_, scale) in zip(
-            postprocess_predictions(predictions, self.settings), pictures, boxed, strict=True
-        ):
+        for rows, picture, (_, scale) in zip(found, pictures, boxed, strict=True):
             height, width = picture.shape[:2]
             table = rows.cpu().numpy()
             labels = table[:, 5].astype(np.int64)

@@ -14,7 +14,6 @@ from yolox_ela.evaluate.evaluator import (
     EvalSettings,
     detect_split,
     evaluate,
-    postprocess_predictions,
     score_detections,
 )
 from yolox_ela.model import build_yolox_nano
@@ -274,45 +273,3 @@ class TestCocoResults:
         for row, label in zip(results, found.labels, strict=True):
             assert row["category_id"] == label + 1
             assert row["category_name"] == VOC_CLASSES[label]
-
-
-class TestPostprocess:
-    """Predictions are centre, size, objectness and two class scores."""
-
-    NOTHING = (5, 5, 2, 2, 0, 0, 0)
-
-    def run(self, *images, threshold=0.1, nms_iou=0.5):
-        settings = EvalSettings(64, threshold, nms_iou)
-        return postprocess_predictions(torch.tensor(images, dtype=torch.float32), settings)
-
-    def test_corners_scores_labels(self):
-        (rows,) = self.run([self.NOTHING, [30, 40, 20, 10, 0.5, 0.2, 0.8]])
-        torch.testing.assert_close(rows, torch.tensor([[20, 35, 40, 45, 0.4, 1]]))
-
-    def test_threshold_is_on_the_product(self):
-        (rows,) = self.run([[30, 40, 20, 10, 0.5, 0, 0.8], self.NOTHING], threshold=0.41)
-        assert rows.shape == (0, 6)
-        (rows,) = self.run([[30, 40, 20, 10, 0.5, 0, 0.8], self.NOTHING], threshold=0.39)
-        assert len(rows) == 1
-
-    def test_nms_within_a_class(self):
-        same = [[30, 40, 20, 20, 0.5, 1, 0], [31, 40, 20, 20, 0.9, 1, 0]]
-        (rows,) = self.run(same)
-        assert rows[:, 4].tolist() == pytest.approx([0.9])
-        (rows,) = self.run(same, nms_iou=0.95)  # they overlap by 0.905
-        assert rows[:, 4].tolist() == pytest.approx([0.9, 0.5])
-        (rows,) = self.run([same[0], [31, 40, 20, 20, 0.9, 0, 1]])
-        assert rows[:, 5].tolist() == [1, 0], "another class stays"
-
-    def test_images_are_apart(self):
-        empty = [[30, 40, 20, 10, 0, 0, 0]] * 2
-        full = [[30, 40, 20, 10, 0.9, 1, 0], [90, 40, 20, 10, 0.8, 0, 1]]
-        found = self.run(empty, full, empty)
-        assert [rows.shape for rows in found] == [(0, 6), (2, 6), (0, 6)]
-
-
-def test_predictions_are_not_changed():
-    predictions = torch.rand(1, 50, 25) * 50
-    before = predictions.clone()
-    postprocess_predictions(predictions, EvalSettings(64, 0.1, 0.5))
-    assert torch.equal(predictions, before)

@@ -30,30 +30,35 @@ class TestNumbers:
         assert row["runs"] == 3
         assert row["ap50_voc07"] == pytest.approx(72.0)
         assert row["ap50_voc07_sd"] == pytest.approx(7**0.5)  # (4 + 1 + 9) / 2
+        assert "72.00 ± 2.65" in render([table], "text")
         assert row["ap50"] == pytest.approx(71.0)
         assert row["ap50_95_sd"] == pytest.approx(0.0)
 
     def test_one_run_has_no_deviation(self, by_seed):
         (table,) = results_tables(by_seed("nano", 70.0))
         assert table.rows[0]["ap50_voc07_sd"] is None
-        assert "sd" not in [column.header for column in table.columns]
+        assert "±" not in render([table], "text")
 
     def test_difference_to_the_baseline(self, by_seed):
         rows = by_seed("nano_se", 71.0, 73.0, 72.0) + by_seed("nano", 70.0, 71.0, 69.0)
         (table,) = results_tables(rows)
         nano, se = table.rows
         assert nano["exp"] == "nano", "the baseline leads"
-        assert (nano["difference"], nano["interval"]) == (None, None)
+        assert (nano["difference"], nano["pairs"]) == (None, None)
         assert se["difference"] == pytest.approx(2.0)
         assert (se["interval_low"], se["interval_high"]) == pytest.approx((-0.4841, 4.4841), 1e-4)
-        assert se["interval"] == "-0.48 to +4.48 (n=3)"
-        assert "+2.00" in render([table], "text")
+        assert "+2.00 [-0.48, +4.48] (n=3)" in render([table], "text")
 
     def test_interval_needs_two_common_seeds(self, by_seed):
         rows = by_seed("nano", 70.0) + by_seed("nano_se", 71.0, 73.0)
         (table,) = results_tables(rows)
-        assert rows_of(table)["nano_se"]["interval"] == "n=1"
+        assert "+1.00 (n=1)" in render([table], "text")
         assert rows_of(table)["nano_se"]["interval_low"] is None
+
+    def test_no_common_seed(self, build_row):
+        (table,) = results_tables([build_row(), build_row(exp="nano_se", seed=1)])
+        assert "n=0" in render([table], "text")
+        assert rows_of(table)["nano_se"]["difference"] is None
 
     def test_no_baseline_no_difference(self, by_seed):
         rows = by_seed("nano_eca", 70.0, 70.1) + by_seed("nano_se", 71.0, 73.0)

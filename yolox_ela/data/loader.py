@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import cv2
@@ -14,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from yolox_ela.data.augment import plan_boxes, plan_sample, sample_generator
 from yolox_ela.data.image import read_image
-from yolox_ela.data.render import letterbox, render
+from yolox_ela.data.render import pad, render, resize_to_fit
 from yolox_ela.data.voc import VocSplit
 from yolox_ela.errors import UserError
 from yolox_ela.recipe import Recipe
@@ -143,7 +144,7 @@ class EvalBatch:
 
     Attributes:
         indices: position of each image in the split.
-        images: (B, 3, S, S) uint8 BGR, letterboxed.
+        images: (B, 3, H, W) uint8 BGR, letterboxed; H = W = S unless rectangular.
         scales: (B,) by which boxes are divided to get original pixels.
     """
 
@@ -157,7 +158,7 @@ class EvalBatch:
 
 
 class EvalDataset(Dataset):
-    """Letterboxed images of a split."""
+    """Images of a split whose longer side is `image_size`."""
 
     def __init__(self, split: VocSplit, image_size: int) -> None:
         self.split = split
@@ -167,8 +168,8 @@ class EvalDataset(Dataset):
         return len(self.split)
 
     def __getitem__(self, index: int) -> tuple[int, np.ndarray, float]:
-        """The position, (S, S, 3) uint8 BGR, and the letterbox scale."""
-        image, scale = letterbox(read_image(self.split.paths[index]), self.image_size)
+        """The position, (H, W, 3) uint8 BGR, and its scale."""
+        image, scale = resize_to_fit(read_image(self.split.paths[index]), self.image_size)
         return index, image, scale
 
 
@@ -178,15 +179,24 @@ def eval_loader(
     batch_size: int,
     workers: int,
     *,
+    rectangular: bool = False,
     rank: int = 0,
     world: int = 1,
 ) -> DataLoader:
-    """`EvalBatch`es over every `world`-th image of the split, in order."""
+    """`EvalBatch`es over every `world`-th image of the split.
+
+    They are squares of `image_size` and in order, or, if `rectangular`, sorted by shape and only
+    as wide and as high (in multiples of 32) as the images of the batch need.
+    """
+    order = np.arange(rank, len(split), world)
+    if rectangular:
+        width, height = split.sizes[order].T
+        order = order[np.argsort(height / width, kind="stable")]
     return DataLoader(
         EvalDataset(split, image_size),
         batch_size=batch_size,
-        sampler=range(rank, len(split), world),
-        collate_fn=_collate_eval,
+        sampler=order.tolist(),
+        collate_fn=partial(_collate_eval, side=None if rectangular else image_size),
         pin_memory=torch.cuda.is_available(),
         **_worker_options(workers),
     )
@@ -223,6 +233,11 @@ def _collate_train(samples: list[tuple[SampleKey, np.ndarray, np.ndarray]]) -> T
     return TrainBatch(list(keys), _stack(images), padded)
 
 
-def _collate_eval(samples: list[tuple[int, np.ndarray, float]]) -> EvalBatch:
+def _collate_eval(samples: list[tuple[int, np.ndarray, float]], *, side: int | None) -> EvalBatch:
+    """Pad to a square of `side`, or to the next multiples of 32 that hold all images."""
     indices, images, scales = zip(*samples, strict=True)
-    return EvalBatch(list(indices), _stack(images), torch.tensor(scales, dtype=torch.float32))
+    height, width = (
+        side or -(-max(image.shape[axis] for image in images) // 32) * 32 for axis in (0, 1)
+    )
+    stacked = _stack([pad(image, height, width) for image in images])
+    return EvalBatch(list(indices), stacked, torch.tensor(scales, dtype=torch.float32))

@@ -56,15 +56,29 @@ def shift_hsv(image: np.ndarray, shifts: tuple[int, int, int]) -> np.ndarray:
     return cv2.cvtColor(cv2.LUT(hsv, table), cv2.COLOR_HSV2BGR)
 
 
+def resize_to_fit(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
+    """An image resized, up or down, so that its longer side is `side` pixels.
+
+    Returns:
+        (H, W, 3) uint8, and the scale by which boxes are divided to get back.
+    """
+    size = (image.shape[1], image.shape[0])
+    scale = letterbox_scale(size, side)
+    return cv2.resize(image, resized(size, scale), interpolation=cv2.INTER_LINEAR), scale
+
+
+def pad(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """(H, W, 3) -> (height, width, 3) with the image at the top left of grey."""
+    canvas = np.full((height, width, 3), PAD_VALUE, dtype=np.uint8)
+    canvas[: image.shape[0], : image.shape[1]] = image
+    return canvas
+
+
 def letterbox(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
     """An image at the top left of a grey square, as evaluation and prediction see it.
 
     Returns:
         (side, side, 3) uint8, and the scale by which boxes are divided to get back.
     """
-    size = (image.shape[1], image.shape[0])
-    scale = letterbox_scale(size, side)
-    width, height = resized(size, scale)
-    canvas = np.full((side, side, 3), PAD_VALUE, dtype=np.uint8)
-    canvas[:height, :width] = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
-    return canvas, scale
+    fitted, scale = resize_to_fit(image, side)
+    return pad(fitted, side, side), scale

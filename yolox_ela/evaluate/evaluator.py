@@ -9,13 +9,14 @@ import torch
 from accelerate.utils import broadcast_object_list, gather_object
 from torch import Tensor
 from tqdm import tqdm
-from yolox.utils import postprocess
 
 from yolox_ela.data.loader import EvalBatch, eval_loader
 from yolox_ela.data.voc import VocSplit
-from yolox_ela.evaluate.coco_ap import coco_average_precision
 from yolox_ela.evaluate.detections import Detections
-from yolox_ela.evaluate.voc_ap import VOC_IOU, voc_average_precision
+from yolox_ela.evaluate.postprocess import postprocess
+from yolox_ela.evaluate.rules import VOC_IOU
+from yolox_ela.evaluate.scores import SplitScores, score_split
+from yolox_ela.inference import FAST, Inference, predictor
 from yolox_ela.model import YoloxNano
 from yolox_ela.recipe import Recipe
 
@@ -46,72 +47,60 @@ def detect_split(
     workers: int = -1,
     rank: int = 0,
     world: int = 1,
+    inference: Inference = FAST,
 ) -> Detections:
-    """Run the network over a split (or this process's share of it), without autocast.
+    """Run the network over a split, or over this process's share of it.
 
-    The model's mode is restored afterwards.
+    The model's mode is restored afterwards. Without `inference.rectangular`, the detections come
+    in the order of the images.
     """
-    loader = eval_loader(split, settings.image_size, batch_size, workers, rank=rank, world=world)
+    loader = eval_loader(
+        split,
+        settings.image_size,
+        batch_size,
+        workers,
+        rectangular=inference.rectangular,
+        rank=rank,
+        world=world,
+    )
     training = model.training
     model.eval()
+    predict = predictor(model, device, inference)
     parts = []
     try:
         # None: shown on a terminal only.
         for batch in tqdm(
             loader, "evaluating", unit="batch", leave=False, disable=None if rank == 0 else True
         ):
-            parts += detect_batch(model, batch, split, settings, device)
+            found = postprocess(predict(batch.images), settings.score_threshold, settings.nms_iou)
+            parts += _in_original_pixels(found, batch, split)
     finally:
         model.train(training)
     return Detections.concatenate(parts)
 
 
-@torch.inference_mode()
-def detect_batch(
-    model: YoloxNano,
-    batch: EvalBatch,
-    split: VocSplit,
-    settings: EvalSettings,
-    device: torch.device,
-) -> list[Detections]:
-    """Detections of each image of a batch, in original pixels, clipped to the image."""
-    images = batch.images.to(device, non_blocking=True).float()
-    found = postprocess_predictions(model(images), settings)
+def _in_original_pixels(found: list[Tensor], batch: EvalBatch, split: VocSplit) -> list[Detections]:
+    """Detections of each image of a batch, clipped to the image."""
+    counts = [len(rows) for rows in found]
+    table = torch.cat(found).cpu().numpy()  # all at once: one transfer
     results = []
-    for index, scale, rows in zip(batch.indices, batch.scales.tolist(), found, strict=True):
+    for index, scale, rows in zip(
+        batch.indices,
+        batch.scales.tolist(),
+        np.split(table, np.cumsum(counts)[:-1]),
+        strict=True,
+    ):
         width, height = split.sizes[index]
-        boxes = (rows[:, :4] / scale).cpu().numpy()
+        boxes = np.clip(rows[:, :4] / np.float32(scale), 0, [width, height, width, height])
         results.append(
             Detections(
-                np.full(len(boxes), index, dtype=np.int64),
-                np.clip(boxes, 0, [width, height, width, height]).astype(np.float32),
-                rows[:, 4].cpu().numpy(),
-                rows[:, 5].cpu().numpy().astype(np.int64),
+                np.full(len(rows), index, dtype=np.int64),
+                boxes.astype(np.float32),
+                rows[:, 4].copy(),
+                rows[:, 5].astype(np.int64),
             )
         )
     return results
-
-
-def postprocess_predictions(predictions: Tensor, settings: EvalSettings) -> list[Tensor]:
-    """Threshold and class-wise NMS by upstream's function.
-
-    Args:
-        predictions: (B, A, 5 + classes) from the network in evaluation mode.
-        settings: threshold on objectness times class score, and NMS overlap.
-
-    Returns:
-        For each image (D, 6): x1, y1, x2, y2 in input pixels, score, label; best score first.
-    """
-    kept = postprocess(  # which writes into its argument
-        predictions.clone(), predictions.shape[2] - 5, settings.score_threshold, settings.nms_iou
-    )
-    empty = predictions.new_zeros(0, 6)
-    return [
-        empty
-        if rows is None
-        else torch.cat([rows[:, :4], rows[:, 4:5] * rows[:, 5:6], rows[:, 6:7]], dim=1)
-        for rows in kept
-    ]
 
 
 def score_detections(
@@ -124,18 +113,30 @@ def score_detections(
         with the same and the counts, `classes_without_objects`, `images`, `objects`,
         `difficult`, `detections`, `settings`, `seconds`.
     """
-    voc = voc_average_precision(detections, split)
-    coco = coco_average_precision(detections, split)
+    return summarise(score_split(detections, split), detections, split, settings, seconds)
+
+
+def summarise(
+    scores: SplitScores,
+    detections: Detections,
+    split: VocSplit,
+    settings: EvalSettings,
+    seconds: float,
+) -> dict[str, Any]:
+    """What `score_detections` returns, for whoever needs the matches of `score_split` as well."""
+    classes = len(split.classes)
+    difficult = np.bincount(split.labels[split.difficult], minlength=classes)
+    detected = np.bincount(detections.labels, minlength=classes)
     per_class = {
-        name: {
-            "ap50_voc07": result.ap_voc07,
-            "ap50": result.ap,
-            "ap50_95": coco[name],
-            "objects": result.positives,
-            "difficult": int((split.difficult & (split.labels == split.classes.index(name))).sum()),
-            "detections": int((detections.labels == split.classes.index(name)).sum()),
+        split.classes[label]: {
+            "ap50_voc07": float(scores.ap50_voc07[label]),
+            "ap50": float(scores.ap50[label]),
+            "ap50_95": float(scores.ap50_95[label]),
+            "objects": int(scores.voc.positives[label]),
+            "difficult": int(difficult[label]),
+            "detections": int(detected[label]),
         }
-        for name, result in voc.items()
+        for label in np.flatnonzero(scores.voc.positives)
     }
 
     def mean(key: str) -> float:
@@ -170,6 +171,7 @@ def evaluate(
     workers: int = -1,
     rank: int = 0,
     world: int = 1,
+    inference: Inference = FAST,
 ) -> tuple[dict[str, Any], Detections]:
     """Detect and score a split, together with the other processes if there are any.
 
@@ -177,11 +179,12 @@ def evaluate(
         model: the network on `device`; its mode is restored afterwards.
         split: images and objects.
         settings: input size, threshold, NMS.
-        device: where to compute, without autocast.
+        device: where to compute.
         batch_size: images at a time on each process.
         workers: processes that load images; see `Recipe.workers`.
         rank: which of the processes this is; the images are shared out between them.
         world: number of processes that evaluate together.
+        inference: how the network is run.
 
     Returns:
         The results of `score_detections`, the same on every process, and all detections.
@@ -196,6 +199,7 @@ def evaluate(
         workers=workers,
         rank=rank,
         world=world,
+        inference=inference,
     )
     if world == 1:
         return score_detections(mine, split, settings, time.perf_counter() - start), mine

@@ -66,7 +66,7 @@ def _for_reader(table: Table, *, markdown: bool) -> str:
     grid = tabulate(
         cells,
         headers,
-        tablefmt="github" if markdown else "simple",
+        tablefmt="pipe" if markdown else "simple",
         disable_numparse=True,  # a printed digit is a statement: 3.50 must not become 3.5
         colalign=["right" if number else "left" for number in numbers] if cells else None,
     )

@@ -82,7 +82,7 @@ def _table(group: Sequence[RunRow]) -> Table:
         rows.append({**row, "clearly_best": exp == winner, **conditions})
     return Table(
         title=_title(runs[0]),
-        columns=_columns(rows, winner, compared=compared, with_paper=with_paper),
+        columns=_columns(compared=compared, with_paper=with_paper),
         rows=rows,
         notes=[
             *_notes_on_statistics(rows, winner, compared=compared),
@@ -127,38 +127,46 @@ def _scores(runs: Sequence[RunRow]) -> dict[str, float | None]:
 
 def _difference(
     scores: dict[int, float], baseline: dict[int, float], *, is_baseline: bool
-) -> dict[str, Any]:
-    """AP50 07 less the baseline's, with its interval as numbers and as text."""
-    keys = ("difference", "pairs", "interval_low", "interval_high", "interval")
+) -> dict[str, float | None]:
+    """AP50 07 less the baseline's: number of common seeds, mean, ends of the interval."""
+    keys = ("pairs", "difference", "interval_low", "interval_high")
     if is_baseline:
         return dict.fromkeys(keys)
     found = paired_difference(scores, baseline)
-    low, high = found.interval or (None, None)
-    text = f"n={found.pairs}" if low is None else f"{low:+.2f} to {high:+.2f} (n={found.pairs})"
-    return dict(zip(keys, (found.mean, found.pairs, low, high, text), strict=True))
+    values = (found.pairs, found.mean, *(found.interval or (None, None)))
+    return dict(zip(keys, values, strict=True))
 
 
-def _columns(
-    rows: Sequence[dict[str, Any]], winner: str | None, *, compared: bool, with_paper: bool
-) -> list[Column]:
-    """The columns of which any row has something to show."""
+def _columns(*, compared: bool, with_paper: bool) -> list[Column]:
     columns = [
-        Column("exp", "experiment", lambda exp: f"**{exp}**" if exp == winner else exp),
+        Column("exp", "experiment", _show_method, beside=("clearly_best",)),
         Column("runs", "runs"),
     ]
     for metric, header in METRIC_HEADERS.items():
-        columns.append(Column(metric, header, _two_decimals))
-        columns.append(Column(f"{metric}_sd", "sd", _two_decimals))
+        columns.append(Column(metric, header, _show_mean, beside=(f"{metric}_sd",)))
     if compared:
-        columns.append(Column("difference", f"vs {BASELINE}", lambda value: f"{value:+.2f}"))
-        columns.append(Column("interval", "95% interval"))
+        beside = ("difference", "interval_low", "interval_high")
+        header = f"vs {BASELINE} [95% interval]"
+        columns.append(Column("pairs", header, _show_difference, beside=beside))
     if with_paper:
-        columns.append(Column("paper_map", "paper's mAP", _two_decimals))
-    return [column for column in columns if any(row[column.key] is not None for row in rows)]
+        columns.append(Column("paper_map", "paper's mAP", _show_mean))
+    return columns
 
 
-def _two_decimals(value: float) -> str:
-    return f"{value:.2f}"
+def _show_method(exp: str, clearly_best: bool) -> str:
+    return f"**{exp}**" if clearly_best else exp
+
+
+def _show_mean(mean: float, deviation: float | None = None) -> str:
+    return f"{mean:.2f}" if deviation is None else f"{mean:.2f} ± {deviation:.2f}"
+
+
+def _show_difference(pairs: int, mean: float | None, low: float | None, high: float | None) -> str:
+    if mean is None:
+        return f"n={pairs}"
+    if low is None:
+        return f"{mean:+.2f} (n={pairs})"
+    return f"{mean:+.2f} [{low:+.2f}, {high:+.2f}] (n={pairs})"
 
 
 def _title(run: RunRow) -> str:
@@ -189,11 +197,11 @@ def _notes_on_statistics(
 ) -> list[str]:
     notes = []
     if any(row["runs"] > 1 for row in rows):
-        notes.append("Means over runs that differ in their seed; sd: sample standard deviation.")
+        notes.append("Mean ± sample standard deviation over runs that differ in their seed.")
     if compared:
         notes.append(
-            f"vs {BASELINE}: difference in AP50 07 over the n seeds that both have, with Student's "
-            "95% interval of the differences by seed."
+            f"vs {BASELINE}: mean difference in AP50 07 over the n seeds that both have, and "
+            "Student's 95% interval of the differences by seed."
         )
     if winner is not None:
         notes.append(

@@ -132,13 +132,17 @@ def describe_environment(device: torch.device, world: int) -> dict[str, Any]:
 
 
 def source_commit() -> str:
-    """Commit of the source tree, with `+changes` if files differ from it; `unknown` outside git."""
+    """Commit of the source tree, with `+changes` if files differ from it; `unknown` outside git.
+
+    Tables of results are no source: recording a run must not mark the next one.
+    """
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():  # installed, perhaps inside somebody else's repository
         return "unknown"
     try:
         commit = _git(root, "rev-parse", "HEAD")
-        return commit + ("+changes" if _git(root, "status", "--porcelain") else "")
+        source = ("--", ".", ":!exps/*.csv", ":!exps/*.json", ":!exps/README.md")
+        return commit + ("+changes" if _git(root, "status", "--porcelain", *source) else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 

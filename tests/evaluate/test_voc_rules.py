@@ -1,4 +1,4 @@
-"""VOC's average precision: cases worked out by hand, and a slow evaluator written anew."""
+"""VOC's rules: cases worked out by hand, and a slow evaluator written anew."""
 
 from fractions import Fraction
 
@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from yolox.evaluators.voc_eval import voc_ap
 
-from yolox_ela.evaluate.voc_ap import voc_average_precision
+from yolox_ela.evaluate.average_precision import (
+    all_points,
+    average_precision,
+    eleven_point,
+    precision_recall,
+)
+from yolox_ela.evaluate.matching import Verdict, match
+from yolox_ela.evaluate.objects import Objects
+from yolox_ela.evaluate.rules import VOC_RULES
 
 CAT, DOG, COW = 0, 1, 2
 # 20 x 20 pixels each, far apart.
@@ -142,11 +150,15 @@ CASES = {
 }
 
 
+def voc_match(found, split, thresholds=(0.5,)):
+    return match(found, Objects.of_split(split), VOC_RULES, thresholds)
+
+
 @pytest.mark.parametrize(("images", "rows", "ap_voc07", "ap"), CASES.values(), ids=CASES)
 def test_by_hand(build_split, build_detections, images, rows, ap_voc07, ap):
-    result = voc_average_precision(build_detections(rows), build_split(images))
-    assert result["cat"].ap_voc07 == pytest.approx(ap_voc07, abs=1e-12)
-    assert result["cat"].ap == pytest.approx(ap, abs=1e-12)
+    matches = voc_match(build_detections(rows), build_split(images))
+    assert average_precision(matches, eleven_point)[0, CAT] == pytest.approx(ap_voc07, abs=1e-12)
+    assert average_precision(matches, all_points)[0, CAT] == pytest.approx(ap, abs=1e-12)
 
 
 @pytest.mark.parametrize("tenths", range(1, 11))
@@ -154,10 +166,10 @@ def test_recall_exactly_at_a_sampling_point(build_split, build_detections, tenth
     """k of 10 objects found, all detections true: recalls 0 to k/10 take precision 1."""
     boxes = [(50 * i, 0, 50 * i + 19, 19) for i in range(10)]
     split = build_split([[(CAT, box) for box in boxes]])
-    found = build_detections([(0, CAT, 0.9, box) for box in boxes[:tenths]])
-    result = voc_average_precision(found, split)["cat"]
-    assert result.ap_voc07 == pytest.approx((tenths + 1) / 11, abs=1e-12)
-    assert result.ap == pytest.approx(tenths / 10, abs=1e-12)
+    matches = voc_match(build_detections([(0, CAT, 0.9, box) for box in boxes[:tenths]]), split)
+    ap_voc07 = average_precision(matches, eleven_point)[0, CAT]
+    assert ap_voc07 == pytest.approx((tenths + 1) / 11, abs=1e-12)
+    assert average_precision(matches, all_points)[0, CAT] == pytest.approx(tenths / 10, abs=1e-12)
 
 
 def test_curve_of_a_class(build_split, build_detections):
@@ -169,63 +181,70 @@ def test_curve_of_a_class(build_split, build_detections):
         (1, CAT, 0.75, A),
         (0, CAT, 0.25, C),
     ]
-    result = voc_average_precision(build_detections(rows), split)["cat"]
-    assert result.positives == 3
-    np.testing.assert_array_equal(result.scores, [0.75, 0.5, 0.25])
-    np.testing.assert_allclose(result.precision, [1, 1 / 2, 2 / 3])
-    np.testing.assert_allclose(result.recall, [1 / 3, 1 / 3, 2 / 3])
+    matches = voc_match(build_detections(rows), split)
+    assert matches.positives[CAT] == 3
+    curve = precision_recall(matches, 0, CAT)
+    np.testing.assert_array_equal(curve.scores, [0.75, 0.5, 0.25])
+    np.testing.assert_allclose(curve.precision, [1, 1 / 2, 2 / 3])
+    np.testing.assert_allclose(curve.recall, [1 / 3, 1 / 3, 2 / 3])
 
 
-def test_classes_without_objects_are_left_out(build_split, build_detections):
+def test_classes_without_objects_have_no_ap(build_split, build_detections):
     """Dogs are difficult only, cows do not occur: neither may count as AP 0."""
     split = build_split([[(CAT, A), (DOG, B, True)]])
     rows = [(0, CAT, 0.9, A), (0, DOG, 0.9, B), (0, COW, 0.9, C)]
-    assert list(voc_average_precision(build_detections(rows), split)) == ["cat"]
+    matches = voc_match(build_detections(rows), split)
+    np.testing.assert_array_equal(average_precision(matches, all_points), [[1, np.nan, np.nan]])
 
 
-def test_other_threshold(build_split, build_detections):
+def test_several_thresholds(build_split, build_detections):
     split = build_split([[(CAT, (0, 0, 9, 9))]])
     found = build_detections([(0, CAT, 0.9, (0, 0, 9, 6))])  # overlap 0.7
-    assert voc_average_precision(found, split, iou_threshold=0.6)["cat"].ap == 1
-    assert voc_average_precision(found, split, iou_threshold=0.75)["cat"].ap == 0
+    ap = average_precision(voc_match(found, split, [0.75, 0.5, 0.6]), all_points)
+    assert ap[:, CAT].tolist() == [0, 1, 1]
 
 
 # The devkit's evaluation, one detection and one object at a time, in exact numbers. As in the
 # paper of the challenge (and the Python ports) an overlap must exceed the threshold.
 
 
-def devkit_ap(split, detections, label, threshold=0.5):
-    """(11-point AP, AP) of a class, or None if no object of it counts."""
-    objects = []  # of each image: [box, difficult, detected]
+def devkit(split, detections, label, threshold):
+    """(11-point AP, AP) of a class, None if no object of it counts; and each detection's fate."""
+    objects = []  # of each image: [box, difficult, detected, row]
     positives = 0
     for image in range(len(split)):
         here = []
         for row in range(split.offsets[image], split.offsets[image + 1]):
             if split.labels[row] == label:
-                here.append([split.boxes[row].tolist(), bool(split.difficult[row]), False])
+                here.append([split.boxes[row].tolist(), bool(split.difficult[row]), False, row])
                 positives += not split.difficult[row]
         objects.append(here)
-    if positives == 0:
-        return None
 
     mine = [d for d in range(len(detections)) if detections.labels[d] == label]
     mine.sort(key=lambda d: -float(detections.scores[d]))  # Python's sort is stable
-    points = []
+    points, fates = [], {}
     hits = false = 0
     for d in mine:
-        best, best_overlap = None, -1.0
+        best, best_overlap = None, -1
         for item in objects[detections.images[d]]:
             overlap = inclusive_iou(detections.boxes[d].tolist(), item[0])
             if overlap > best_overlap:
                 best, best_overlap = item, overlap
-        if best is not None and best_overlap > threshold:
-            if best[1]:
-                continue
-            hits, false = (hits, false + 1) if best[2] else (hits + 1, false)
-            best[2] = True
+        if best is None or best_overlap <= Fraction(threshold):
+            fates[d] = (Verdict.FALSE, -1)
+        elif best[1]:
+            fates[d] = (Verdict.IGNORED, best[3])
         else:
-            false += 1
-        points.append((Fraction(hits, positives), Fraction(hits, hits + false)))
+            fates[d] = (Verdict.FALSE, -1) if best[2] else (Verdict.TRUE, best[3])
+            best[2] = True
+        if fates[d][0] == Verdict.IGNORED:
+            continue
+        hits += fates[d][0] == Verdict.TRUE
+        false += fates[d][0] == Verdict.FALSE
+        if positives:
+            points.append((Fraction(hits, positives), Fraction(hits, hits + false)))
+    if positives == 0:
+        return None, fates
 
     eleven = sum(
         max((p for r, p in points if r >= Fraction(tenth, 10)), default=Fraction(0))
@@ -235,54 +254,40 @@ def devkit_ap(split, detections, label, threshold=0.5):
     for i, (recall, _) in enumerate(points):
         area += (recall - last) * max(p for _, p in points[i:])
         last = recall
-    return float(eleven / 11), float(area)
+    return (float(eleven / 11), float(area)), fates
 
 
 def inclusive_iou(a, b):
+    a, b = [Fraction(v) for v in a], [Fraction(v) for v in b]
     width = min(a[2], b[2]) - max(a[0], b[0]) + 1
     height = min(a[3], b[3]) - max(a[1], b[1]) + 1
     if width <= 0 or height <= 0:
-        return 0.0
+        return 0
     area_a = (a[2] - a[0] + 1) * (a[3] - a[1] + 1)
     area_b = (b[2] - b[0] + 1) * (b[3] - b[1] + 1)
     return width * height / (area_a + area_b - width * height)
 
 
-def random_case(seed, build_split, build_detections, ties=False):
-    """Crowded images, jittered and repeated detections, some difficult objects."""
-    rng = np.random.default_rng(seed)
-    images, rows = [], []
-    for image in range(rng.integers(1, 30)):
-        objects = []
-        for _ in range(rng.integers(0, 6)):
-            corner, size = rng.integers(0, 60, 2), rng.integers(5, 50, 2)
-            objects.append((int(rng.integers(3)), (*corner, *(corner + size)), rng.random() < 0.2))
-        images.append(objects)
-        for label, box, _ in objects:
-            for _ in range(rng.integers(0, 4)):
-                # Quarters of pixels are exact in float32.
-                moved = np.sort((np.array(box) + rng.integers(-20, 21, 4) / 4).reshape(2, 2), 0)
-                other = int(rng.integers(3)) if rng.random() < 0.1 else label
-                rows.append((image, other, rng.random(), moved.ravel()))
-        for _ in range(rng.integers(0, 3)):
-            corner, size = rng.integers(0, 60, 2), rng.integers(5, 50, 2)
-            rows.append((image, int(rng.integers(3)), rng.random(), (*corner, *(corner + size))))
-    order = rng.permutation(len(rows))
-    rows = [(i, c, round(s, 1) if ties else s, box) for i, c, s, box in (rows[k] for k in order)]
-    return build_split(images), build_detections(rows)
-
-
 @pytest.mark.parametrize("ties", [False, True], ids=["no ties", "ties"])
-@pytest.mark.parametrize("seed", range(25))
-def test_against_the_devkit_step_by_step(build_split, build_detections, seed, ties):
-    split, found = random_case(seed, build_split, build_detections, ties)
-    result = voc_average_precision(found, split)
-    for label, name in enumerate(split.classes):
-        expected = devkit_ap(split, found, label)
-        assert (expected is None) == (name not in result)
-        if expected is not None:
-            assert result[name].ap_voc07 == pytest.approx(expected[0], abs=1e-9)
-            assert result[name].ap == pytest.approx(expected[1], abs=1e-9)
+@pytest.mark.parametrize("seed", range(15))
+def test_against_the_devkit_step_by_step(random_case, seed, ties):
+    """AP by both averages, and what became of every detection, at three thresholds at once."""
+    split, found = random_case(seed, ties=ties)
+    thresholds = [0.5, 0.75, 0.3]
+    matches = voc_match(found, split, thresholds)
+    eleven = average_precision(matches, eleven_point)
+    area = average_precision(matches, all_points)
+    for t, threshold in enumerate(thresholds):
+        verdicts, objects = matches.verdicts(t)
+        for label in range(3):
+            expected, fates = devkit(split, found, label, threshold)
+            for d, fate in fates.items():
+                assert (verdicts[d], objects[d]) == fate
+            if expected is None:
+                assert np.isnan([eleven[t, label], area[t, label]]).all()
+            else:
+                assert eleven[t, label] == pytest.approx(expected[0], abs=1e-9)
+                assert area[t, label] == pytest.approx(expected[1], abs=1e-9)
 
 
 @pytest.mark.parametrize("objects", [1, 7, 13, 29])
@@ -295,54 +300,8 @@ def test_formulas_of_upstream(build_split, build_detections, objects):
         (i, CAT, rng.random(), A if rng.random() < 0.8 else NOWHERE)
         for i in rng.permutation(objects)
     ]
-    result = voc_average_precision(build_detections(rows), split)["cat"]
-    curve = (result.recall, result.precision)
-    assert result.ap_voc07 == pytest.approx(voc_ap(*curve, use_07_metric=True), abs=1e-12)
-    assert result.ap == pytest.approx(voc_ap(*curve, use_07_metric=False), abs=1e-12)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_perfect_detections(build_split, build_detections, seed):
-    """Objects apart from each other, each found once: 1, whatever the difficult ones get."""
-    rng = np.random.default_rng(seed)
-    images = [
-        [(int(rng.integers(3)), box, i > 0 and rng.random() < 0.3) for i, box in enumerate(ROW)]
-        for _ in range(20)
-    ]
-    rows = [
-        (image, label, rng.random(), box)
-        for image, objects in enumerate(images)
-        for label, box, _ in objects
-    ]
-    for result in voc_average_precision(build_detections(rows), build_split(images)).values():
-        assert result.ap_voc07 == pytest.approx(1, abs=1e-12)
-        assert result.ap == pytest.approx(1, abs=1e-12)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_order_of_images_does_not_matter(build_split, build_detections, seed):
-    split, found = random_case(seed, build_split, build_detections)
-    order = np.random.default_rng(seed).permutation(len(split))
-    position = np.argsort(order)
-    rows = [
-        (position[found.images[d]], found.labels[d], found.scores[d], found.boxes[d])
-        for d in range(len(found))
-    ]
-    before = voc_average_precision(found, split)
-    after = voc_average_precision(build_detections(rows), split.subset(order.tolist()))
-    assert {n: (r.ap_voc07, r.ap) for n, r in before.items()} == {
-        n: (r.ap_voc07, r.ap) for n, r in after.items()
-    }
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_a_false_alarm_never_helps(build_split, build_detections, seed):
-    split, found = random_case(seed, build_split, build_detections)
-    rows = list(zip(found.images, found.labels, found.scores, found.boxes, strict=True))
-    before = voc_average_precision(found, split)
-    for score in (1e-6, 0.5, 1.0):
-        worse = [*rows, *((0, label, score, NOWHERE) for label in range(3))]
-        after = voc_average_precision(build_detections(worse), split)
-        for name, result in after.items():
-            assert result.ap <= before[name].ap + 1e-12
-            assert result.ap_voc07 <= before[name].ap_voc07 + 1e-12
+    matches = voc_match(build_detections(rows), split)
+    curve = precision_recall(matches, 0, CAT)
+    for average, use_07_metric in ((eleven_point, True), (all_points, False)):
+        expected = voc_ap(curve.recall, curve.precision, use_07_metric)
+        assert average_precision(matches, average)[0, CAT] == pytest.approx(expected, abs=1e-12)

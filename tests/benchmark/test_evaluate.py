@@ -1,0 +1,65 @@
+"""The benchmark of average precision, on a set small enough for a test."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOOL = Path(__file__).parents[2] / "tools" / "benchmark.py"
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """What the tool printed, and the file it wrote."""
+    output = tmp_path_factory.mktemp("benchmark") / "evaluate.json"
+    command = [sys.executable, TOOL, "evaluate", "--images", "30", "--detections", "20"]
+    command += ["--rounds", "1", "--min-seconds", "0", "--json", output]
+    process = subprocess.run(
+        [str(word) for word in command],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        cwd=output.parent,
+    )
+    assert process.returncode == 0, process.stderr
+    return process.stdout, json.loads(output.read_text())
+
+
+def test_all_compute_the_same(done):
+    """Upstream only at its own recalls, and before it rounds its input."""
+    _, results = done
+    differences = [
+        value
+        for part in results.values()
+        for what, value in part.get("agreement", {}).items()
+        if what != "voc_eval, 11 points at exact tenths" and not what.startswith("VocEvaluator")
+    ]
+    assert len(differences) >= 2 + 3
+    assert all(value < 1e-9 for value in differences)
+
+
+def test_every_alternative_is_timed(done):
+    printed, results = done
+    expected = {
+        "voc": {"yolox_ela", "voc_eval, parsed before", "voc_eval"},
+        "end-to-end": {"yolox_ela", "yolox VocEvaluator"},
+        "coco": {"yolox_ela", "pycocotools"},
+        "coco from arrays": {"yolox_ela", "pycocotools"},
+        "coco summary": {"yolox_ela", "pycocotools"},
+    }
+    compared = results["environment"]["compared"]
+    for part, names in expected.items():
+        timings = results[part]["timings"]
+        assert timings.keys() - {"faster-coco-eval"} == names
+        if part.startswith("coco"):
+            assert ("faster-coco-eval" in timings) == ("faster-coco-eval" in compared)
+        for name, timing in timings.items():
+            assert len(timing["seconds"]) == 1
+            assert min(timing["seconds"]) > 0
+            assert f"  {name} " in printed
+        assert timings["yolox_ela"]["ratio_to_yolox_ela"] == [1, 1, 1]
+    assert "patched for" in printed
+    assert ("faster-coco-eval is not installed" in printed) == ("faster-coco-eval" not in compared)

@@ -1,0 +1,17 @@
+"""What a run's files say of where its weights come from."""
+
+from yolox_ela.experiment import VocNano
+from yolox_ela.train.accelerator import build_accelerator
+from yolox_ela.train.engine import Training
+from yolox_ela.train.run_folder import RunFolder
+
+
+def test_a_resumed_run_knows_what_it_started_from(tmp_path, tiny_recipe, tiny_splits):
+    model = VocNano().build_model()
+    accelerator = build_accelerator("cpu", tiny_recipe.precision)
+    folder = RunFolder(tmp_path)
+    words = (tiny_recipe, model, *tiny_splits, folder, accelerator)
+    Training(*words, start="theirs.pth").save_state()
+    resumed = Training(*words)
+    resumed.resume()
+    assert resumed.start == "theirs.pth"

@@ -1,0 +1,62 @@
+"""Measure this package side by side with what it replaces.
+
+python tools/benchmark.py evaluate
+python tools/benchmark.py evaluate --images 500 --rounds 5 --json evaluate.json
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from yolox_ela.benchmark import attention, evaluate
+from yolox_ela.cli import run_tool, tool_parser, write_result
+from yolox_ela.errors import UserError
+from yolox_ela.files import require_writable
+
+
+class Benchmark(NamedTuple):
+    """A subcommand: what it says of itself, its options, and how to run it."""
+
+    help: str
+    add_options: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], dict[str, Any]]
+
+
+BENCHMARKS = {
+    "attention": Benchmark(
+        "ELA beside its definition, line by line", attention.add_options, attention.run
+    ),
+    "evaluate": Benchmark(
+        "average precision beside yolox, pycocotools and faster-coco-eval",
+        evaluate.add_options,
+        evaluate.run,
+    ),
+}
+
+
+def main() -> int:
+    args = parse_arguments()
+    if args.rounds < 1:
+        raise UserError(f"--rounds must be at least 1, got {args.rounds}")
+    if args.json:
+        require_writable(args.json)
+    results = BENCHMARKS[args.benchmark].run(args)
+    if args.json:
+        write_result(results, args.json)
+    return 0
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = tool_parser(__doc__.splitlines()[0], experiment=False)
+    commands = parser.add_subparsers(dest="benchmark", required=True)
+    for name, benchmark in BENCHMARKS.items():
+        command = commands.add_parser(name, help=benchmark.help, description=benchmark.help)
+        command.add_argument("--rounds", type=int, default=3, help="default: 3")
+        command.add_argument("--json", type=Path, metavar="FILE", help="write all figures here")
+        benchmark.add_options(command)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    run_tool(main)

@@ -1,0 +1,41 @@
+"""The objects to be found, as flat arrays."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from yolox_ela.data.voc import VocSplit
+
+
+@dataclass(frozen=True)
+class Objects:
+    """Annotated boxes of a whole set.
+
+    Attributes:
+        images: (M,) int64 position of the image in the set, in any order.
+        boxes: (M, 4) x1, y1, x2, y2 in pixels counted from 0.
+        labels: (M,) int64 class indices, below `classes`.
+        difficult: (M,) bool; missing one is no miss.
+        crowd: (M,) bool; a region of many objects (COCO), treated as difficult, and a detection's
+            overlap with it is the share of the detection that lies inside.
+        classes: number of classes.
+    """
+
+    images: np.ndarray
+    boxes: np.ndarray
+    labels: np.ndarray
+    difficult: np.ndarray
+    crowd: np.ndarray
+    classes: int
+
+    @classmethod
+    def of_split(cls, split: VocSplit) -> "Objects":
+        """Those of a VOC set, which knows no crowds."""
+        return cls(
+            images=np.repeat(np.arange(len(split)), np.diff(split.offsets)),
+            boxes=split.boxes,
+            labels=split.labels,
+            difficult=split.difficult,
+            crowd=np.zeros(len(split.labels), dtype=bool),
+            classes=len(split.classes),
+        )

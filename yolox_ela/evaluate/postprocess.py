@@ -1,0 +1,53 @@
+"""From a network's predictions to detections: threshold and class-wise NMS."""
+
+import torch
+from torch import Tensor
+from torchvision.ops import nms
+
+# Devices on which NMS takes quadratic time and a call next to none: image by image there.
+QUADRATIC = ("cpu",)
+
+
+def postprocess(predictions: Tensor, score_threshold: float, nms_iou: float) -> list[Tensor]:
+    """Detections of each image of a batch, all classes at once.
+
+    A box belongs to its best class; boxes of other classes or images never suppress it. Equal
+    to upstream's `yolox.utils.postprocess`, which goes through images and, if there are many
+    boxes, through classes.
+
+    Args:
+        predictions: (B, A, 5 + classes): centre x, centre y, width, height, objectness and class
+            scores in 0-1.
+        score_threshold: smallest objectness times class score that is kept.
+        nms_iou: of two boxes of a class that overlap more, the weaker is dropped.
+
+    Returns:
+        For each image (D, 6): x1, y1, x2, y2, score, label; best score first.
+    """
+    class_scores, labels = predictions[:, :, 5:].max(2)
+    scores = predictions[:, :, 4] * class_scores
+    image, anchor = (scores >= score_threshold).nonzero(as_tuple=True)
+    scores, labels = scores[image, anchor], labels[image, anchor]
+    centers, half = predictions[image, anchor, :2], predictions[image, anchor, 2:4] / 2
+    boxes = torch.cat([centers - half, centers + half], 1)
+    rows = torch.cat([boxes, scores[:, None], labels[:, None].to(boxes)], 1)
+
+    counts = torch.bincount(image, minlength=len(predictions)).tolist()
+    if rows.device.type in QUADRATIC:
+        parts = zip(rows.split(counts), labels.split(counts), strict=True)
+        return [part[_grouped_nms(part, group, nms_iou)] for part, group in parts]
+    kept = _grouped_nms(rows, image * predictions.shape[2] + labels, nms_iou)
+    kept = kept[torch.argsort(image[kept], stable=True)]
+    counts = torch.bincount(image[kept], minlength=len(predictions)).tolist()
+    return list(rows[kept].split(counts))
+
+
+def _grouped_nms(rows: Tensor, groups: Tensor, nms_iou: float) -> Tensor:
+    """Rows that survive, best score first, when only boxes of one group suppress each other.
+
+    Every group is moved to a place of its own, far from the others; in float64, where that
+    costs no precision.
+    """
+    boxes = rows[:, :4].double() if rows.device.type != "mps" else rows[:, :4]
+    span = boxes.max() - boxes.min() + 1 if len(boxes) else boxes.new_zeros(())
+    return nms(boxes + (groups * span)[:, None], rows[:, 4].to(boxes), nms_iou)
