@@ -17,8 +17,8 @@ from yolox_ela.data.sample import draw_sample
 
 PROJECT = Path(__file__).parents[1]
 # The sample run, small enough for a test: 3 epochs of 4 steps.
-SMALL = ["-b", "6", "-e", "3", "--device", "cpu"]
-SMALL += [
+REPORTED = ["-b", "6", "-e", "3", "--device", "cpu"]
+REPORTED += [
     "image_size",
     "64",
     "eval_interval",
@@ -28,6 +28,7 @@ SMALL += [
     "workers",
     "1",
 ]
+SMALL = ["--no-report", *REPORTED]
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +84,7 @@ def trained(project, data):
         "none",
         "--json",
         project / "final.json",
-        *SMALL,
+        *REPORTED,
         "seed",
         "3",
     )
@@ -109,6 +110,9 @@ class TestTrain:
         files = {path.name for path in folder.iterdir()}
         assert {"best.pth", "last.pth", "state.pth", "curves.png"} <= files
         assert any((folder / "tensorboard").glob("events.out.tfevents.*"))
+        page = (folder / "report.html").read_text(encoding="utf-8")
+        for part in ("Learning curves", "Training batches", "What is taken for what", "dark3"):
+            assert part in page, part
 
     def test_writes_into_the_run_folder_only(self, trained, project):
         assert {path.name for path in project.iterdir()} <= {"tools", "exps", "runs", "final.json"}
@@ -143,6 +147,40 @@ class TestTrain:
         entries = json.loads(detections.read_text())
         assert len(entries) == results["detections"]
         assert set(entries[0]) >= {"image_id", "category_id", "bbox", "score"}
+
+    def test_reports_of_evaluations_side_by_side(self, trained, project, data, tmp_path):
+        folder, _ = trained
+        words = ["-f", exp(project), "--data", data, "--device", "cpu"]
+        for weights in ("best", "last"):
+            report = tmp_path / weights
+            run(
+                project,
+                "tools/eval.py",
+                *words,
+                "-c",
+                folder / f"{weights}.pth",
+                "--report",
+                report,
+                "--rectangular",
+            )
+            assert "Choosing a score threshold" in (report / "report.html").read_text("utf-8")
+        run(project, "tools/report.py", tmp_path / "best", tmp_path / "last", "-o", tmp_path / "c")
+        assert "last against best" in (tmp_path / "c" / "report.html").read_text("utf-8")
+        done = run(project, "tools/report.py", folder, tmp_path, expect=2)
+        assert "no " in done.stderr
+        assert "evaluation.npz" in done.stderr
+        # A training run's folder is not overwritten by an evaluation's report.
+        done = run(
+            project,
+            "tools/eval.py",
+            *words,
+            "-c",
+            folder / "best.pth",
+            "--report",
+            folder,
+            expect=2,
+        )
+        assert "already holds a run" in done.stderr
 
     def test_a_second_run_gets_its_own_folder(self, trained, project, data):
         before = tree(trained[0])

@@ -5,6 +5,7 @@ python tools/eval.py -f exps/nano.py --zero-shot
 """
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,16 @@ from yolox_ela.errors import UserError
 from yolox_ela.evaluate.detections import to_coco_results
 from yolox_ela.evaluate.evaluator import EvalSettings, evaluate
 from yolox_ela.evaluate.report import format_results
+from yolox_ela.evaluate.saved import SavedEvaluation, save_evaluation
 from yolox_ela.experiment import VocNano, adopt_checkpoint, load_experiment
 from yolox_ela.files import require_writable
 from yolox_ela.inference import PRECISIONS, Inference
 from yolox_ela.model import YoloxNano, build_yolox_nano
 from yolox_ela.overrides import override, pairs_to_dict
+from yolox_ela.report.single import RunMaterial, write_single_report
 from yolox_ela.tables.entry import Origin, checkpoint_origin, run_row, zero_shot_origin
 from yolox_ela.tables.record import append_row, require_record
+from yolox_ela.train.run_folder import RunFolder, describe_environment
 from yolox_ela.weights import (
     coco_class_rows,
     coco_weights,
@@ -49,6 +53,7 @@ def main() -> int:
     args = parse_arguments()
     for output in filter(None, (args.json, args.save_detections)):
         require_writable(output)
+    report = new_report(args.report) if args.report else None
     if args.record:
         if args.precision != "fp32" or args.rectangular:
             raise UserError("--record keeps scores of fp32 and square inputs, which compare")
@@ -60,6 +65,12 @@ def main() -> int:
     if args.ids:
         split = split.subset_of_ids(read_id_list(args.ids))
     settings = EvalSettings.of(exp)
+    inference = Inference(
+        fuse=not args.plain,
+        precision=args.precision,
+        compile=args.compile,
+        rectangular=args.rectangular,
+    )
     results, detections = evaluate(
         model.to(device),
         split,
@@ -67,12 +78,7 @@ def main() -> int:
         device=device,
         batch_size=exp.batch_size,
         workers=exp.workers,
-        inference=Inference(
-            fuse=not args.plain,
-            precision=args.precision,
-            compile=args.compile,
-            rectangular=args.rectangular,
-        ),
+        inference=inference,
     )
     results["settings"] |= {
         "experiment": exp.name,
@@ -81,6 +87,7 @@ def main() -> int:
         "sets": list(exp.test_sets),
         "ids": str(args.ids) if args.ids else None,
         "device": str(device),
+        "inference": asdict(inference),
     }
     print(format_results(results))
     if args.json:
@@ -91,6 +98,19 @@ def main() -> int:
         row = run_row(exp, origin, results, data=data_name(args), device=device, ids=args.ids)
         append_row(args.record, row)
         logger.info("recorded in {}", args.record)
+    if report is not None:
+        checkpoint = args.checkpoint or "COCO's weights"
+        report.append_environment(
+            describe_environment(device, 1)
+            | {"data": data_name(args), "weights": f"{checkpoint} in {exp.name}"}
+        )
+        report.write_json(report.results.name, results)
+        evaluation = SavedEvaluation(detections, split, results)
+        save_evaluation(report.evaluation, evaluation)
+        title = f"{exp.name}, zero-shot" if args.zero_shot else exp.name
+        material = RunMaterial(model=model)
+        page = write_single_report(report.path, title, report.facts(), evaluation, material)
+        logger.info("report: {}", page)
     return 0
 
 
@@ -107,11 +127,22 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--save-detections", type=Path, metavar="FILE", help="write COCO results format here"
     )
+    parser.add_argument(
+        "--report", type=Path, metavar="DIR", help="write report.html and what it is made from here"
+    )
     add_inference_options(parser)
     add_data_options(parser)
     add_record_options(parser, PROJECT)
     add_overrides(parser)
     return parser.parse_intermixed_args()
+
+
+def new_report(path: Path) -> RunFolder:
+    """A folder for a report, before the evaluation that it takes."""
+    folder = RunFolder(path)
+    folder.check(resume=False)  # a training run's report is its own
+    folder.create()
+    return folder
 
 
 def add_inference_options(parser: argparse.ArgumentParser) -> None:

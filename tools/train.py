@@ -35,10 +35,13 @@ from yolox_ela.data.voc import VocSplit, load_split, require_disjoint
 from yolox_ela.device import select_device
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.report import format_results
+from yolox_ela.evaluate.saved import load_evaluation
 from yolox_ela.experiment import SAMPLE_SETTINGS, VocNano, load_experiment
 from yolox_ela.files import require_writable
 from yolox_ela.logs import log_to_file, log_to_screen
 from yolox_ela.overrides import override, pairs_to_dict
+from yolox_ela.report.curves import read_metrics
+from yolox_ela.report.single import RunMaterial, write_single_report
 from yolox_ela.tables.entry import checkpoint_origin, run_row
 from yolox_ela.tables.record import append_row, require_record
 from yolox_ela.train.accelerator import build_accelerator
@@ -49,6 +52,7 @@ from yolox_ela.train.run_folder import (
     latest_run_path,
     new_run_path,
 )
+from yolox_ela.train.trackers import DEFAULT_TRACKERS, TRACKERS, require_trackers
 from yolox_ela.weights import coco_weights, load_pretrained, read_checkpoint, read_weights
 
 PROJECT = project_folder(__file__)
@@ -56,6 +60,7 @@ PROJECT = project_folder(__file__)
 
 def main() -> int:
     args = parse_arguments()
+    trackers = require_trackers(args.tracker)
     exp = configured_experiment(args)
     if args.json:
         require_writable(args.json)
@@ -94,7 +99,14 @@ def main() -> int:
     report_data(data, train_split, test_split)
     logger.info("weights: {}", origin)
     training = Training(
-        exp, model, train_split, test_split, folder, accelerator, start=start_name(args)
+        exp,
+        model,
+        train_split,
+        test_split,
+        folder,
+        accelerator,
+        start=start_name(args),
+        trackers=trackers,
     )
     if args.resume:
         training.resume()
@@ -108,6 +120,15 @@ def main() -> int:
             write_result(results, args.json)
         if args.record:
             record(args, exp, results, folder, accelerator)
+        if not args.no_report:
+            evaluation = load_evaluation(folder.evaluation)
+            material = RunMaterial(
+                read_metrics(folder.metrics), exp, train_split, training.ema.model
+            )
+            page = write_single_report(
+                folder.path, folder.path.name, folder.facts(), evaluation, material
+            )
+            logger.info("report: {}", page)
     return 0
 
 
@@ -127,6 +148,14 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--resume", action="store_true", help="continue the run in -o, or the last")
     parser.add_argument("-o", "--output", type=Path, help="run folder; default runs/<name>")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the final results here")
+    parser.add_argument("--no-report", action="store_true", help="leave out report.html at the end")
+    parser.add_argument(
+        "--tracker",
+        nargs="+",
+        default=DEFAULT_TRACKERS,
+        metavar="NAME",
+        help=f"where to log, one or more of {', '.join(TRACKERS)}, or none; default tensorboard",
+    )
     add_data_options(parser)
     add_record_options(parser, PROJECT)
     add_overrides(parser)

@@ -89,6 +89,8 @@ class Recipe:
     """Epochs between evaluations; the last epoch is always evaluated."""
     evaluate_start: bool = False
     """Also evaluate the weights that training starts from, as epoch 0."""
+    evaluate_raw: bool = False
+    """Also evaluate the weights as trained, beside their average, at every evaluation."""
     score_threshold: float = 0.01
     """Detections that score less are dropped before NMS."""
     nms_iou: float = 0.65

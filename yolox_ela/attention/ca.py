@@ -56,12 +56,16 @@ class CA(nn.Module):
         """The norm of the joined strips, (N, hidden, H + W, 1)."""
         return nn.BatchNorm2d(hidden)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Multiply each row and each column of x by its gate."""
+    def gates(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The two gates, g_h (N, C, H) and g_w (N, C, W), each in (0, 1)."""
         h, w = x.shape[2:]
         strips = torch.cat(strip_means(x), 2)[:, :, :, None]  # (N, C, H + W, 1)
         f_h, f_w = self.squeeze(strips).split([h, w], 2)
-        return gate_strips(x, self.gate_h(f_h).squeeze(3), self.gate_w(f_w).squeeze(3))
+        return self.gate_h(f_h).squeeze(3), self.gate_w(f_w).squeeze(3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Multiply each row and each column of x by its gate."""
+        return gate_strips(x, *self.gates(x))
 
 
 class CAGroupNorm(CA):

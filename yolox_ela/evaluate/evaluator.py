@@ -15,12 +15,10 @@ from yolox_ela.data.voc import VocSplit
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.evaluate.postprocess import postprocess
 from yolox_ela.evaluate.rules import VOC_IOU
-from yolox_ela.evaluate.scores import SplitScores, score_split
+from yolox_ela.evaluate.scores import METRICS, SplitScores, score_split
 from yolox_ela.inference import FAST, Inference, predictor
 from yolox_ela.model import YoloxNano
 from yolox_ela.recipe import Recipe
-
-METRICS = ("ap50_voc07", "ap50", "ap50_95")  # means over classes, in every results file
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ from yolox_ela.evaluate.matching import Matches, match
 from yolox_ela.evaluate.objects import Objects
 from yolox_ela.evaluate.rules import COCO_IOUS, COCO_RULES, VOC_IOU, VOC_RULES
 
+METRICS = ("ap50_voc07", "ap50", "ap50_95")  # fields of SplitScores
+
 
 @dataclass(frozen=True)
 class SplitScores:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from yolox_ela.errors import UserError
-from yolox_ela.evaluate.evaluator import METRICS
+from yolox_ela.evaluate.scores import METRICS
 from yolox_ela.experiment import VocNano
 from yolox_ela.recipe import Recipe
 from yolox_ela.tables.record import RunRow
@@ -36,6 +36,7 @@ NOT_SETTINGS = (
     "workers",
     "eval_interval",
     "evaluate_start",
+    "evaluate_raw",
 )
 
 

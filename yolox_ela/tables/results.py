@@ -5,7 +5,7 @@ from operator import attrgetter
 from statistics import fmean, stdev
 from typing import Any
 
-from yolox_ela.evaluate.evaluator import METRICS
+from yolox_ela.evaluate.scores import METRICS
 from yolox_ela.tables.layout import Column, Table
 from yolox_ela.tables.paired import clear_winner, paired_difference
 from yolox_ela.tables.paper import PAPER

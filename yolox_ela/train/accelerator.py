@@ -16,8 +16,6 @@ MIXED_PRECISION = {"fp32": "no", "fp16": "fp16", "bf16": "bf16"}
 def build_accelerator(device_name: str, precision: str) -> Accelerator:
     """An Accelerator for one process or, under torchrun or accelerate launch, for many.
 
-    Its tracker writes to TensorBoard, in a folder that `Training` sets.
-
     Raises:
         UserError: the device does not exist or cannot compute in this precision.
     """
@@ -30,8 +28,6 @@ def build_accelerator(device_name: str, precision: str) -> Accelerator:
         return Accelerator(
             mixed_precision=MIXED_PRECISION[precision],
             cpu=device.type == "cpu",
-            log_with="tensorboard",
-            project_dir=".",  # asked for by the tracker; nothing is written there
             kwargs_handlers=[InitProcessGroupKwargs(timeout=TIMEOUT)],
         )
     except ValueError as error:  # accelerate knows which systems lack bf16

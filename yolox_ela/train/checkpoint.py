@@ -14,7 +14,7 @@ from yolox_ela.files import write_atomically
 from yolox_ela.recipe import Recipe
 
 # Settings that may change between a run and its resumption.
-MAY_DIFFER = ("workers", "eval_interval", "evaluate_start")
+MAY_DIFFER = ("workers", "eval_interval", "evaluate_start", "evaluate_raw")
 
 
 def save_checkpoint(path: Path, content: Mapping[str, Any]) -> None:

@@ -1,8 +1,9 @@
 """The training loop: one process or many, any device, resumable at any step."""
 
+import copy
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 import torch
@@ -18,9 +19,13 @@ from yolox_ela.data.loader import (
     train_loader,
 )
 from yolox_ela.data.voc import VocSplit
-from yolox_ela.evaluate.evaluator import METRICS, EvalSettings, evaluate
+from yolox_ela.evaluate.detections import Detections
+from yolox_ela.evaluate.evaluator import EvalSettings, evaluate
+from yolox_ela.evaluate.saved import SavedEvaluation, save_evaluation
+from yolox_ela.evaluate.scores import METRICS
 from yolox_ela.model import YoloxNano
 from yolox_ela.recipe import Recipe
+from yolox_ela.report.curves import save_curves
 from yolox_ela.train.bar import TrainingBar
 from yolox_ela.train.checkpoint import (
     random_state,
@@ -28,10 +33,10 @@ from yolox_ela.train.checkpoint import (
     restore_random_state,
     save_checkpoint,
 )
-from yolox_ela.train.curves import draw_curves
 from yolox_ela.train.ema import ModelEma
 from yolox_ela.train.finite import all_finite, dump_non_finite, first_non_finite
 from yolox_ela.train.optimizer import build_optimizer
+from yolox_ela.train.prediction_sheet import draw_predictions, save_png
 from yolox_ela.train.progress import (
     LOSS_PARTS,
     Progress,
@@ -44,6 +49,7 @@ from yolox_ela.train.progress import (
 from yolox_ela.train.run_folder import RunFolder, source_commit
 from yolox_ela.train.schedule import input_size, learning_rate
 from yolox_ela.train.stop import StopRequest
+from yolox_ela.train.trackers import DEFAULT_TRACKERS, RunTrackers
 from yolox_ela.weights import read_checkpoint
 
 SAVE_SECONDS = 600  # state.pth is also written this often within an epoch
@@ -61,6 +67,7 @@ class Training:
         folder: where everything is written, created.
         accelerator: device, precision and processes.
         start: what the starting weights are called in tables of results.
+        trackers: names of trackers to log to; see `require_trackers`.
 
     Raises:
         UserError: the batch cannot be split over the processes.
@@ -76,6 +83,7 @@ class Training:
         accelerator: Accelerator,
         *,
         start: str = "",
+        trackers: Sequence[str] = DEFAULT_TRACKERS,
     ) -> None:
         require_batch_fits(recipe.batch_size, accelerator.num_processes)
         self.recipe, self.folder, self.accelerator = recipe, folder, accelerator
@@ -89,6 +97,8 @@ class Training:
         )
         self.model.train()
         self.progress = Progress()
+        names = trackers if accelerator.is_main_process else ()
+        self.trackers = RunTrackers(names, folder, recipe.to_dict())
         self.commit = source_commit()
         self.steps_per_epoch = steps_per_epoch(len(train_split), recipe)
         self.total_steps = self.steps_per_epoch * recipe.epochs
@@ -105,14 +115,13 @@ class Training:
             The last evaluation's results (see `score_detections`), or None if stopped early.
 
         Raises:
-            UserError: the loss is no longer finite, data cannot be read, or the disk is full.
+            UserError: a tracker cannot start, the loss is no longer finite, data cannot be read,
+                or the disk is full.
         """
         if self.progress.step >= self.total_steps and not self._epoch_is_open():
             logger.info("{} is complete; nothing left to train", self.folder.path)
             return json.loads(self.folder.results.read_text(encoding="utf-8"))
-        self.accelerator.project_configuration.logging_dir = str(self.folder.path)
-        self.accelerator.init_trackers("tensorboard")
-        with StopRequest() as stop:
+        with self.trackers, StopRequest() as stop:
             results = self._train(stop)
         self.accelerator.end_training()
         if self.progress.step < self.total_steps:
@@ -283,7 +292,8 @@ class Training:
         if epoch % recipe.eval_interval == 0 or epoch == recipe.epochs:
             self.save_state()  # an evaluation is long, and may be cut off
             results = self._evaluate()
-            row |= {**headline(results), "eval_seconds": round(evaluation.lap(), 3)}
+            row |= headline(results) | self._evaluate_raw()
+            row["eval_seconds"] = round(evaluation.lap(), 3)
         progress.loss_sums = [0.0] * len(LOSS_PARTS)
         progress.total_seconds += seconds + row.get("eval_seconds", 0.0)
         progress.train_seconds = progress.wait_seconds = 0.0
@@ -300,7 +310,7 @@ class Training:
         if row["epoch"] == 0:
             logger.info("before training: {}", score_text(row))
             return
-        self.accelerator.log({k: v for k, v in row.items() if k != "step"}, step=progress.step)
+        self.trackers.log({k: v for k, v in row.items() if k != "step"}, progress.step)
         if self.accelerator.is_main_process:
             content = self._weights(row)
             save_checkpoint(folder.last, {**content, "weights": "last"})
@@ -309,7 +319,7 @@ class Training:
             if results is not None:
                 folder.write_json("results.json", results)
             folder.write_metrics(progress.history)
-            draw_curves(progress.history, self.recipe.name, folder.curves)
+            save_curves({self.recipe.name: progress.history}, folder.curves)
             logger.info(epoch_line(progress, self.recipe.epochs, self.total_steps))
         # Last: if a file before it cannot be written, the epoch's end is repeated on resumption.
         self.save_state()
@@ -318,13 +328,33 @@ class Training:
 
     def _evaluate(self) -> dict[str, Any]:
         """Results of the averaged weights on the test split, the same on every process."""
+        results, detections = self._score(self.ema.model)
+        if self.accelerator.is_main_process:
+            evaluation = SavedEvaluation(detections, self.test_split, results)
+            save_evaluation(self.folder.evaluation, evaluation)
+            sheet = draw_predictions(detections, self.test_split)
+            save_png(sheet, self.folder.path / "predictions.png")
+            self.trackers.log_image("predictions", sheet, self.progress.step)
+        return results
+
+    def _evaluate_raw(self) -> dict[str, float]:
+        """The mean APs of the weights as trained, if the recipe asks for them."""
+        if not self.recipe.evaluate_raw:
+            return {}
+        raw = copy.deepcopy(self.ema.model)  # free of what accelerate wraps the trained one in
+        raw.load_state_dict(self.network.state_dict())
+        results, _ = self._score(raw)
+        return {f"raw_{metric}": value for metric, value in headline(results).items()}
+
+    def _score(self, model: YoloxNano) -> tuple[dict[str, Any], Detections]:
+        """Evaluate a network on the test split, together with the other processes."""
         recipe, world = self.recipe, self.accelerator.num_processes
         if world > 1:
             # BatchNorm's statistics differ between processes; the first one's are evaluated.
-            for buffer in self.ema.model.buffers():
+            for buffer in model.buffers():
                 torch.distributed.broadcast(buffer, 0)
-        results, _ = evaluate(
-            self.ema.model,
+        return evaluate(
+            model,
             self.test_split,
             EvalSettings.of(recipe),
             device=self.device,
@@ -333,7 +363,6 @@ class Training:
             rank=self.accelerator.process_index,
             world=world,
         )
-        return results
 
     # Stopping, saving, resuming
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from yolox_ela.evaluate.evaluator import METRICS
+from yolox_ela.evaluate.scores import METRICS
 
 LOSS_PARTS = ("loss", "iou", "objectness", "class", "l1")
 

@@ -40,6 +40,7 @@ class RunFolder:
         self.metrics = self.path / "metrics.csv"
         self.curves = self.path / "curves.png"
         self.results = self.path / "results.json"
+        self.evaluation = self.path / "evaluation.npz"  # the newest, for reports
 
     def check(self, *, resume: bool) -> None:
         """Make sure that the folder is free for a new run, or holds one to resume.
@@ -76,6 +77,21 @@ class RunFolder:
         path = self.path / "environment.json"
         entries = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
         self.write_json(path.name, [*entries, environment])
+
+    def facts(self) -> dict[str, str]:
+        """What a report says of where a run comes from, by the newest entry of environment.json."""
+        path = self.path / "environment.json"
+        if not path.is_file():
+            return {"run": str(self.path)}
+        entry = json.loads(path.read_text(encoding="utf-8"))[-1]
+        machine = entry["gpu"] or f"{entry['processor']}, {entry['cores']} cores"
+        return {
+            "run": str(self.path),
+            "command": entry["command"],
+            **{name: entry[name] for name in ("data", "weights") if name in entry},
+            "commit": entry["commit"],
+            "machine": f"{machine}; torch {entry['versions']['torch']}",
+        }
 
     def write_metrics(self, history: Sequence[Mapping[str, Any]]) -> None:
         """Write metrics.csv: one row an epoch, empty cells where an epoch was not evaluated."""

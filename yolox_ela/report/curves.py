@@ -1,0 +1,181 @@
+"""Learning curves of one or several runs, from the rows of metrics.csv."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from yolox_ela.errors import UserError
+from yolox_ela.files import write_atomically
+from yolox_ela.report.metrics import METRIC_TITLES
+from yolox_ela.report.page import Section, Table
+from yolox_ela.report.style import COLORS, GREY, new_figure, to_png
+
+Rows = Sequence[Mapping[str, Any]]
+
+# A panel for each of these columns that a run has, in this order.
+TITLES = {
+    **{metric: f"{title}, in percent" for metric, title in METRIC_TITLES.items()},
+    "loss": "training loss, sum of its parts",
+    "iou": "box loss (IoU)",
+    "objectness": "objectness loss",
+    "class": "class loss",
+    "l1": "box loss (L1), final epochs",
+    "lr": "learning rate at the end of the epoch",
+}
+RAW = "raw_"  # before a metric's name: of the weights as trained, not of their average
+MARKERS = (".", "^", "s", "x")  # the next one where the colours are used up
+PANELS_A_ROW = 3
+MARKS = 12  # on a line, at most; more would hide it
+
+
+def read_metrics(path: Path) -> list[dict[str, float]]:
+    """The rows of a run's metrics.csv, without the cells that are empty.
+
+    Raises:
+        UserError: there is no such file, or it is something else.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            table = [
+                {name: float(cell) for name, cell in row.items() if cell}
+                for row in csv.DictReader(file)
+            ]
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; name a run's folder") from error
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path} is not the metrics.csv of a run: {error}") from error
+    if not table or any("epoch" not in row for row in table):
+        raise UserError(f"{path} is not the metrics.csv of a run: it lists no epochs")
+    return table
+
+
+def draw_curves(runs: Mapping[str, Rows]) -> Figure:
+    """A panel for each loss part, AP and the learning rate, over epochs.
+
+    A run has one colour in all panels. Solid lines are the averaged (EMA) weights, dashed ones the
+    weights as trained, where the run evaluated these too (columns `raw_ap50_voc07` ...).
+
+    Args:
+        runs: for each run's name its rows as in metrics.csv; a row lacks what its epoch lacks.
+
+    Raises:
+        ValueError: no run has anything to draw.
+    """
+    panels = [
+        name
+        for name in TITLES
+        if any(_points(rows, key) for rows in runs.values() for key in (name, RAW + name))
+    ]
+    if not panels:
+        raise ValueError("no run has a row with a loss, an AP or a learning rate")
+    lines = -(-len(panels) // PANELS_A_ROW)
+    heights = [2.3] * lines
+    if panels[0] in METRIC_TITLES:
+        heights[0] = 3.2  # runs end close to each other
+    handles = _legend(runs)
+    columns = 1 if len(handles) < 4 else 2
+    figure = new_figure(0.4 + sum(heights) + 0.2 * len(handles) / columns)
+    grid = list(figure.subplots(lines, PANELS_A_ROW, squeeze=False, height_ratios=heights).flat)
+    for name, axes in zip(panels, grid, strict=False):
+        _draw_panel(axes, name, runs)
+    for axes in grid[max(0, len(panels) - PANELS_A_ROW) : len(panels)]:
+        axes.set_xlabel("epoch", fontsize=8)
+    for axes in grid[len(panels) :]:
+        axes.remove()
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=columns, frameon=False, fontsize=9
+    )
+    return figure
+
+
+def save_curves(runs: Mapping[str, Rows], path: Path) -> None:
+    """Write the picture of `draw_curves` as a PNG.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    png = to_png(draw_curves(runs), dpi=110)
+    write_atomically(path, lambda temporary: temporary.write_bytes(png))
+
+
+def curves_section(runs: Mapping[str, Rows]) -> Section:
+    """The curves of one or several runs as a part of a report; see `draw_curves`."""
+    text = "The losses are means over an epoch."
+    if any(RAW + key in row for rows in runs.values() for row in rows for key in METRIC_TITLES):
+        text += " APs: solid lines are the averaged (EMA) weights, dashed ones the raw weights."
+    else:
+        text += " The APs are those of the averaged (EMA) weights."
+    table = Table(
+        ["run", "epochs", "best AP50 (VOC07)", "at epoch", "last AP50 (VOC07)", "last AP50:95"],
+        [_summary(name, rows) for name, rows in runs.items()],
+    )
+    figures = {"curves": to_png(draw_curves(runs))}
+    return Section("Learning curves", text, figures, table, {"runs": runs})
+
+
+def _draw_panel(axes: Axes, name: str, runs: Mapping[str, Rows]) -> None:
+    factor = 100 if name in METRIC_TITLES else 1
+    for style, rows in zip(_styles(len(runs)), runs.values(), strict=True):
+        for key, dashes in ((name, "-"), (RAW + name, "--")):
+            if points := _points(rows, key):
+                epochs, values = zip(*points, strict=True)
+                scaled = [factor * value for value in values]
+                every = -(-len(points) // MARKS)
+                axes.plot(epochs, scaled, linestyle=dashes, markevery=every, **style)
+    axes.set_title(TITLES[name], fontsize=9)
+    axes.tick_params(labelsize=8)
+    axes.grid(alpha=0.3)
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
+    # All panels over the same epochs, also those that start late.
+    last = max(row["epoch"] for rows in runs.values() for row in rows)
+    axes.set_xlim(-0.03 * last, 1.03 * last)
+
+
+def _points(rows: Rows, key: str) -> list[tuple[float, float]]:
+    """Epoch and value where there is one; the L1 loss is 0 while it is switched off."""
+    return [(row["epoch"], row[key]) for row in rows if key in row and (key != "l1" or row[key])]
+
+
+def _styles(count: int) -> list[dict[str, Any]]:
+    """Colour and marker of each run."""
+    return [
+        {
+            "color": COLORS[i % len(COLORS)],
+            "marker": MARKERS[i // len(COLORS) % len(MARKERS)],
+            "markersize": 4,
+            "linewidth": 1.2,
+        }
+        for i in range(count)
+    ]
+
+
+def _legend(runs: Mapping[str, Rows]) -> list[Line2D]:
+    handles = []
+    for style, (name, rows) in zip(_styles(len(runs)), runs.items(), strict=True):
+        best = max(_points(rows, "ap50_voc07"), key=lambda point: point[1], default=None)
+        score = f": best {100 * best[1]:.2f} AP50 (VOC07), epoch {best[0]:.0f}" if best else ""
+        handles.append(Line2D([], [], label=name + score, **style))
+    if any(_points(rows, RAW + key) for rows in runs.values() for key in METRIC_TITLES):
+        handles.append(Line2D([], [], color=GREY, linestyle="-", label="averaged (EMA) weights"))
+        handles.append(Line2D([], [], color=GREY, linestyle="--", label="raw weights"))
+    return handles
+
+
+def _summary(name: str, rows: Rows) -> list[str | float | None]:
+    scored = _points(rows, "ap50_voc07")
+    best_epoch, best = max(scored, key=lambda point: point[1], default=(None, None))
+    last_coco = _points(rows, "ap50_95")[-1:]
+    return [
+        name,
+        int(max(row["epoch"] for row in rows)),
+        None if best is None else 100 * best,
+        None if best_epoch is None else int(best_epoch),
+        100 * scored[-1][1] if scored else None,
+        100 * last_coco[0][1] if last_coco else None,
+    ]

@@ -1,0 +1,329 @@
+"""What gates by row and column attend to, on photographs.
+
+ELA multiplies each channel of a map by a gate for each row, y_h, and one for each column, y_w; so
+it passes y_h * y_w of what is at a position. Every attention module with a method `gates(x)` that
+returns these two is looked at; others have no such gates, and are left out.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from torch import Tensor, nn
+
+from yolox_ela.data.augment import resized
+from yolox_ela.data.image import read_image
+from yolox_ela.data.render import letterbox
+from yolox_ela.data.voc import VocSplit
+from yolox_ela.errors import UserError
+from yolox_ela.model import SITES, YoloxNano
+from yolox_ela.report.page import Section, Table
+from yolox_ela.report.style import COLORS, PAGE_INCHES, new_figure, to_png
+
+CLOSED, OPEN = 0.1, 0.9  # a gate below blocks nearly all, one above passes nearly all
+PANELS_A_ROW = 4
+TITLE = "What the gates attend to"
+
+
+@runtime_checkable
+class Gated(Protocol):
+    """An attention module that gates rows and columns."""
+
+    def gates(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, C, H, W) -> y_h (N, C, H) and y_w (N, C, W), each in 0-1."""
+
+
+@dataclass(frozen=True)
+class SiteGates:
+    """The gates of one site on one photograph, without those of the letterbox's grey.
+
+    Attributes:
+        rows: (C, H) float32 in 0-1, y_h from top to bottom.
+        columns: (C, W) float32 in 0-1, y_w from left to right.
+        cell: side in pixels of the photograph of what one of the map's cells stands for.
+    """
+
+    rows: np.ndarray
+    columns: np.ndarray
+    cell: float
+
+    def mean_map(self) -> np.ndarray:
+        """(H, W) in 0-1: y_h * y_w at each position, the mean over channels."""
+        return np.einsum("ch,cw->hw", self.rows, self.columns) / len(self.rows)
+
+    def strongest_map(self) -> np.ndarray:
+        """(H, W) in 0-1: y_h * y_w of the channel in which it differs most between positions."""
+        maps = self.rows[:, :, None] * self.columns[:, None, :]
+        return maps[maps.std(axis=(1, 2)).argmax()]
+
+
+KINDS = {
+    "mean_over_channels": SiteGates.mean_map,
+    "strongest_channel": SiteGates.strongest_map,
+}
+
+
+@dataclass(frozen=True)
+class GateStatistics:
+    """The gates of one site in one direction, over channels, positions and photographs.
+
+    Attributes:
+        site: one of `SITES`.
+        direction: rows or columns.
+        mean: of the gates.
+        std: their standard deviation.
+        low: their 5th percentile.
+        high: their 95th percentile.
+        along: standard deviation along the rows or columns within one channel of one photograph,
+            root mean square: what says where. The rest of `std` is between channels and
+            photographs.
+        closed: share of gates below `CLOSED`.
+        open: share of gates above `OPEN`.
+    """
+
+    site: str
+    direction: str
+    mean: float
+    std: float
+    low: float
+    high: float
+    along: float
+    closed: float
+    open: float
+
+
+def photograph_gates(model: YoloxNano, image: np.ndarray, image_size: int) -> dict[str, SiteGates]:
+    """The gates of every site that has them, while the network looks at a photograph.
+
+    Args:
+        model: the network, on any device; its mode is restored afterwards.
+        image: (H, W, 3) uint8 BGR, letterboxed here as in evaluation.
+        image_size: side of the network's input.
+
+    Returns:
+        By the names of `SITES`, in the network's order.
+    """
+    square, scale = letterbox(image, image_size)
+    width, height = resized((image.shape[1], image.shape[0]), scale)
+    device = next(model.parameters()).device
+    batch = torch.from_numpy(square).permute(2, 0, 1)[None].to(device).float()
+    found = {}
+    for site, (y_h, y_w) in _gates_of_batch(model, batch).items():
+        stride = image_size / y_h.shape[2]
+        # Of the cells that the photograph covers, in part at least.
+        rows, columns = int(np.ceil(height / stride)), int(np.ceil(width / stride))
+        found[site] = SiteGates(
+            y_h[0, :, :rows].float().cpu().numpy(),
+            y_w[0, :, :columns].float().cpu().numpy(),
+            stride / scale,
+        )
+    return found
+
+
+def gate_statistics(observed: Sequence[Mapping[str, SiteGates]]) -> list[GateStatistics]:
+    """Of every site and direction, over the gates of several photographs."""
+    return [
+        _statistics(site, direction, [getattr(gates[site], direction) for gates in observed])
+        for site in (observed[0] if observed else ())
+        for direction in ("rows", "columns")
+    ]
+
+
+def draw_gate_maps(
+    image: np.ndarray,
+    title: str,
+    maps: Mapping[str, tuple[np.ndarray, float]],
+    boxes: np.ndarray,
+) -> Figure:
+    """A photograph, and beside it maps of each site.
+
+    Args:
+        image: (H, W, 3) uint8 BGR.
+        title: of the photograph.
+        maps: for each site an (h, w) map, and the side of its cells in pixels of the photograph.
+        boxes: (N, 4) annotated objects, outlined in all panels.
+    """
+    height, width = image.shape[:2]
+    panels = 1 + len(maps)
+    lines = -(-panels // PANELS_A_ROW)
+    figure = new_figure(lines * (PAGE_INCHES / PANELS_A_ROW * min(1.5, height / width) + 0.25))
+    grid = list(figure.subplots(lines, PANELS_A_ROW, squeeze=False).flat)
+    grid[0].imshow(image[:, :, ::-1])
+    grid[0].set_title(title, fontsize=9)
+    for axes, (site, (values, cell)) in zip(grid[1:], maps.items(), strict=False):
+        extent = (0, values.shape[1] * cell, values.shape[0] * cell, 0)
+        axes.imshow(values, cmap="viridis", extent=extent, interpolation="nearest")
+        axes.set_title(f"{site}: {values.min():.2f} to {values.max():.2f}", fontsize=9)
+    for axes in grid[:panels]:
+        axes.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[])
+        _outline(axes, boxes)
+    for axes in grid[panels:]:
+        axes.remove()
+    return figure
+
+
+def draw_gate_statistics(statistics: Sequence[GateStatistics]) -> Figure:
+    """For each site and direction the mean of the gates, and where nine of ten of them lie."""
+    figure = new_figure(0.8 + 0.26 * len(statistics))
+    axes = figure.subplots()
+    for low, high in ((0, CLOSED), (OPEN, 1)):
+        axes.axvspan(low, high, color="#e8e8e8", linewidth=0)
+    for place, row in enumerate(statistics):
+        color = COLORS[0] if row.direction == "rows" else COLORS[1]
+        axes.plot([row.low, row.high], [place] * 2, color=color, linewidth=1.5)
+        axes.plot(
+            [row.mean - row.along, row.mean + row.along], [place] * 2, color=color, linewidth=6
+        )
+        axes.plot(row.mean, place, "o", color="white", markeredgecolor="black", markersize=5)
+    axes.set_yticks(range(len(statistics)), [f"{row.site}, {row.direction}" for row in statistics])
+    axes.set(xlim=(0, 1), ylim=(len(statistics) - 0.4, -0.6), xlabel="gate")
+    axes.grid(axis="x", alpha=0.3)
+    return figure
+
+
+def gates_section(
+    model: YoloxNano,
+    split: VocSplit,
+    image_size: int,
+    *,
+    photographs: int = 3,
+    statistics_over: int = 50,
+) -> Section:
+    """What a network's gates attend to, as a part of a report.
+
+    Args:
+        model: the network.
+        split: photographs, of which some are taken evenly.
+        image_size: side of the network's input.
+        photographs: how many to show, at most.
+        statistics_over: over how many to take the statistics, at most.
+
+    Returns:
+        A section that says so if the network has no gates, or photographs cannot be read.
+    """
+    note = _without_gates(model)
+    if not any(isinstance(module, Gated) for module in model.backbone.attention.values()):
+        return Section(TITLE, note)
+    observed: dict[int, dict[str, SiteGates]] = {}
+    problems = []
+    for index in _evenly(len(split), statistics_over):
+        try:
+            image = read_image(Path(split.paths[index]))
+        except UserError as error:
+            problems.append(str(error))
+            continue
+        observed[index] = photograph_gates(model, image, image_size)
+    if problems:
+        note += f" Photographs that could not be read: {len(problems)} (first: {problems[0]})."
+    if not observed:
+        return Section(TITLE, note)
+    read = list(observed)
+    figures = {}
+    for number, place in enumerate(_evenly(len(read), photographs), 1):
+        index = read[place]
+        image, boxes = read_image(Path(split.paths[index])), split.boxes[split.objects(index)]
+        for name, draw_from in KINDS.items():
+            maps = {site: (draw_from(gates), gates.cell) for site, gates in observed[index].items()}
+            figure = draw_gate_maps(image, str(split.ids[index]), maps, boxes)
+            figures[f"photograph_{number}_{name}"] = to_png(figure, dpi=110)
+    statistics = gate_statistics(list(observed.values()))
+    figures["statistics_of_the_gates"] = to_png(draw_gate_statistics(statistics))
+    text = (
+        "Attention multiplies each channel of a map by a gate for each row and one for each "
+        "column. The maps show the product of the two, once as the mean over channels, and once "
+        "for the channel in which it differs most between positions. Yellow is the largest share "
+        "that a site passes on this photograph, dark blue the smallest; the numbers above a map "
+        "say how much that is. Where they are close to each other, colours exaggerate.\n\n"
+        f"The statistics are over all channels of {len(read)} photographs, and the rows or columns "
+        "that each covers. A dot is the mean, a thin line reaches from the 5th to the "
+        "95th percentile, and a thick one shows the standard deviation along the rows or columns "
+        "within one channel (column 'along' of the table): a site where it is short hardly says "
+        f"where to look, and gates its channels instead. Grey: gates below {CLOSED} and above "
+        f"{OPEN}."
+    )
+    numbers = [asdict(row) for row in statistics]
+    return Section(TITLE, f"{text}\n\n{note}", figures, _table(statistics), numbers)
+
+
+def _gates_of_batch(model: YoloxNano, batch: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+    """y_h and y_w of each site with gates, in evaluation mode."""
+    calls: list[tuple[int, tuple[Tensor, Tensor] | None]] = []
+
+    def remember(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+        x = inputs[0]
+        calls.append((x.shape[1], module.gates(x) if isinstance(module, Gated) else None))
+
+    hooks = [module.register_forward_hook(remember) for module in model.backbone.attention.values()]
+    training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            model(batch)
+    finally:
+        model.train(training)
+        for hook in hooks:
+            hook.remove()
+    # One module may serve all sites of a width, so that only the order of calls tells them apart;
+    # SITES is in that order, and attention is on all sites of a width or on none.
+    widths = {channels for channels, _ in calls}
+    sites = [site for site, channels in SITES.items() if channels in widths]
+    return {site: gates for site, (_, gates) in zip(sites, calls, strict=True) if gates is not None}
+
+
+def _statistics(site: str, direction: str, strips: Sequence[np.ndarray]) -> GateStatistics:
+    gates = np.concatenate([strip.ravel() for strip in strips])
+    low, high = np.percentile(gates, (5, 95))
+    return GateStatistics(
+        site,
+        direction,
+        mean=float(gates.mean(dtype=np.float64)),
+        std=float(gates.std(dtype=np.float64)),
+        low=float(low),
+        high=float(high),
+        along=float(np.sqrt(np.mean([strip.var(axis=1).mean() for strip in strips]))),
+        closed=float((gates < CLOSED).mean()),
+        open=float((gates > OPEN).mean()),
+    )
+
+
+def _table(statistics: Sequence[GateStatistics]) -> Table:
+    columns = ["site", "gates of", "mean", "std", "5%", "95%", "along"]
+    columns += [f"% below {CLOSED}", f"% above {OPEN}"]
+    rows: list[list[str | float | None]] = [
+        [
+            *(row.site, row.direction, row.mean, row.std, row.low, row.high, row.along),
+            *(100 * row.closed, 100 * row.open),
+        ]
+        for row in statistics
+    ]
+    return Table(columns, rows, decimals=3)
+
+
+def _without_gates(model: YoloxNano) -> str:
+    """A sentence on the modules that have no gates by row and column; empty if all have."""
+    modules = list(model.backbone.attention.values())
+    if not modules:
+        return "This network has no attention."
+    kinds = {type(module).__name__ for module in modules if not isinstance(module, Gated)}
+    if not kinds:
+        return ""
+    return f"Not shown, for want of gates by row and column: {', '.join(sorted(kinds))}."
+
+
+def _outline(axes: Axes, boxes: np.ndarray) -> None:
+    for x1, y1, x2, y2 in boxes:
+        for color, width in (("white", 2.0), ("black", 0.8)):
+            axes.add_patch(
+                Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=color, linewidth=width)
+            )
+
+
+def _evenly(count: int, most: int) -> list[int]:
+    """At most so many of the positions 0 to count - 1, at even distances."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)).tolist()

@@ -1,0 +1,152 @@
+"""A sheet of small pictures with boxes and captions."""
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
+
+from yolox_ela.report.style import PAGE_INCHES
+
+GAP = 0.08  # inches between cells
+LINE = 0.155  # inches of a line of a caption
+LABEL_POINTS, CAPTION_POINTS = 7.5, 8
+RIM = 0.012  # white around a picture, of its longer side
+CHARACTERS_AN_INCH = 17  # of a caption, at least
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A box on a picture.
+
+    Attributes:
+        box: (4,) x1, y1, x2, y2 in the picture's pixels.
+        color: RGB in 0-1, or a name that matplotlib knows.
+        label: a word or two at its upper left corner.
+        dashed: instead of a solid line.
+    """
+
+    box: np.ndarray
+    color: str | tuple[float, float, float]
+    label: str = ""
+    dashed: bool = False
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One picture of a sheet.
+
+    Attributes:
+        image: (H, W, 3) uint8 BGR, or why there is none.
+        marks: boxes on it; what lies outside the window is cut off.
+        caption: lines below it.
+        window: x1, y1, x2, y2 of the part to show; None for all.
+    """
+
+    image: np.ndarray | str
+    marks: Sequence[Mark] = ()
+    caption: str = ""
+    window: tuple[int, int, int, int] | None = None
+
+
+def draw_sheet(cells: Sequence[Cell], columns: int) -> Figure:
+    """Square cells, row by row from the upper left; a cell without its picture says why.
+
+    Raises:
+        ValueError: there are no cells.
+    """
+    if not cells:
+        raise ValueError("a sheet needs a cell at least")
+    side = (PAGE_INCHES - GAP * (columns - 1)) / columns
+    captions = [_wrapped(cell.caption, side) for cell in cells]
+    lines = max(len(caption.splitlines()) for caption in captions)
+    pitch = side + GAP + LINE * lines
+    height = pitch * -(-len(cells) // columns)
+    figure = Figure(figsize=(PAGE_INCHES, height))
+    for position, (cell, caption) in enumerate(zip(cells, captions, strict=True)):
+        row, column = divmod(position, columns)
+        left, top = column * (side + GAP), height - row * pitch
+        axes = figure.add_axes(
+            (left / PAGE_INCHES, (top - side) / height, side / PAGE_INCHES, side / height)
+        )
+        axes.set_axis_off()
+        axes.set_anchor("NW")
+        shape = _draw_cell(axes, cell, side)
+        figure.text(
+            left / PAGE_INCHES,
+            (top - side * min(1.0, shape) - 0.04) / height,
+            caption,
+            fontsize=CAPTION_POINTS,
+            va="top",
+            linespacing=1.15,
+        )
+    return figure
+
+
+def unreadable(cells: Iterable[Cell]) -> str:
+    """A sentence on the pictures that are missing from sheets; empty if none is."""
+    reasons = [cell.image for cell in cells if isinstance(cell.image, str)]
+    if not reasons:
+        return ""
+    return f"Pictures that could not be read: {len(reasons)} (first: {reasons[0]})."
+
+
+def _draw_cell(axes: Axes, cell: Cell, side: float) -> float:
+    """Draw into axes of `side` inches; the height of what is drawn over its width."""
+    if isinstance(cell.image, str):
+        axes.add_patch(Rectangle((0, 0), 1, 1, facecolor="#dddddd"))
+        text = _wrapped(cell.image, 0.8 * side)
+        axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=CAPTION_POINTS)
+        return 1.0
+    height, width = cell.image.shape[:2]
+    x1, y1, x2, y2 = cell.window or (0, 0, width, height)
+    axes.imshow(cell.image[y1:y2, x1:x2, ::-1], extent=(x1, x2, y2, y1))
+    # Some white around it, or the line of a box at the border would be cut in half.
+    rim = RIM * max(x2 - x1, y2 - y1)
+    axes.set(xlim=(x1 - rim, x2 + rim), ylim=(y2 + rim, y1 - rim))
+    for mark in cell.marks:
+        _draw_mark(axes, mark)
+    return (y2 - y1 + 2 * rim) / (x2 - x1 + 2 * rim)
+
+
+def _draw_mark(axes: Axes, mark: Mark) -> None:
+    x1, y1, x2, y2 = (float(value) for value in mark.box)
+    outline = Rectangle(
+        (x1, y1),
+        x2 - x1,
+        y2 - y1,
+        fill=False,
+        edgecolor=mark.color,
+        linewidth=1.4,
+        linestyle=(0, (4, 2)) if mark.dashed else "-",
+    )
+    # A rim of the opposite brightness keeps it visible on every background.
+    rim = "#000000a0" if sum(to_rgb(mark.color)) > 1.5 else "#ffffffa0"
+    outline.set_path_effects([withStroke(linewidth=2.8, foreground=rim)])
+    axes.add_patch(outline)
+    if mark.label:
+        (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+        at_right = x1 > left + 0.75 * (right - left)  # where a word would be cut off
+        above = y1 > top + 0.07 * (bottom - top)  # where it hides nothing of a small object
+        axes.text(
+            min(x2, right) if at_right else max(x1, left),
+            max(y1, top),
+            mark.label,
+            fontsize=LABEL_POINTS,
+            color="white",
+            ha="right" if at_right else "left",
+            va="bottom" if above else "top",
+            clip_on=True,
+            bbox={"facecolor": (0, 0, 0, 0.65), "edgecolor": mark.color, "pad": 1.2},
+        )
+
+
+def _wrapped(text: str, inches: float) -> str:
+    """Lines broken where they would be wider than their cell."""
+    width = int(inches * CHARACTERS_AN_INCH)
+    return "\n".join(textwrap.fill(line, width) for line in text.splitlines())

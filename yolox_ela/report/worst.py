@@ -1,0 +1,182 @@
+"""The false detections and misses to look at first."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from yolox_ela.data.voc import VocSplit
+from yolox_ela.evaluate.detections import Detections
+from yolox_ela.evaluate.matching import Verdict
+from yolox_ela.evaluate.overlap import box_areas
+from yolox_ela.evaluate.rules import VOC_RULES
+from yolox_ela.evaluate.scores import SplitScores
+from yolox_ela.report.errors import NO_ERROR, ErrorKind, Errors
+from yolox_ela.report.plain import plain_list, plain_number
+
+
+@dataclass(frozen=True)
+class FalsePositive:
+    """A false detection.
+
+    Attributes:
+        image: position in the split.
+        detection: row among the detections.
+        label: its class.
+        score: its score in 0-1.
+        kind: what is wrong with it.
+        object: row of the object that it is about; None for background.
+        overlap: IoU with that object, 0 without one.
+    """
+
+    image: int
+    detection: int
+    label: int
+    score: float
+    kind: ErrorKind
+    object: int | None
+    overlap: float
+
+
+@dataclass(frozen=True)
+class Miss:
+    """An object that no detection found, or none with a score that is kept.
+
+    Attributes:
+        image: position in the split.
+        object: row among the split's objects.
+        label: its class.
+        area: of its box in square pixels.
+        score: of the detection that found it; None if none did.
+        mistaken: row of the false detection about this object with the best score; None if there
+            is none.
+    """
+
+    image: int
+    object: int
+    label: int
+    area: float
+    score: float | None
+    mistaken: int | None
+
+
+@dataclass(frozen=True)
+class WorstCases:
+    """The head of three lists.
+
+    Attributes:
+        false_positives: best score first.
+        never_found: objects not found at any score, largest first.
+        found_below: objects found, but only below the score threshold, largest first.
+    """
+
+    false_positives: tuple[FalsePositive, ...]
+    never_found: tuple[Miss, ...]
+    found_below: tuple[Miss, ...]
+
+    def to_json(self, detections: Detections, split: VocSplit) -> dict[str, Any]:
+        """As plain values, with image ids, class names and boxes in place of rows."""
+
+        def false_positive(case: FalsePositive) -> dict[str, Any]:
+            return {
+                "image": str(split.ids[case.image]),
+                "class": split.classes[case.label],
+                "score": plain_number(case.score),
+                "box": plain_list(detections.boxes[case.detection]),
+                "kind": case.kind.title,
+                "object": None
+                if case.object is None
+                else {
+                    "class": split.classes[split.labels[case.object]],
+                    "box": plain_list(split.boxes[case.object]),
+                    "iou": plain_number(case.overlap),
+                },
+            }
+
+        def miss(case: Miss) -> dict[str, Any]:
+            return {
+                "image": str(split.ids[case.image]),
+                "class": split.classes[case.label],
+                "box": plain_list(split.boxes[case.object]),
+                "area": plain_number(case.area),
+                "score": None if case.score is None else plain_number(case.score),
+                "mistaken": None
+                if case.mistaken is None
+                else {
+                    "class": split.classes[detections.labels[case.mistaken]],
+                    "score": plain_number(detections.scores[case.mistaken]),
+                    "box": plain_list(detections.boxes[case.mistaken]),
+                },
+            }
+
+        return {
+            "false_positives": [false_positive(case) for case in self.false_positives],
+            "never_found": [miss(case) for case in self.never_found],
+            "found_below": [miss(case) for case in self.found_below],
+        }
+
+
+def worst_cases(
+    detections: Detections,
+    split: VocSplit,
+    scores: SplitScores,
+    errors: Errors,
+    threshold: float,
+    limit: int,
+) -> WorstCases:
+    """The worst false detections and misses.
+
+    Args:
+        detections: of the split.
+        split: images and objects.
+        scores: of the detections.
+        errors: of the detections.
+        threshold: an object found only by detections that score less is in `found_below`.
+        limit: length of each list.
+    """
+    best_first = np.argsort(-detections.scores, kind="stable")
+    false = best_first[errors.kinds[best_first] != NO_ERROR]
+    mistaken: dict[int, int] = {}
+    for row in false[::-1].tolist():  # the best one stays
+        mistaken[int(errors.objects[row])] = row
+
+    verdicts, matched = scores.verdicts()
+    true = verdicts == Verdict.TRUE
+    found_score = np.full(len(split.labels), np.nan)
+    found_score[matched[true]] = detections.scores[true]
+    below = np.zeros(len(split.labels), dtype=bool)
+    below[matched[true]] = detections.scores[true] < threshold
+    areas = box_areas(split.boxes, VOC_RULES)
+    images = np.repeat(np.arange(len(split)), np.diff(split.offsets))
+
+    def misses(selected: np.ndarray) -> tuple[Miss, ...]:
+        rows = np.flatnonzero(selected)
+        largest_first = rows[np.argsort(-areas[rows], kind="stable")]
+        return tuple(
+            Miss(
+                image=int(images[row]),
+                object=row,
+                label=int(split.labels[row]),
+                area=float(areas[row]),
+                score=float(found_score[row]) if below[row] else None,
+                mistaken=mistaken.get(row),
+            )
+            for row in largest_first[:limit].tolist()
+        )
+
+    return WorstCases(
+        false_positives=tuple(
+            FalsePositive(
+                image=int(detections.images[row]),
+                detection=row,
+                label=int(detections.labels[row]),
+                score=float(detections.scores[row]),
+                kind=ErrorKind(int(errors.kinds[row])),
+                object=int(errors.objects[row]) if errors.objects[row] >= 0 else None,
+                overlap=float(errors.overlaps[row]),
+            )
+            for row in false[:limit].tolist()
+        ),
+        never_found=misses(errors.unfound),
+        found_below=misses(below),
+    )
