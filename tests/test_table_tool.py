@@ -144,13 +144,21 @@ class TestTable:
             assert "from before" not in text
 
 
-def test_readme_of_exps_shows_the_recorded_runs(project, tmp_path):
-    """Whoever changes exps/results.csv, or the table, writes the README anew."""
-    readme = PROJECT / "exps" / "README.md"
+BLOCKS = [
+    ("exps/README.md", "results"),
+    ("README.md", "summary"),
+    ("exps/README.md", "complexity"),
+    ("exps/README.md", "speed --from exps/speed.json"),
+]
+
+
+@pytest.mark.parametrize(("file", "command"), BLOCKS, ids=[command for _, command in BLOCKS])
+def test_tables_in_the_readmes_are_generated(file, command, tmp_path):
+    """Whoever changes a record, an experiment or a table writes the README anew."""
     copy = tmp_path / "README.md"
-    shutil.copy(readme, copy)
-    recorded = PROJECT / "exps" / "results.csv"
-    run(project, "tools/table.py", "results", "--from", recorded, "--into", copy)
-    assert copy.read_text(encoding="utf-8") == readme.read_text(encoding="utf-8"), (
-        "python tools/table.py results --into exps/README.md"
+    shutil.copy(PROJECT / file, copy)
+    words = [word if word != "exps/speed.json" else PROJECT / word for word in command.split()]
+    run(PROJECT, "tools/table.py", *words, "--into", copy)
+    assert copy.read_text(encoding="utf-8") == (PROJECT / file).read_text(encoding="utf-8"), (
+        f"python tools/table.py {command} --into {file}"
     )

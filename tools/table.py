@@ -2,6 +2,7 @@
 
 python tools/table.py complexity
 python tools/table.py speed --save speed.json
+python tools/table.py summary
 python tools/table.py results
 python tools/table.py results --style csv -o table.csv
 python tools/table.py results --into exps/README.md
@@ -18,7 +19,7 @@ from yolox_ela.experiment import load_experiment
 from yolox_ela.files import require_writable, write_atomically
 from yolox_ela.tables.complexity import complexity_table
 from yolox_ela.tables.layout import STYLES, Table, insert_block, render
-from yolox_ela.tables.record import read_rows
+from yolox_ela.tables.record import RunRow, read_rows
 from yolox_ela.tables.results import results_tables
 from yolox_ela.tables.speed import (
     MODES,
@@ -28,6 +29,7 @@ from yolox_ela.tables.speed import (
     read_measurement,
     speed_tables,
 )
+from yolox_ela.tables.summary import summary_table
 
 PROJECT = project_folder(__file__)
 
@@ -54,14 +56,16 @@ def parse_arguments() -> argparse.Namespace:
     add_speed_options(speed)
 
     results = add_table(tables, "results", build_results, "scores over seeds, by what agrees")
-    results.add_argument(
-        "--from",
-        dest="source",
-        type=Path,
-        default=PROJECT / "exps" / "results.csv",
-        metavar="FILE",
-        help="recorded runs; default exps/results.csv",
-    )
+    summary = add_table(tables, "summary", build_summary, "all recorded scores in one table")
+    for command in (results, summary):
+        command.add_argument(
+            "--from",
+            dest="source",
+            type=Path,
+            default=PROJECT / "exps" / "results.csv",
+            metavar="FILE",
+            help="recorded runs; default exps/results.csv",
+        )
     return parser.parse_args()
 
 
@@ -140,10 +144,20 @@ def build_speed(args: argparse.Namespace) -> list[Table]:
 
 def build_results(args: argparse.Namespace) -> list[Table]:
     """The recorded runs, compared over seeds."""
-    tables = results_tables(read_rows(args.source))
-    if not tables:
-        raise UserError(f"{args.source} has no rows; train.py and eval.py with --record add them")
-    return tables
+    return results_tables(recorded(args.source))
+
+
+def build_summary(args: argparse.Namespace) -> list[Table]:
+    """The recorded runs, each method in a row."""
+    return [summary_table(recorded(args.source))]
+
+
+def recorded(path: Path) -> list[RunRow]:
+    """The rows of a record, of which there must be some."""
+    rows = read_rows(path)
+    if not rows:
+        raise UserError(f"{path} has no rows; train.py and eval.py with --record add them")
+    return rows
 
 
 def deliver(tables: list[Table], args: argparse.Namespace) -> None:

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -24,7 +25,7 @@ from yolox_ela.overrides import override
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
 from yolox_ela.train.run_folder import RunFolder
-from yolox_ela.train.trackers import TRACKERS, RunTrackers, TensorBoard, require_trackers
+from yolox_ela.train.trackers import TRACKERS, RunTrackers, require_trackers
 
 PROJECT = Path(__file__).parents[2]
 CONFIG = {"lr": 0.02, "classes": ["cat", "dog"], "share_sites": False}
@@ -227,6 +228,14 @@ class TestBroken:
         assert training.progress.step == 0
         assert not (tmp_path / "run" / "trackers.json").exists(), "nothing to continue"
 
+    def test_run_to_continue_that_is_gone(self, tmp_path, foreign):
+        folder = made_folder(tmp_path / "run")
+        folder.write_json("trackers.json", {"foreign": "deleted"})
+        kind = foreign("start")
+        with pytest.raises(UserError, match=r"begin a new run there, take it out of .*trackers\."):
+            RunTrackers(("foreign",), folder, CONFIG).__enter__()
+        assert kind.calls == [("start", "deleted")]
+
     def test_failed_training_is_told_to_the_tracker(
         self, tmp_path, tiny_recipe, tiny_splits, foreign
     ):
@@ -284,6 +293,7 @@ def log_and_continue(name, path):
         with RunTrackers((name,), folder, CONFIG) as trackers:
             trackers.log({"loss": step / 2, "ap50_voc07": 0.5}, step)
             trackers.log_image("predictions", np.full((20, 30, 3), step, np.uint8), step)
+        time.sleep(1)  # wandb names its folders by the second
     return json.loads((path / "trackers.json").read_text())[name]
 
 
@@ -365,12 +375,3 @@ def test_wandb_without_login(tmp_path, elsewhere, monkeypatch):
 
 def log_and_continue_wandb(path):
     log_and_continue("wandb", path)
-
-
-def test_tensorboard_class_is_accelerates():
-    """What is logged goes through accelerate's trackers, as other projects' logs do."""
-    from accelerate.tracking import GeneralTracker
-
-    assert issubclass(TensorBoard, GeneralTracker)
-    names = ("tensorboard", "wandb", "mlflow", "trackio")
-    assert [issubclass(TRACKERS[name], GeneralTracker) for name in names] == [True] * 4

@@ -248,9 +248,10 @@ class RunTrackers:
                     tracker.store_init_configuration(self._config)
             except Exception as error:  # each package has its own kinds
                 self._end(failed=True)
+                anew = f"; to begin a new run there, take it out of {memory}"
                 raise UserError(
                     f"--tracker {name} cannot start: {_first_line(error)}; {tracker.remedy}; or "
-                    "train without it"
+                    f"train without it{anew if name in known else ''}"
                 ) from error
             self._running[name] = tracker
         if self._names:

@@ -1,0 +1,31 @@
+"""All recorded scores in one table, for a reader who wants the numbers first."""
+
+from collections.abc import Sequence
+
+from yolox_ela.tables.layout import Column, Table
+from yolox_ela.tables.record import RunRow
+from yolox_ela.tables.results import METRIC_HEADERS, results_tables
+
+
+def summary_table(rows: Sequence[RunRow]) -> Table:
+    """A row for each method and set of conditions, in the order of the results tables."""
+    methods = [row for table in results_tables(rows) for row in table.rows]
+    columns = [
+        Column("exp", "experiment"),
+        Column("start", "training", _training, beside=("epochs", "settings")),
+        Column("data", "data"),
+        Column("test_images", "images", "{:,}".format),
+        Column("image_size", "px"),
+        Column("runs", "runs"),
+        *(Column(metric, header, "{:.2f}".format) for metric, header in METRIC_HEADERS.items()),
+    ]
+    note = "Means over runs, in percent. Only rows of the same data, images and size compare."
+    return Table("Recorded scores", columns, methods, [note])
+
+
+def _training(start: str, epochs: int | None, settings: str) -> str:
+    if start == "zero-shot":
+        return "none (COCO weights)"
+    if epochs is None:
+        return f"elsewhere ({start})"
+    return f"{epochs} epochs from {start}" + (f"; {settings}" if settings else "")
