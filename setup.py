@@ -8,7 +8,7 @@ RUNTIME = [
     "torch>=2.7,<3",
     "torchvision>=0.22,<1",
     "pixeltable-yolox>=0.4.3,<0.5",  # importable as `yolox`
-    "accelerate>=1.2,<2",
+    "accelerate>=1.9,<2",
     "numpy>=1.26.4,<3",
     "opencv-python>=4.10,<6",
     "pillow>=10.1,<14",
@@ -22,6 +22,12 @@ RUNTIME = [
     "tensorboard>=2.18,<3",
 ]
 
+# Optional trackers of training runs, each an extra of its own.
+TRACKERS = {
+    "wandb": ["wandb>=0.21,<1"],
+    "mlflow": ["mlflow>=3.17,<4"],
+    "trackio": ["trackio>=0.40,<1"],
+}
 DEV = ["pytest>=8,<10", "ruff>=0.9,<1", "mypy>=1.14,<3", "onnxruntime>=1.20,<2"]
 
 setup(
@@ -35,5 +41,5 @@ setup(
     packages=find_packages(include=["yolox_ela", "yolox_ela.*"]),
     package_data={"yolox_ela": ["py.typed"]},
     install_requires=RUNTIME,
-    extras_require={"dev": DEV},
+    extras_require={"dev": DEV, **TRACKERS},
 )

@@ -1,7 +1,10 @@
 """Fixtures for all tests: the real pieces in ../shared, and a file server on 127.0.0.1."""
 
 import re
+import runpy
 import socket
+import subprocess
+import sys
 import tarfile
 import threading
 import urllib.request
@@ -10,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from loguru import logger
 
 from yolox_ela.data.classes import VOC_CLASSES
 from yolox_ela.data.voc import VocSplit
@@ -168,3 +172,27 @@ def build_detections():
         )
 
     return build
+
+
+@pytest.fixture
+def call(project, capsys, monkeypatch):
+    """Run a tool of `project`, which the test's module has, in this process.
+
+    A process of its own would take seconds to import what is imported here already.
+    """
+
+    def call(*words, expect=0, root=project):
+        monkeypatch.setattr(sys, "argv", [str(root / words[0]), *map(str, words[1:])])
+        monkeypatch.chdir(root / "exps")
+        capsys.readouterr()
+        try:
+            with pytest.raises(SystemExit) as end:
+                runpy.run_path(sys.argv[0], run_name="__main__")
+            out, err = capsys.readouterr()
+        finally:  # the tool logs to what capsys takes away again
+            logger.remove()
+            logger.add(sys.__stderr__)
+        assert (end.value.code or 0) == expect, out + err
+        return subprocess.CompletedProcess(words, expect, out, err)
+
+    return call

@@ -66,19 +66,18 @@ class TestTrain:
 
 
 class TestEval:
-    def test_same_row_as_training(self, trained, project, data, tmp_path):
+    def test_same_row_as_training(self, call, trained, project, data, tmp_path):
         file = tmp_path / "eval.csv"
         words = ["-f", exp(project, "nano"), "-c", trained[1] / "last.pth", "--data", data]
         words += ["--device", "cpu", "--record", file, "--data-name", "drawn"]
-        run(project, "tools/eval.py", *words)
+        call("tools/eval.py", *words)
         assert read_rows(file) == [replace(trained[0], data="drawn")]
 
-    def test_zero_shot(self, shared, project, data, tmp_path):
+    def test_zero_shot(self, call, shared, project, data, tmp_path):
         file = tmp_path / "eval.csv"
         weights = shared / "weights" / "yolox_nano_coco.pth"
         words = ["-f", exp(project), "--zero-shot", "-c", weights, "--data", data]
-        run(
-            project,
+        call(
             "tools/eval.py",
             *words,
             "--device",
@@ -96,23 +95,23 @@ class TestMistakes:
     """Found before any work."""
 
     @pytest.mark.parametrize("tool", ["train", "eval"])
-    def test_file_with_other_columns(self, tool, project, data, tmp_path):
+    def test_file_with_other_columns(self, call, tool, project, data, tmp_path):
         file = tmp_path / "mine.csv"
         file.write_text("a,b\n1,2\n")
         words = ["-f", exp(project, "nano"), "-c", "none", "--data", data, "--record", file]
-        done = run(project, f"tools/{tool}.py", *words, expect=2)
+        done = call(f"tools/{tool}.py", *words, expect=2)
         assert done.stderr.startswith(f"error: {file} does not have the columns")
         assert file.read_text() == "a,b\n1,2\n"
 
-    def test_recipe_field_after_record(self, project):
+    def test_recipe_field_after_record(self, call, project):
         words = ["-f", exp(project, "nano"), "--record", "lr", "0.01"]
-        done = run(project, "tools/train.py", *words, expect=2)
+        done = call("tools/train.py", *words, expect=2)
         assert "'lr' does not end in .csv; a recipe field must not follow --record" in done.stderr
 
-    def test_no_rows(self, project, tmp_path):
+    def test_no_rows(self, call, project, tmp_path):
         (tmp_path / "empty.csv").touch()
         words = ["results", "--from", tmp_path / "empty.csv"]
-        assert "has no rows" in run(project, "tools/table.py", *words, expect=2).stderr
+        assert "has no rows" in call("tools/table.py", *words, expect=2).stderr
 
 
 class TestTable:
@@ -121,21 +120,21 @@ class TestTable:
         append_row(tmp_path / "results.csv", trained[0])
         return tmp_path / "results.csv"
 
-    def test_into_a_file(self, recorded, project, tmp_path):
+    def test_into_a_file(self, call, recorded, project, tmp_path):
         output = tmp_path / "table.json"
         words = ["results", "--from", recorded, "--style", "json", "-o", output]
-        assert run(project, "tools/table.py", *words).stdout == ""
+        assert call("tools/table.py", *words).stdout == ""
         (table,) = json.loads(output.read_text())
         assert "for 1 epoch from random weights" in table["title"]
         assert table["rows"][0]["exp"] == "nano"
 
-    def test_into_blocks(self, recorded, project, tmp_path):
+    def test_into_blocks(self, call, recorded, project, tmp_path):
         files = [tmp_path / "A.md", tmp_path / "B.md"]
         for file in files:
             file.write_text(
                 f"# {file.name}\n<!-- results -->\nfrom before\n<!-- /results -->\nend\n"
             )
-        run(project, "tools/table.py", "results", "--from", recorded, "--into", *files)
+        call("tools/table.py", "results", "--from", recorded, "--into", *files)
         for file in files:
             text = file.read_text()
             assert text.startswith(f"# {file.name}\n<!-- results -->\n")
@@ -153,12 +152,12 @@ BLOCKS = [
 
 
 @pytest.mark.parametrize(("file", "command"), BLOCKS, ids=[command for _, command in BLOCKS])
-def test_tables_in_the_readmes_are_generated(file, command, tmp_path):
+def test_tables_in_the_readmes_are_generated(call, file, command, tmp_path):
     """Whoever changes a record, an experiment or a table writes the README anew."""
     copy = tmp_path / "README.md"
     shutil.copy(PROJECT / file, copy)
     words = [word if word != "exps/speed.json" else PROJECT / word for word in command.split()]
-    run(PROJECT, "tools/table.py", *words, "--into", copy)
+    call("tools/table.py", *words, "--into", copy, root=PROJECT)
     assert copy.read_text(encoding="utf-8") == (PROJECT / file).read_text(encoding="utf-8"), (
         f"python tools/table.py {command} --into {file}"
     )

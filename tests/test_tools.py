@@ -265,81 +265,91 @@ class TestTrain:
 class TestMistakes:
     """One message that names the culprit and the remedy, exit code 2, before any training."""
 
-    def error(self, project, *words):
-        done = run(project, "tools/train.py", "-f", exp(project), *words, expect=2)
+    def error(self, call, project, *words):
+        done = call("tools/train.py", "-f", exp(project), *words, expect=2)
         assert "Traceback" not in done.stderr
         assert done.stderr.count("error:") == 1
         return done.stderr.partition("error:")[2]
 
-    def test_unknown_recipe_field(self, project):
-        assert "did you mean" in self.error(project, "learning_rat", "0.1")
+    def test_unknown_recipe_field(self, call, project):
+        assert "did you mean" in self.error(call, project, "learning_rat", "0.1")
 
-    def test_wrong_type(self, project):
-        assert "'epochs' takes a whole number, not 'ten'" in self.error(project, "epochs", "ten")
+    def test_wrong_type(self, call, project):
+        assert "'epochs' takes a whole number, not 'ten'" in self.error(
+            call, project, "epochs", "ten"
+        )
 
-    def test_experiment_that_does_not_exist(self, project):
-        done = run(project, "tools/train.py", "-f", "nano_elephant.py", expect=2)
+    def test_experiment_that_does_not_exist(self, call, project):
+        done = call("tools/train.py", "-f", "nano_elephant.py", expect=2)
         assert "nano_ela_s.py" in done.stderr, "lists what there is"
 
-    def test_data_that_does_not_exist(self, project):
-        assert "--data /nowhere is not a folder" in self.error(project, "--data", "/nowhere")
+    def test_data_that_does_not_exist(self, call, project):
+        assert "--data /nowhere is not a folder" in self.error(call, project, "--data", "/nowhere")
 
-    def test_batch_over_processes(self, project, data):
-        assert "cannot be split over 3" in self.error(project, "--data", data, "-d", "3")
+    def test_batch_over_processes(self, call, project, data):
+        assert "cannot be split over 3" in self.error(call, project, "--data", data, "-d", "3")
 
-    def test_foreign_weights(self, project, data, tmp_path):
+    def test_foreign_weights(self, call, project, data, tmp_path):
         path = tmp_path / "resnet.pth"
         torch.save({"conv1.weight": torch.zeros(3)}, path)
-        message = self.error(project, "--data", data, "-c", path, "-o", tmp_path / "r", *SMALL)
+        message = self.error(
+            call, project, "--data", data, "-c", path, "-o", tmp_path / "r", *SMALL
+        )
         assert "resnet.pth is not a YOLOX-Nano checkpoint" in message
 
-    def test_corrupt_image_before_training(self, project, data, tmp_path):
+    def test_corrupt_image_before_training(self, call, project, data, tmp_path):
         copy = tmp_path / "data"
         shutil.copytree(data, copy)
         image = min((copy / "VOCdevkit" / "VOC2007" / "JPEGImages").iterdir())
         image.write_bytes(image.read_bytes()[:500])
-        message = self.error(project, "--data", copy, "-c", "none", "-o", tmp_path / "r", *SMALL)
+        message = self.error(
+            call, project, "--data", copy, "-c", "none", "-o", tmp_path / "r", *SMALL
+        )
         assert image.name in message
         assert not (tmp_path / "r").exists(), "nothing is begun"
         assert "tools/dataset.py check" in message
 
-    def test_images_to_train_and_to_test_on(self, project, data, tmp_path):
+    def test_images_to_train_and_to_test_on(self, call, project, data, tmp_path):
         copy = tmp_path / "data"
         shutil.copytree(data, copy)
         sets = copy / "VOCdevkit" / "VOC2007" / "ImageSets" / "Main"
         first = (sets / "trainval.txt").read_text().split()[0]
         with (sets / "test.txt").open("a") as file:
             file.write(f"{first}\n")
-        message = self.error(project, "--data", copy, "-c", "none", "-o", tmp_path / "r", *SMALL)
+        message = self.error(
+            call, project, "--data", copy, "-c", "none", "-o", tmp_path / "r", *SMALL
+        )
         assert "1 images are in the sets to train on and to evaluate on" in message
         assert first in message
 
-    def test_result_that_cannot_be_written(self, project, data, tmp_path):
-        message = self.error(project, "--data", data, "--json", tmp_path, "-c", "none", *SMALL)
+    def test_result_that_cannot_be_written(self, call, project, data, tmp_path):
+        message = self.error(
+            call, project, "--data", data, "--json", tmp_path, "-c", "none", *SMALL
+        )
         assert "cannot write" in message
 
-    def test_no_network(self, project, closed_port, tmp_path):
-        message = self.error(project, "-o", tmp_path / "r", *SMALL)
+    def test_no_network(self, call, project, closed_port, tmp_path):
+        message = self.error(call, project, "-o", tmp_path / "r", *SMALL)
         for way_out in ("--archives DIR", "--data DIR", "VOCtrainval_06-Nov-2007.tar"):
             assert way_out in message
 
-    def test_no_network_for_weights(self, project, data, closed_port, tmp_path, monkeypatch):
+    def test_no_network_for_weights(self, call, project, data, closed_port, tmp_path, monkeypatch):
         monkeypatch.setenv("YOLOX_ELA_CACHE", str(tmp_path / "cache"))
-        message = self.error(project, "--data", data, "-o", tmp_path / "r", *SMALL)
+        message = self.error(call, project, "--data", data, "-o", tmp_path / "r", *SMALL)
         assert "-c none" in message
         assert str(tmp_path / "cache" / "yolox_nano.pth") in message
 
-    def test_output_that_holds_a_run(self, trained, project, data):
-        message = self.error(project, "--data", data, "-o", trained[0], *SMALL)
+    def test_output_that_holds_a_run(self, call, trained, project, data):
+        message = self.error(call, project, "--data", data, "-o", trained[0], *SMALL)
         assert "--resume" in message
 
-    def test_resume_with_other_settings(self, trained, project, data):
+    def test_resume_with_other_settings(self, call, trained, project, data):
         words = ["--data", data, "-o", trained[0], "--resume", *SMALL, "lr", "0.5"]
-        assert "lr was 0.02, is 0.5" in self.error(project, *words)
+        assert "lr was 0.02, is 0.5" in self.error(call, project, *words)
 
 
 class TestDemo:
-    def test_pictures_json_and_exit_code(self, trained, project, data, tmp_path):
+    def test_pictures_json_and_exit_code(self, call, trained, project, data, tmp_path):
         images = data / "VOCdevkit" / "VOC2007" / "JPEGImages"
         (tmp_path / "in").mkdir()
         for path in sorted(images.iterdir())[:2]:
@@ -347,8 +357,7 @@ class TestDemo:
         broken = tmp_path / "in" / "zebra.jpg"
         broken.write_bytes(b"not a picture")
         out = tmp_path / "out"
-        done = run(
-            project,
+        done = call(
             "tools/demo.py",
             "-f",
             exp(project),
@@ -374,9 +383,8 @@ class TestDemo:
         assert (boxes >= 0).all()
         assert (boxes[:, 2] <= entries[0]["width"]).all()
 
-    def test_wrong_experiment_for_the_weights(self, trained, project, data):
-        done = run(
-            project,
+    def test_wrong_experiment_for_the_weights(self, call, trained, project, data):
+        done = call(
             "tools/demo.py",
             "-f",
             exp(project, "nano"),
@@ -389,21 +397,21 @@ class TestDemo:
 
 
 class TestDataset:
-    def test_clean(self, project, data):
-        done = run(project, "tools/dataset.py", "check", "--data", data)
+    def test_clean(self, call, project, data):
+        done = call("tools/dataset.py", "check", "--data", data)
         assert "0 errors" in done.stdout
 
-    def test_errors_as_json_and_exit_code(self, project, data, tmp_path):
+    def test_errors_as_json_and_exit_code(self, call, project, data, tmp_path):
         copy = tmp_path / "data"
         shutil.copytree(data, copy)
         xml = min((copy / "VOCdevkit" / "VOC2007" / "Annotations").iterdir())
         xml.write_text("<annotation>")
-        done = run(project, "tools/dataset.py", "check", "--data", copy, "--json", "-", expect=1)
+        done = call("tools/dataset.py", "check", "--data", copy, "--json", "-", expect=1)
         report = json.loads(done.stdout)
         assert report["errors"] == 1
         assert report["problems"][0]["file"] == str(xml)
 
 
-def test_every_tool_explains_itself(project):
+def test_every_tool_explains_itself(call, project):
     for tool in sorted((project / "tools").glob("*.py")):
-        assert "usage" in run(project, f"tools/{tool.name}", "--help").stdout
+        assert "usage" in call(f"tools/{tool.name}", "--help").stdout

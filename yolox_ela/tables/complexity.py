@@ -42,10 +42,8 @@ def count_complexity(model: nn.Module, image_size: int = PAPER_IMAGE_SIZE) -> Co
     """Count a network in evaluation mode for one square image of `image_size` pixels."""
     model = copy.deepcopy(model).eval()  # thop leaves buffers behind
     images = torch.zeros(1, 3, image_size, image_size)
-    with torch.no_grad():
-        with FlopCounterMode(display=False) as counter:
-            model(images)
-        macs, _ = thop.profile(model, (images,), verbose=False)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        macs, _ = thop.profile(model, (images,), verbose=False)  # runs the network once
     parameters = sum(parameter.numel() for parameter in model.parameters())
     return Complexity(parameters, int(macs), counter.get_total_flops())
 
