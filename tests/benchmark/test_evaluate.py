@@ -47,8 +47,8 @@ def test_every_alternative_is_timed(done):
         "voc": {"yolox_ela", "voc_eval, parsed before", "voc_eval"},
         "end-to-end": {"yolox_ela", "yolox VocEvaluator"},
         "coco": {"yolox_ela", "pycocotools"},
-        "coco from arrays": {"yolox_ela", "pycocotools"},
-        "coco summary": {"yolox_ela", "pycocotools"},
+        "coco-arrays": {"yolox_ela", "pycocotools"},
+        "coco-summary": {"yolox_ela", "pycocotools"},
     }
     compared = results["environment"]["compared"]
     for part, names in expected.items():

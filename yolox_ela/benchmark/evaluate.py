@@ -6,7 +6,7 @@ shows that all compute the same figures, then times them in turns.
 
 import argparse
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
@@ -51,7 +51,7 @@ from yolox_ela.train.run_folder import describe_environment
 Timer = Callable[[Mapping[str, Callable[[], object]]], dict[str, Timing]]
 
 OURS = "yolox_ela"
-PARTS = ("voc", "end-to-end", "coco")
+PARTS = ("voc", "end-to-end", "coco", "coco-arrays", "coco-summary")
 
 
 @dataclass(frozen=True)
@@ -115,9 +115,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
                 results["voc"] = compare_voc(upstream, split, found, timer)
             if "end-to-end" in args.parts:
                 results["end-to-end"] = compare_end_to_end(upstream, split, found, timer)
-        if "coco" in args.parts:
-            results |= compare_coco(split, found, timer)
-    return results
+    coco_parts = [part for part in args.parts if part.startswith("coco")]
+    return results | compare_coco(split, found, timer, coco_parts)
 
 
 def compare_voc(
@@ -182,55 +181,52 @@ def compare_end_to_end(
     return measure("End to end, from detections by image", tasks, agreement, timer)
 
 
-def compare_coco(split: VocSplit, found: Detections, timer: Timer) -> dict[str, Any]:
+def compare_coco(
+    split: VocSplit, found: Detections, timer: Timer, parts: Sequence[str]
+) -> dict[str, Any]:
     """COCO's rules: AP alone, the same from arrays, and COCO's twelve figures."""
+    if not parts:
+        return {}
     classes = installed_tools()
     if "faster-coco-eval" not in classes:
         print("faster-coco-eval is not installed, so it is left out")
     tools = {name: CocoTool(pair, split, found) for name, pair in classes.items()}
     objects = plain_objects(split)
 
-    def ours() -> np.ndarray:
+    def compare(title: str, ours: Callable[[], np.ndarray], method: str, includes: str) -> Any:
+        theirs = {name: getattr(tool, method) for name, tool in tools.items()}
+        expected = ours()
+        agreement = {name: largest(call() - expected) for name, call in theirs.items()}
+        calls = {OURS: ours, **theirs}
+        tasks = {name: Task(call, includes) for name, call in calls.items()}
+        return measure(title, tasks, agreement, timer)
+
+    def ours(objects: Objects) -> np.ndarray:
         matches = match(found, objects, COCO_RULES, COCO_IOUS)
         return average_precision(matches, hundred_one_points)
 
-    def ours_from_arrays() -> np.ndarray:
-        matches = match(found, plain_objects(split), COCO_RULES, COCO_IOUS)
-        return average_precision(matches, hundred_one_points)
-
-    def twelve() -> np.ndarray:
-        return twelve_figures(found, objects)
-
-    def differences(expected: np.ndarray, method: str) -> dict[str, float]:
-        return {name: largest(getattr(tool, method)() - expected) for name, tool in tools.items()}
-
-    def tasks(call: Callable[[], object], method: str, includes: str) -> dict[str, Task]:
-        return {
-            OURS: Task(call, includes),
-            **{name: Task(getattr(tool, method), includes) for name, tool in tools.items()},
-        }
-
     title = "COCO's rules, 10 IoU thresholds, all areas, 100 detections"
-    return {
-        "coco": measure(
+    comparisons = {
+        "coco": lambda: compare(
             title,
-            tasks(ours, "average_precision", "matching, 101 points; from each tool's structures"),
-            differences(ours(), "average_precision"),
-            timer,
+            lambda: ours(objects),
+            "average_precision",
+            "matching, 101 points; from each tool's structures",
         ),
-        "coco from arrays": measure(
+        "coco-arrays": lambda: compare(
             f"{title}, from arrays",
-            tasks(ours_from_arrays, "from_arrays", "the making of each tool's structures as well"),
-            differences(ours(), "from_arrays"),
-            timer,
+            lambda: ours(plain_objects(split)),
+            "from_arrays",
+            "the making of each tool's structures as well",
         ),
-        "coco summary": measure(
+        "coco-summary": lambda: compare(
             "COCO's twelve figures",
-            tasks(twelve, "twelve", "4 ranges of area, 3 numbers of detections"),
-            differences(twelve(), "twelve"),
-            timer,
+            lambda: twelve_figures(found, objects),
+            "twelve",
+            "4 ranges of area, 3 numbers of detections",
         ),
     }
+    return {part: comparisons[part]() for part in parts}
 
 
 def largest(difference: np.ndarray | float) -> float:

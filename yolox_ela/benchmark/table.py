@@ -18,15 +18,16 @@ def format_timings(
     """
     name_width = max(map(len, timings))
     lines = [
-        f"  {'':{name_width}} {'median s':>9} {'quartiles':>17} "
+        f"  {'':{name_width}} {'median ms':>11} {'quartiles':>21} "
         f"{'times ' + baseline:>17} {'quartiles':>15}  on the clock"
     ]
     for name, timing in timings.items():
         low, high = timing.quartiles
         factor, factor_low, factor_high = ratio(timing, timings[baseline])
         lines.append(
-            f"  {name:{name_width}} {timing.median:9.3f} {f'{low:.3f} - {high:.3f}':>17} "
-            f"{factor:17.1f} {f'{factor_low:.1f} - {factor_high:.1f}':>15}  {includes[name]}"
+            f"  {name:{name_width}} {1e3 * timing.median:11.1f} "
+            f"{f'{1e3 * low:.1f} - {1e3 * high:.1f}':>21} "
+            f"{factor:17.2f} {f'{factor_low:.2f} - {factor_high:.2f}':>15}  {includes[name]}"
         )
     return "\n".join(lines)
 
