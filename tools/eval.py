@@ -146,7 +146,7 @@ def new_report(path: Path) -> RunFolder:
 
 
 def add_inference_options(parser: argparse.ArgumentParser) -> None:
-    """How the network is run; scores stay within 0.1 of plain fp32."""
+    """How the network is run."""
     parser.add_argument("--precision", choices=PRECISIONS, default="fp32")
     parser.add_argument("--compile", action="store_true", help="through torch.compile")
     parser.add_argument(
