@@ -17,6 +17,7 @@ RUNTIME = [
     "tabulate>=0.9,<1",
     "thop>=0.1.1.post2209072238,<1",
     "loguru>=0.7.2,<1",
+    "psutil>=5.9.8,<8",
     "tqdm>=4.67,<5",
     "matplotlib>=3.9,<4",
     "tensorboard>=2.18,<3",

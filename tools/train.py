@@ -29,6 +29,7 @@ from yolox_ela.cli import (
     tool_parser,
     write_result,
 )
+from yolox_ela.data.bank import CACHES, Images, open_images
 from yolox_ela.data.loader import require_batch_fits
 from yolox_ela.data.sample import draw_sample
 from yolox_ela.data.voc import VocSplit, load_split, require_disjoint
@@ -53,7 +54,13 @@ from yolox_ela.train.run_folder import (
     new_run_path,
 )
 from yolox_ela.train.trackers import DEFAULT_TRACKERS, TRACKERS, require_trackers
-from yolox_ela.weights import coco_weights, load_pretrained, read_checkpoint, read_weights
+from yolox_ela.weights import (
+    coco_weights,
+    default_cache,
+    load_pretrained,
+    read_checkpoint,
+    read_weights,
+)
 
 PROJECT = project_folder(__file__)
 
@@ -78,6 +85,7 @@ def main() -> int:
     train_split = load_split(data, exp.train_sets, exp.classes)
     test_split = load_split(data, exp.test_sets, exp.classes)
     require_disjoint(train_split, test_split)
+    images = open_train_images(args, exp, train_split, accelerator)
     model = exp.build_model()
     origin = f"random, seed {exp.seed}"
     if args.resume:
@@ -107,6 +115,8 @@ def main() -> int:
         accelerator,
         start=start_name(args),
         trackers=trackers,
+        images=images,
+        compile=args.compile,
     )
     if args.resume:
         training.resume()
@@ -144,6 +154,15 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int)
     parser.add_argument(
         "--sample", action="store_true", help="a small run from random weights on drawn pictures"
+    )
+    parser.add_argument(
+        "--cache",
+        choices=CACHES,
+        default="auto",
+        help="keep decoded images in ram, or on disk for later runs; auto: in ram if they fit",
+    )
+    parser.add_argument(
+        "--compile", action="store_true", help="through torch.compile, which takes minutes first"
     )
     parser.add_argument("--resume", action="store_true", help="continue the run in -o, or the last")
     parser.add_argument("-o", "--output", type=Path, help="run folder; default runs/<name>")
@@ -183,6 +202,17 @@ def locate_inputs(args: argparse.Namespace, exp: VocNano) -> tuple[Path, Path | 
     else:
         data = locate_data(args, exp.train_sets + exp.test_sets, PROJECT)
     return data, starting_weights(args)
+
+
+def open_train_images(
+    args: argparse.Namespace, exp: VocNano, split: VocSplit, accelerator: Accelerator
+) -> Images:
+    """The images to train on, cached as --cache says; every one is decoded now if it is."""
+    folder = default_cache() / "images"
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    # One process of each machine writes a file on disk; the others find it.
+    with accelerator.local_main_process_first():
+        return open_images(split, exp.image_size, args.cache, folder, processes=processes)
 
 
 def configured_experiment(args: argparse.Namespace) -> VocNano:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,3 +45,18 @@ def require_writable(path: Path) -> None:
         raise UserError(f"cannot make the folder of {path}: {error.strerror}") from error
     if path.is_dir() or not os.access(path.parent, os.W_OK):
         raise UserError(f"cannot write {path}: name a file in a folder that you may write to")
+
+
+def require_space(path: Path, size: int) -> None:
+    """Make the folder of a large file, and see that its disk has room for it.
+
+    Raises:
+        UserError: the folder cannot be made or written, or less than `size` bytes are free.
+    """
+    require_writable(path)
+    free = shutil.disk_usage(path.parent).free
+    if free < size:
+        raise UserError(
+            f"{path} needs {size / 2**30:.2f} GiB, and its disk has {free / 2**30:.2f} GiB left; "
+            "free space or name another folder"
+        )

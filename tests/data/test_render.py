@@ -13,7 +13,7 @@ from yolox.data.datasets import mosaicdetection
 from yolox_ela.data.augment import plan_boxes, plan_sample, sample_generator
 from yolox_ela.data.classes import VOC_CLASSES
 from yolox_ela.data.loader import SampleKey, TrainDataset
-from yolox_ela.data.render import PAD_VALUE, letterbox, render, shift_hsv
+from yolox_ela.data.render import PAD_VALUE, letterbox, render, resize_to_fit, shift_hsv
 from yolox_ela.data.voc import load_split
 from yolox_ela.recipe import Recipe
 
@@ -30,6 +30,11 @@ def noise(width, height, seed=0):
     """Smooth noise, so that a shift by half a pixel is seen."""
     coarse = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
     return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def fitted(images):
+    """As the renderer gets them: resized to the input size."""
+    return [resize_to_fit(image, SIDE)[0] for image in images]
 
 
 # Boxes follow pixels
@@ -73,7 +78,7 @@ def test_boxes_follow_their_pixels(ranges, mosaic, flip):
             [box, *[none] * (len(plan.tiles) - 1)],
             [np.array([7]), *[np.zeros(0, np.int64)] * (len(plan.tiles) - 1)],
         )
-        pixels = render(plan, [red, *(images[tile.index] for tile in plan.tiles[1:])])
+        pixels = render(plan, fitted([red, *(images[tile.index] for tile in plan.tiles[1:])]))
         assert (pixels.shape, pixels.dtype) == ((SIDE, SIDE, 3), np.uint8)
         measured = extent_of_red(pixels)
         if len(boxes) == 0:  # outside the output, or a sliver of it
@@ -221,7 +226,7 @@ def test_letterbox_equals_that_of_yolox(size):
 def test_padding_stays_grey_and_the_given_images_untouched():
     recipe = recipe_with(flip_prob=1.0)
     sizes = np.array([[60, 40]])
-    image = noise(60, 40)
+    (image,) = fitted([noise(60, 40)])
     before = image.copy()
     for seed in range(10):
         plan = plan_sample(sample_generator(seed, 0, 0), 0, sizes, recipe, mosaic=False)
@@ -241,7 +246,7 @@ def test_a_mirrored_image_is_the_image_mirrored_beside_the_same_padding():
         )
         for flip in (0.0, 1.0)
     ]
-    plain, mirrored = (render(plan, [image]) for plan in plans)
+    plain, mirrored = (render(plan, fitted([image])) for plan in plans)
     width = int(40 * SIDE / 60)
     assert np.array_equal(plain, letterbox(image, SIDE)[0])
     assert np.array_equal(mirrored[:, :width], plain[:, :width][:, ::-1])
@@ -254,5 +259,6 @@ def test_very_long_images_are_drawn():
     draw = partial(plan_sample, sizes=sizes, recipe=recipe_with(mosaic_prob=1.0))
     for index, mosaic in [(0, True), (0, False), (1, True), (1, False)]:
         plan = draw(sample_generator(0, 0, index), index, mosaic=mosaic)
-        assert render(plan, [images[t.index] for t in plan.tiles]).shape == (SIDE, SIDE, 3)
+        tiles = fitted([images[t.index] for t in plan.tiles])
+        assert render(plan, tiles).shape == (SIDE, SIDE, 3)
         assert letterbox(images[index], SIDE)[0].shape == (SIDE, SIDE, 3)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from yolox_ela.data.loader import steps_per_epoch, train_loader
+from yolox_ela.data.multiscale import input_size
 from yolox_ela.data.sample import draw_sample
 from yolox_ela.data.voc import load_split
 from yolox_ela.evaluate.detections import Detections
@@ -20,7 +21,6 @@ from yolox_ela.report.pictures import (
     worst_section,
 )
 from yolox_ela.report.sheet import Cell, Mark, draw_sheet, unreadable
-from yolox_ela.train.schedule import input_size
 
 SETTINGS = {
     "image_size": 96,

@@ -20,7 +20,7 @@ def test_follows_the_formula():
             model.weight.fill_(step)
             model.running_mean.fill_(2 * step)
             model.num_batches_tracked.fill_(step)
-        ema.update(model)
+        ema.update()
         decay = 0.9 * (1 - math.exp(-step / 3.0))
         expected = decay * expected + (1 - decay) * step
         assert ema.model.weight.item() == pytest.approx(expected)

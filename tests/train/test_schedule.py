@@ -1,10 +1,10 @@
-"""Learning rate and input size, against upstream's schedule and by their properties."""
+"""The learning rate, against upstream's schedule and by their properties."""
 
 import pytest
 from yolox.utils.lr_scheduler import LRScheduler
 
 from yolox_ela.recipe import Recipe
-from yolox_ela.train.schedule import RESIZE_INTERVAL, input_size, learning_rate
+from yolox_ela.train.schedule import learning_rate
 
 STEPS_PER_EPOCH = 10
 
@@ -51,13 +51,3 @@ def test_rate_scales_with_the_batch():
     assert learning_rate(500, 1000, Recipe(batch_size=64)) == pytest.approx(
         4 * learning_rate(500, 1000, Recipe(batch_size=16))
     )
-
-
-def test_input_sizes():
-    recipe = Recipe()
-    sizes = [input_size(step, recipe) for step in range(20_000)]
-    assert set(sizes) == set(range(480, 801, 32)), "640 plus or minus 160"
-    for start in range(0, 1000, RESIZE_INTERVAL):
-        assert len(set(sizes[start : start + RESIZE_INTERVAL])) == 1
-    assert [input_size(step, Recipe(seed=1)) for step in range(1000)] != sizes[:1000]
-    assert {input_size(step, Recipe(multiscale=0.0)) for step in range(100)} == {640}

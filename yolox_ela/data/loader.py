@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from yolox_ela.data.augment import plan_boxes, plan_sample, sample_generator
+from yolox_ela.data.bank import ImageFiles, Images
 from yolox_ela.data.image import read_image
 from yolox_ela.data.render import pad, render, resize_to_fit
 from yolox_ela.data.voc import VocSplit
@@ -50,11 +51,15 @@ class TrainBatch:
 
 
 class TrainDataset(Dataset):
-    """Augmented samples of a split, looked up by `SampleKey`."""
+    """Augmented samples of a split, looked up by `SampleKey`.
 
-    def __init__(self, split: VocSplit, recipe: Recipe) -> None:
+    `images` are the split's, resized to the recipe's input size; read from their files by default.
+    """
+
+    def __init__(self, split: VocSplit, recipe: Recipe, images: Images | None = None) -> None:
         self.split = split
         self.recipe = recipe.plain()
+        self.images = images or ImageFiles(split.paths, recipe.image_size)
 
     def __len__(self) -> int:
         return len(self.split)
@@ -65,7 +70,7 @@ class TrainDataset(Dataset):
         generator = sample_generator(self.recipe.seed, key.epoch, key.image)
         plan = plan_sample(generator, key.image, split.sizes, self.recipe, key.mosaic)
         indices = [tile.index for tile in plan.tiles]
-        image = render(plan, [read_image(split.paths[i]) for i in indices])
+        image = render(plan, [self.images[i] for i in indices])
         boxes, labels = plan_boxes(
             plan,
             [split.boxes[split.objects(i)] for i in indices],
@@ -125,12 +130,18 @@ def require_batch_fits(batch_size: int, processes: int) -> None:
 
 
 def train_loader(
-    split: VocSplit, recipe: Recipe, *, start: int = 0, rank: int = 0, world: int = 1
+    split: VocSplit,
+    recipe: Recipe,
+    images: Images | None = None,
+    *,
+    start: int = 0,
+    rank: int = 0,
+    world: int = 1,
 ) -> DataLoader:
-    """`TrainBatch`es for the steps from `start` to the end of training."""
+    """`TrainBatch`es for the steps from `start` to the end of training; see `TrainDataset`."""
     sampler = StepSampler(len(split), recipe, start=start, rank=rank, world=world)
     return DataLoader(
-        TrainDataset(split, recipe),
+        TrainDataset(split, recipe, images),
         batch_sampler=sampler,
         collate_fn=_collate_train,
         pin_memory=torch.cuda.is_available(),

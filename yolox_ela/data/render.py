@@ -11,49 +11,63 @@ PAD_VALUE = 114  # YOLOX's grey
 
 
 def render(plan: SamplePlan, images: Sequence[np.ndarray]) -> np.ndarray:
-    """Draw a sample.
+    """Draw a sample: YOLOX's pixels, sooner.
 
     Args:
         plan: from `augment.plan_sample`.
-        images: for each tile the original (H, W, 3) uint8 BGR image.
+        images: for each tile the image, (H, W, 3) uint8 BGR, resized to `tile.size`.
 
     Returns:
         (output, output, 3) uint8 BGR.
     """
-    width, height = plan.canvas
-    canvas: np.ndarray = np.full((height, width, 3), PAD_VALUE, dtype=np.uint8)
-    for tile, image in zip(plan.tiles, images, strict=True):
-        part = cv2.resize(image, tile.size, interpolation=cv2.INTER_LINEAR)
-        x1, y1, x2, y2 = tile.window
-        x, y = tile.offset
-        canvas[y1:y2, x1:x2] = part[y1 - y : y2 - y, x1 - x : x2 - x]
     if plan.matrix is None:
         # YOLOX jitters the image, not the padding.
-        x1, y1, x2, y2 = plan.tiles[0].window
-        canvas[y1:y2, x1:x2] = shift_hsv(canvas[y1:y2, x1:x2], plan.hsv)
+        sample = pad(shift_hsv(images[0], plan.hsv), plan.output, plan.output)
     else:
-        canvas = cv2.warpAffine(
-            canvas, plan.matrix, (plan.output, plan.output), borderValue=(PAD_VALUE,) * 3
-        )
-        canvas = shift_hsv(canvas, plan.hsv)
+        sample = shift_hsv(_warp_mosaic(plan, plan.matrix, images), plan.hsv)
     if plan.mirror:
-        canvas[:, : plan.mirror] = cv2.flip(canvas[:, : plan.mirror], 1)
-    return canvas
+        sample[:, : plan.mirror] = cv2.flip(sample[:, : plan.mirror], 1)
+    return sample
+
+
+def _warp_mosaic(plan: SamplePlan, matrix: np.ndarray, images: Sequence[np.ndarray]) -> np.ndarray:
+    """The tiles on their canvas, warped: (output, output, 4) uint8 BGR and a channel to ignore.
+
+    With four channels OpenCV warps the same pixels in less than half the time, and adding the
+    fourth is no more work than putting the tile on the canvas.
+    """
+    width, height = plan.canvas
+    canvas: np.ndarray = np.full((height, width, 4), PAD_VALUE, dtype=np.uint8)
+    for tile, image in zip(plan.tiles, images, strict=True):
+        x1, y1, x2, y2 = tile.window
+        x, y = tile.offset
+        part = image[y1 - y : y2 - y, x1 - x : x2 - x]
+        cv2.cvtColor(part, cv2.COLOR_BGR2BGRA, dst=canvas[y1:y2, x1:x2])
+    side = (plan.output, plan.output)
+    return cv2.warpAffine(canvas, matrix, side, borderValue=(PAD_VALUE,) * 4)
 
 
 def shift_hsv(image: np.ndarray, shifts: tuple[int, int, int]) -> np.ndarray:
-    """Add shifts to hue (wrapping at 180), saturation and value (clipped), by lookup table."""
+    """Add shifts to hue (wrapping at 180), saturation and value (clipped).
+
+    Args:
+        image: (H, W, 3) uint8 BGR; a fourth channel is dropped. It is left as it is.
+        shifts: each smaller than 256 in size.
+
+    Returns:
+        (H, W, 3) uint8 BGR.
+    """
     if not any(shifts):
-        return image
-    levels = np.arange(256)
-    tables = (
-        (levels + shifts[0]) % 180,
-        np.clip(levels + shifts[1], 0, 255),
-        np.clip(levels + shifts[2], 0, 255),
-    )
-    table = np.stack(tables, axis=-1).astype(np.uint8)[None]
-    hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)
-    return cv2.cvtColor(cv2.LUT(hsv, table), cv2.COLOR_HSV2BGR)
+        return image if image.shape[2] == 3 else cv2.cvtColor(image, cv2.COLOR_BGRA2BGR)
+    hue, *others = cv2.split(cv2.cvtColor(image, cv2.COLOR_BGR2HSV))
+    if shifts[0]:
+        hue = cv2.LUT(hue, ((np.arange(256) + shifts[0]) % 180).astype(np.uint8))
+    others = [
+        # Clips, and faster than a table. Its type hints do not know of plain numbers.
+        cv2.add(plane, shift) if shift else plane  # type: ignore[call-overload]
+        for plane, shift in zip(others, shifts[1:], strict=True)
+    ]
+    return cv2.cvtColor(cv2.merge([hue, *others]), cv2.COLOR_HSV2BGR)
 
 
 def resize_to_fit(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 
 from yolox_ela.data.image import read_image
 from yolox_ela.data.loader import SampleKey, StepSampler, TrainDataset, steps_per_epoch
+from yolox_ela.data.multiscale import input_size, network_input
 from yolox_ela.data.voc import VocSplit
 from yolox_ela.draw import class_color
 from yolox_ela.errors import UserError
@@ -19,7 +19,6 @@ from yolox_ela.report.page import Section
 from yolox_ela.report.sheet import Cell, Mark, draw_sheet, unreadable
 from yolox_ela.report.style import to_png
 from yolox_ela.report.worst import FalsePositive, Miss
-from yolox_ela.train.schedule import input_size
 
 DETECTED, ANNOTATED = "#ff7f2a", "#56b4e9"  # solid and dashed, so not by colour alone
 CONTEXT = 1.6  # side of a crop to the longer side of the boxes in it
@@ -174,14 +173,12 @@ def _training_cell(dataset: TrainDataset, key: SampleKey, side: int) -> Cell:
         _, image, targets = dataset[key]
     except UserError as error:
         return Cell(str(error), caption=str(split.ids[key.image]))
-    scale = side / len(image)
-    if scale != 1:  # as the training loop does
-        pixels = torch.from_numpy(image).permute(2, 0, 1)[None].float()
-        pixels = F.interpolate(pixels, (side, side), mode="bilinear", align_corners=False)
-        image = pixels[0].permute(1, 2, 0).round().byte().numpy()
+    batch = torch.from_numpy(image).permute(2, 0, 1)[None], torch.from_numpy(targets)[None]
+    (pixels,), (boxes,) = network_input(*batch, side)
+    image = pixels.permute(1, 2, 0).round().byte().numpy()
     marks = []
-    for label, x, y, width, height in targets:
-        box = scale * np.array([x - width / 2, y - height / 2, x + width / 2, y + height / 2])
+    for label, x, y, width, height in boxes.numpy():
+        box = np.array([x - width / 2, y - height / 2, x + width / 2, y + height / 2])
         red, green, blue = class_color(int(label))
         color = (red / 255, green / 255, blue / 255)
         marks.append(Mark(box, color, split.classes[int(label)]))

@@ -10,14 +10,15 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 from loguru import logger
-from torch.nn import functional as F
 
+from yolox_ela.data.bank import Images
 from yolox_ela.data.loader import (
     TrainBatch,
     require_batch_fits,
     steps_per_epoch,
     train_loader,
 )
+from yolox_ela.data.multiscale import input_size, network_input
 from yolox_ela.data.voc import VocSplit
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.evaluate.evaluator import EvalSettings, evaluate
@@ -33,9 +34,7 @@ from yolox_ela.train.checkpoint import (
     restore_random_state,
     save_checkpoint,
 )
-from yolox_ela.train.ema import ModelEma
 from yolox_ela.train.finite import all_finite, dump_non_finite, first_non_finite
-from yolox_ela.train.optimizer import build_optimizer
 from yolox_ela.train.prediction_sheet import draw_predictions, save_png
 from yolox_ela.train.progress import (
     LOSS_PARTS,
@@ -47,8 +46,10 @@ from yolox_ela.train.progress import (
     score_text,
 )
 from yolox_ela.train.run_folder import RunFolder, source_commit
-from yolox_ela.train.schedule import input_size, learning_rate
+from yolox_ela.train.schedule import learning_rate
+from yolox_ela.train.step import TrainStep
 from yolox_ela.train.stop import StopRequest
+from yolox_ela.train.timing import memory_in_use, summarise_timing
 from yolox_ela.train.trackers import DEFAULT_TRACKERS, RunTrackers
 from yolox_ela.weights import read_checkpoint
 
@@ -68,6 +69,8 @@ class Training:
         accelerator: device, precision and processes.
         start: what the starting weights are called in tables of results.
         trackers: names of trackers to log to; see `require_trackers`.
+        images: of `train_split`, read from their files by default.
+        compile: see `TrainStep`.
 
     Raises:
         UserError: the batch cannot be split over the processes.
@@ -84,18 +87,16 @@ class Training:
         *,
         start: str = "",
         trackers: Sequence[str] = DEFAULT_TRACKERS,
+        images: Images | None = None,
+        compile: bool = False,
     ) -> None:
         require_batch_fits(recipe.batch_size, accelerator.num_processes)
         self.recipe, self.folder, self.accelerator = recipe, folder, accelerator
-        self.train_split, self.test_split = train_split, test_split
+        self.train_split, self.test_split, self.images = train_split, test_split, images
         self.start = start
         self.device = accelerator.device
-        self.network = model.to(self.device, memory_format=torch.channels_last)
-        self.ema = ModelEma(self.network, recipe)
-        self.model, self.optimizer = accelerator.prepare(
-            self.network, build_optimizer(self.network, recipe)
-        )
-        self.model.train()
+        self.step = TrainStep(model, recipe, accelerator, compile=compile)
+        self.network, self.ema = self.step.network, self.step.ema
         self.progress = Progress()
         names = trackers if accelerator.is_main_process else ()
         self.trackers = RunTrackers(names, folder, recipe.to_dict())
@@ -182,6 +183,7 @@ class Training:
         loader = train_loader(
             self.train_split,
             self.recipe,
+            self.images,
             start=self.progress.step,
             rank=self.accelerator.process_index,
             world=self.accelerator.num_processes,
@@ -197,18 +199,13 @@ class Training:
         """One optimizer step; the losses if they were read at this step."""
         recipe, progress = self.recipe, self.progress
         epoch = progress.step // self.steps_per_epoch
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(progress.step, self.total_steps, recipe)
-        self.network.head.use_l1 = epoch >= recipe.epochs - recipe.final_epochs
-
-        images, targets = self._to_device(batch, input_size(progress.step, recipe))
-        losses = self.model(images, targets)
-        self.optimizer.zero_grad()
-        self.accelerator.backward(losses["total_loss"])
-        if recipe.grad_clip > 0:
-            self.accelerator.clip_grad_norm_(self.model.parameters(), recipe.grad_clip)
-        self.optimizer.step()
-        self.ema.update(self.network)
+        images = batch.images.to(self.device, non_blocking=True)
+        targets = batch.targets.to(self.device, non_blocking=True)
+        losses = self.step(
+            *network_input(images, targets, input_size(progress.step, recipe)),
+            learning_rate(progress.step, self.total_steps, recipe),
+            use_l1=epoch >= recipe.epochs - recipe.final_epochs,
+        )
         self.monitor.add(losses)
         progress.step += 1
 
@@ -217,15 +214,6 @@ class Training:
             row = self._read_losses(batch)
         progress.train_seconds += self.watch.lap()
         return row
-
-    def _to_device(self, batch: TrainBatch, side: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Float images resized to the step's size, and their targets."""
-        images = batch.images.to(self.device, non_blocking=True).float()
-        targets = batch.targets.to(self.device, non_blocking=True)
-        if side != images.shape[-1]:
-            targets = targets * targets.new_tensor([1, *[side / images.shape[-1]] * 4])
-            images = F.interpolate(images, (side, side), mode="bilinear", align_corners=False)
-        return images, targets
 
     def _read_losses(self, batch: TrainBatch) -> list[float] | None:
         """Add the losses since the last read to the epoch's sums; None if there are none.
@@ -286,6 +274,7 @@ class Training:
             "train_seconds": round(seconds, 3),
             "images_per_second": round(self.steps_per_epoch * recipe.batch_size / seconds, 2),
             "data_wait_share": round(progress.wait_seconds / seconds, 4),
+            **memory_in_use(self.device),
         }
         results = None
         evaluation = Stopwatch()
@@ -297,11 +286,12 @@ class Training:
         progress.loss_sums = [0.0] * len(LOSS_PARTS)
         progress.total_seconds += seconds + row.get("eval_seconds", 0.0)
         progress.train_seconds = progress.wait_seconds = 0.0
+        row["total_seconds"] = round(progress.total_seconds, 3)
         self._record(row, results)
         return results
 
     def _record(self, row: dict[str, Any], results: dict[str, Any] | None = None) -> None:
-        """Add a row to the history; write weights, state, metrics, curves and log line."""
+        """Add a row to the history; write weights, state, metrics, times, curves and log line."""
         progress, folder = self.progress, self.folder
         progress.history.append(row)
         is_best = row.get("ap50_voc07", -1.0) > progress.best and row["epoch"] > 0
@@ -319,6 +309,7 @@ class Training:
             if results is not None:
                 folder.write_json("results.json", results)
             folder.write_metrics(progress.history)
+            folder.write_json("timing.json", summarise_timing(progress.history))
             save_curves({self.recipe.name: progress.history}, folder.curves)
             logger.info(epoch_line(progress, self.recipe.epochs, self.total_steps))
         # Last: if a file before it cannot be written, the epoch's end is repeated on resumption.
@@ -385,7 +376,7 @@ class Training:
             "model": self.network.state_dict(),
             "ema": self.ema.model.state_dict(),
             "ema_updates": self.ema.updates,
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": self.step.optimizer.state_dict(),
             "scaler": scaler.state_dict() if scaler is not None else None,
             "random": states,
             "progress": self.progress.to_dict(),
@@ -406,7 +397,7 @@ class Training:
         self.network.load_state_dict(content["model"])
         self.ema.model.load_state_dict(content["ema"])
         self.ema.updates = content["ema_updates"]
-        self.optimizer.load_state_dict(content["optimizer"])
+        self.step.optimizer.load_state_dict(content["optimizer"])
         if content["scaler"] is not None and self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(content["scaler"])
         self.progress = Progress(**content["progress"])

@@ -6,13 +6,15 @@ from torch import nn
 from yolox_ela.recipe import Recipe
 
 DECAYED = (nn.modules.conv._ConvNd, nn.Linear)
+FUSED_DEVICES = ("cpu", "cuda")
 
 
 def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
     """Nesterov SGD; decay on convolution and linear weights, none on anything else.
 
     Biases, norms' weights and attention's raw parameters are not decayed (upstream decays
-    GroupNorm and never sees raw parameters).
+    GroupNorm and never sees raw parameters). All parameters are on one device; where it can, one
+    kernel updates all of them.
 
     Raises:
         RuntimeError: a trainable parameter is in no group or in two.
@@ -32,4 +34,5 @@ def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
         lr=recipe.peak_lr,
         momentum=recipe.momentum,
         nesterov=recipe.momentum > 0,
+        fused=all(p.device.type in FUSED_DEVICES for p in trainable),
     )

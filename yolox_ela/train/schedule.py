@@ -1,12 +1,8 @@
-"""Learning rate and input size of every step."""
+"""The learning rate of every step."""
 
 import math
 
-import numpy as np
-
 from yolox_ela.recipe import Recipe
-
-RESIZE_INTERVAL = 10  # steps for which a multi-scale size is kept, as in YOLOX
 
 
 def learning_rate(step: int, total_steps: int, recipe: Recipe) -> float:
@@ -27,12 +23,3 @@ def learning_rate(step: int, total_steps: int, recipe: Recipe) -> float:
         return lowest
     progress = (step - warmup) / (cosine_end - warmup)
     return lowest + 0.5 * (peak - lowest) * (1 + math.cos(math.pi * progress))
-
-
-def input_size(step: int, recipe: Recipe) -> int:
-    """Side of the square input at a step, the same on every process."""
-    draw = np.random.default_rng([recipe.seed, step // RESIZE_INTERVAL, 1])
-    most = int(recipe.multiscale * recipe.image_size) // 32
-    # At least 32 pixels, whatever the share.
-    least = -min(most, recipe.image_size // 32 - 1)
-    return recipe.image_size + 32 * int(draw.integers(least, most, endpoint=True))

@@ -1,0 +1,248 @@
+"""Images of a split resized to the network's input size: read each time, or kept as pixels.
+
+A sample is the same whichever way its images come; only the time differs.
+"""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+import torch
+from loguru import logger
+from torch import Tensor
+from tqdm import tqdm
+
+from yolox_ela.data.augment import letterbox_scale, resized
+from yolox_ela.data.image import read_image
+from yolox_ela.data.memory import available_memory
+from yolox_ela.data.render import resize_to_fit
+from yolox_ela.data.voc import VocSplit
+from yolox_ela.errors import UserError
+from yolox_ela.files import require_space, write_atomically
+
+CACHES = ("auto", "ram", "disk", "off")
+RAM_SHARE = 0.5  # of the free memory that an automatic cache may take
+GIB = 2**30
+
+
+class Images(Protocol):
+    """Images by their position in a split, each resized so that its longer side is `side`."""
+
+    @property
+    def side(self) -> int:
+        """Pixels of the longer side."""
+        ...
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """(H, W, 3) uint8 BGR, not to be written to.
+
+        Raises:
+            UserError: the image cannot be read.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """Images that are decoded and resized whenever they are asked for.
+
+    Attributes:
+        paths: of the files.
+        side: pixels of the longer side.
+    """
+
+    paths: np.ndarray
+    side: int
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """Read one; see `Images`."""
+        return resize_to_fit(read_image(self.paths[index]), self.side)[0]
+
+
+@dataclass(frozen=True)
+class ImageBank:
+    """Images as one row of bytes, which loader processes share.
+
+    Attributes:
+        pixels: (bytes,) uint8 on the CPU, each image row by row, pixel by pixel, BGR.
+        starts: (I,) int64, where each image begins.
+        sizes: (I, 2) int64 width and height.
+        side: pixels of the longer side.
+        file: where the pixels are mapped from, if they are.
+    """
+
+    pixels: Tensor
+    starts: np.ndarray
+    sizes: np.ndarray
+    side: int
+    file: Path | None = None
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """A view of one image; see `Images`."""
+        (width, height), start = self.sizes[index], self.starts[index]
+        flat = self.pixels.numpy()[start : start + 3 * width * height]
+        return flat.reshape(height, width, 3)
+
+    def __reduce__(self) -> tuple:
+        """Where processes are not forked, they map the file anew, and torch shares memory."""
+        if self.file is not None:
+            return _map_bank, (self.file, self.starts, self.sizes, self.side)
+        return ImageBank, (self.pixels, self.starts, self.sizes, self.side)
+
+
+def open_images(
+    split: VocSplit, side: int, cache: str, folder: Path, *, processes: int = 1
+) -> Images:
+    """The images of a split, cached as asked for.
+
+    Args:
+        split: which images.
+        side: pixels of the longer side.
+        cache: `ram` decodes all images first; `disk` does so once and maps the file in later runs;
+            `off` decodes them whenever they are used; `auto` is `ram` if half of the free memory
+            is enough, else `off`.
+        folder: of the files of `disk`; made if need be.
+        processes: on this machine that will each keep their own.
+
+    Raises:
+        UserError: an image cannot be read, or memory or disk are too small.
+    """
+    need = bank_bytes(split, side) * (1 if cache == "disk" else processes)
+    size = f"{need / GIB:.2f} GiB"
+    if cache == "disk":
+        return disk_bank(split, side, folder)
+    if cache == "off":
+        return ImageFiles(split.paths, side)
+    free = available_memory()
+    if cache == "ram" and need > free:
+        raise UserError(
+            f"decoded images take {size}, and {free / GIB:.2f} GiB of memory are free: "
+            "use --cache disk, or off"
+        )
+    if cache == "auto" and need > RAM_SHARE * free:
+        logger.info(
+            "images are decoded anew for every sample: decoded they would take {} of {:.2f} GiB "
+            "free; --cache disk keeps them in a file",
+            size,
+            free / GIB,
+        )
+        return ImageFiles(split.paths, side)
+    logger.info("images are decoded once and kept in memory: {}", size)
+    return memory_bank(split, side)
+
+
+def bank_bytes(split: VocSplit, side: int) -> int:
+    """Size of a split's bank."""
+    return int(_fitted_sizes(split, side).prod(axis=1).sum()) * 3
+
+
+def memory_bank(split: VocSplit, side: int) -> ImageBank:
+    """Decode all images into memory.
+
+    Raises:
+        UserError: one cannot be read, or is not of the size that the split says.
+    """
+    starts, sizes = _layout(split, side)
+    bank = ImageBank(torch.empty(bank_bytes(split, side), dtype=torch.uint8), starts, sizes, side)
+    _decode_into(bank, split)
+    return bank
+
+
+def disk_bank(split: VocSplit, side: int, folder: Path) -> ImageBank:
+    """Map the file of decoded images; decode them if it is missing or any image has changed.
+
+    Raises:
+        UserError: an image cannot be read, or the disk is full.
+    """
+    identity = hashlib.sha256("\n".join([str(side), *split.paths.tolist()]).encode())
+    path = folder / f"images_{side}_{identity.hexdigest()[:16]}.bin"
+    starts, sizes = _layout(split, side)
+    digest, length = _files_digest(split), bank_bytes(split, side)
+    if not _is_current(path, length, digest):
+        require_space(path, length)
+        logger.info("decoding images into {}: {:.2f} GiB", path, length / GIB)
+
+        def write(temporary: Path) -> None:
+            mapped = np.memmap(temporary, np.uint8, "w+", shape=(length + len(digest),))
+            mapped[length:] = np.frombuffer(digest, np.uint8)
+            _decode_into(ImageBank(torch.from_numpy(mapped), starts, sizes, side), split)
+            mapped.flush()
+
+        write_atomically(path, write)
+    else:
+        logger.info("decoded images: {}", path)
+    return _map_bank(path, starts, sizes, side)
+
+
+def _map_bank(path: Path, starts: np.ndarray, sizes: np.ndarray, side: int) -> ImageBank:
+    length = int((starts[-1:] + sizes[-1:].prod(axis=1) * 3).sum())
+    pixels = torch.from_file(str(path), shared=False, size=length, dtype=torch.uint8)
+    return ImageBank(pixels, starts, sizes, side, path)
+
+
+def _is_current(path: Path, length: int, digest: bytes) -> bool:
+    try:
+        with path.open("rb") as file:
+            file.seek(length)
+            return file.read() == digest
+    except FileNotFoundError:
+        return False
+
+
+def _files_digest(split: VocSplit) -> bytes:
+    """Changes when any image file, or the library that decodes them, does."""
+    digest = hashlib.sha256(f"OpenCV {cv2.__version__}".encode())
+    for path, size in zip(split.paths.tolist(), split.sizes.tolist(), strict=True):
+        try:
+            status = Path(path).stat()
+        except OSError as error:
+            raise UserError(f"cannot open image {path}: {error.strerror}") from error
+        digest.update(f"{path} {size} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.digest()
+
+
+def _fitted_sizes(split: VocSplit, side: int) -> np.ndarray:
+    """(I, 2) int64 width and height of the resized images."""
+    fitted = [resized(size, letterbox_scale(size, side)) for size in split.sizes]
+    return np.array(fitted, dtype=np.int64).reshape(-1, 2)
+
+
+def _layout(split: VocSplit, side: int) -> tuple[np.ndarray, np.ndarray]:
+    sizes = _fitted_sizes(split, side)
+    ends = np.cumsum(sizes.prod(axis=1) * 3)
+    return np.concatenate([[0], ends[:-1]]).astype(np.int64), sizes
+
+
+def _decode_into(bank: ImageBank, split: VocSplit) -> None:
+    files = ImageFiles(split.paths, bank.side)
+
+    def decode(index: int) -> None:
+        image, place = files[index], bank[index]
+        if image.shape != place.shape:
+            raise UserError(
+                f"{split.paths[index]} is not the picture of {split.sizes[index].tolist()} pixels "
+                "that it was when its annotation was read; do not change data under a run"
+            )
+        place[:] = image
+
+    with ThreadPoolExecutor(_usable_cores()) as pool:  # OpenCV lets other threads run
+        everything: Sequence[int] = range(len(split))
+        for _ in tqdm(
+            pool.map(decode, everything),
+            "decoding",
+            total=len(split),
+            unit="image",
+            leave=False,
+            disable=None,
+        ):
+            pass
+
+
+def _usable_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,94 @@
+"""One step of training: forward, loss, backward, SGD, average."""
+
+from collections.abc import Mapping
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from torch.nn import functional as F
+
+from yolox_ela.model import YoloxNano
+from yolox_ela.recipe import Recipe
+from yolox_ela.train.ema import ModelEma
+from yolox_ela.train.optimizer import build_optimizer
+
+LEAST_ROWS = 32  # of targets when compiled
+
+
+class TrainStep:
+    """A network with all that changes its weights.
+
+    Args:
+        network: at its starting weights; it is moved to the accelerator's device.
+        recipe: gives optimizer, clipping and average.
+        accelerator: device, precision and processes.
+        compile: through torch.compile, on CUDA with one graph for each input size. Off by
+            default, since it takes minutes first.
+
+    Attributes:
+        network: the plain network.
+        model: the same, wrapped by accelerate.
+        optimizer: SGD, wrapped by accelerate.
+        ema: the averaged weights.
+    """
+
+    def __init__(
+        self,
+        network: YoloxNano,
+        recipe: Recipe,
+        accelerator: Accelerator,
+        *,
+        compile: bool = False,
+    ) -> None:
+        self.recipe, self.accelerator, self.compiled = recipe, accelerator, compile
+        self.network = network.to(accelerator.device, memory_format=torch.channels_last)
+        self.ema = ModelEma(self.network, recipe)
+        if compile:
+            _compile(self.network, accelerator.device)
+        self.model, self.optimizer = accelerator.prepare(
+            self.network, build_optimizer(self.network, recipe)
+        )
+        self.model.train()
+
+    def __call__(
+        self, images: Tensor, targets: Tensor, lr: float, *, use_l1: bool
+    ) -> Mapping[str, Tensor | float]:
+        """Change the weights by one batch; nothing waits for the device.
+
+        Args:
+            images: (B, 3, H, W) float, BGR, 0-255, on the device.
+            targets: (B, M, 5), as `YoloxNano.forward` takes them.
+            lr: learning rate.
+            use_l1: add the L1 loss on boxes.
+
+        Returns:
+            The losses of `YoloxNano.forward`; when compiled, good until the next step.
+        """
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.network.head.use_l1 = use_l1
+        if self.compiled:
+            torch.compiler.cudagraph_mark_step_begin()
+            targets = pad_rows(targets)
+        losses = self.model(images, targets)
+        self.optimizer.zero_grad()
+        self.accelerator.backward(losses["total_loss"])
+        if self.recipe.grad_clip > 0:
+            self.accelerator.clip_grad_norm_(self.model.parameters(), self.recipe.grad_clip)
+        self.optimizer.step()
+        self.ema.update()
+        return losses
+
+
+def pad_rows(targets: Tensor) -> Tensor:
+    """Add rows of zeros up to a power of two, so that compiled shapes repeat."""
+    rows = max(LEAST_ROWS, 1 << (targets.shape[1] - 1).bit_length())
+    return F.pad(targets, (0, 0, 0, rows - targets.shape[1]))
+
+
+def _compile(network: YoloxNano, device: torch.device) -> None:
+    # Every input size, with and without the L1 loss, is a shape of its own.
+    config = torch._dynamo.config
+    config.recompile_limit = max(config.recompile_limit, 128)
+    network.head.dense = True  # a graph cannot branch on numbers that the network computes
+    network.compile(mode="reduce-overhead" if device.type == "cuda" else "default", dynamic=False)
