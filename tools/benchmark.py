@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from yolox_ela.benchmark import attention, evaluate
+from yolox_ela.benchmark import attention, data, evaluate
 from yolox_ela.cli import run_tool, tool_parser, write_result
 from yolox_ela.errors import UserError
 from yolox_ela.files import require_writable
@@ -24,6 +24,7 @@ class Benchmark(NamedTuple):
 
 
 BENCHMARKS = {
+    "data": Benchmark("training samples beside yolox's", data.add_options, data.run),
     "attention": Benchmark(
         "ELA beside its definition, line by line", attention.add_options, attention.run
     ),

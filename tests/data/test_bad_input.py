@@ -181,11 +181,12 @@ def test_loader_processes_need_not_know_the_experiment(voc, tmp_path):
     (tmp_path / "dataset.pkl").write_bytes(pickle.dumps(dataset))
     program = (
         "import pickle, sys; from pathlib import Path; from yolox_ela.data.loader import SampleKey;"
-        "d = pickle.loads(Path(sys.argv[1]).read_bytes()); print(d[SampleKey(0, 0, True)][1].shape)"
+        "d = pickle.loads(Path(sys.argv[1]).read_bytes());"
+        "print(tuple(d[SampleKey(0, 0, True)].images.shape))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path / "dataset.pkl")],
         capture_output=True,
         text=True,
     )
-    assert done.stdout.strip() == "(64, 64, 3)", done.stderr
+    assert done.stdout.strip() == "(1, 3, 64, 64)", done.stderr

@@ -1,7 +1,6 @@
 """Upstream's VOC evaluation (package `yolox`), called as installed, and what it needs for that."""
 
 import contextlib
-import io
 import pickle
 import shutil
 from collections.abc import Iterator
@@ -12,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from loguru import logger
 from yolox.data import VocDetection
 from yolox.evaluators import VocEvaluator, voc_eval
 
+from yolox_ela.benchmark.quiet import quiet
 from yolox_ela.benchmark.synthetic import SPLIT, YEAR
 from yolox_ela.data.voc import VocSplit
 from yolox_ela.evaluate.detections import Detections
@@ -48,7 +47,7 @@ class UpstreamVoc:
         self.rows = _rows_of_classes(split, detections)
         self._write_detections()
         self.predictions = _predictions(split, detections)
-        with _quiet():
+        with quiet():
             self.dataset = _Numpy2Voc(str(root), [(YEAR, SPLIT)], dataset_name=f"VOC{YEAR}")
             self._evaluate_class(split.classes[0], 0.5, False)  # parses and caches the annotations
         self.annotations = pickle.loads((self.cache / "annots.pkl").read_bytes())
@@ -78,7 +77,7 @@ class UpstreamVoc:
                 shutil.rmtree(self.root / folder)
         loader: Any = SimpleNamespace(dataset=self.dataset, batch_size=16)
         evaluator = VocEvaluator(loader, (416, 416), 0.01, 0.65, len(self.split.classes))
-        with _quiet():
+        with quiet():
             ap50_95, _, _ = evaluator.evaluate_prediction(self.predictions, torch.ones(3))
         return float(ap50_95)
 
@@ -175,13 +174,3 @@ def _predictions(split: VocSplit, detections: Detections) -> dict[int, tuple[Any
         image: (boxes[a:b], labels[a:b].float(), scores[a:b])
         for image, (a, b) in enumerate(pairwise(limits))
     }
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    logger.disable("yolox")
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        logger.enable("yolox")

@@ -1,22 +1,23 @@
 """Batches for training and evaluation, the same whatever the number of workers."""
 
+import math
 import os
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from yolox_ela.data.augment import plan_boxes, plan_sample, sample_generator
 from yolox_ela.data.bank import ImageFiles, Images
 from yolox_ela.data.image import read_image
-from yolox_ela.data.render import pad, render, resize_to_fit
+from yolox_ela.data.render import Renderer, pad, resize_to_fit
 from yolox_ela.data.voc import VocSplit
 from yolox_ela.errors import UserError
 from yolox_ela.recipe import Recipe
@@ -60,23 +61,52 @@ class TrainDataset(Dataset):
         self.split = split
         self.recipe = recipe.plain()
         self.images = images or ImageFiles(split.paths, recipe.image_size)
+        self._renderer: Renderer | None = None  # made by the process that draws
 
     def __len__(self) -> int:
         return len(self.split)
 
-    def __getitem__(self, key: SampleKey) -> tuple[SampleKey, np.ndarray, np.ndarray]:
-        """The key, (S, S, 3) uint8 BGR, and (M, 5) float32 targets as in `TrainBatch`."""
+    def __getitem__(self, key: SampleKey) -> TrainBatch:
+        """A batch of one."""
+        return self.__getitems__([key])
+
+    def __getitems__(self, keys: Sequence[SampleKey]) -> TrainBatch:
+        """A batch, drawn in its place, without a copy per sample."""
+        self._renderer = self._renderer or Renderer(self.recipe.image_size)
+        side = self.recipe.image_size
+        images = new_batch((len(keys), side, side, 3))
+        targets = [
+            self._draw(self._renderer, key, image)
+            for key, image in zip(keys, images.numpy(), strict=True)
+        ]
+        padded = torch.zeros(len(keys), max(1, max(len(rows) for rows in targets)), 5)
+        for row, target in zip(padded, targets, strict=True):
+            row[: len(target)] = torch.from_numpy(target)
+        # The layout in memory stays that of pixels with three channels: channels_last.
+        return TrainBatch(list(keys), images.permute(0, 3, 1, 2), padded)
+
+    def _draw(self, renderer: Renderer, key: SampleKey, out: np.ndarray) -> np.ndarray:
+        """Fill the pixels of a sample; its (M, 5) targets."""
         split = self.split
         generator = sample_generator(self.recipe.seed, key.epoch, key.image)
         plan = plan_sample(generator, key.image, split.sizes, self.recipe, key.mosaic)
         indices = [tile.index for tile in plan.tiles]
-        image = render(plan, [self.images[i] for i in indices])
+        renderer.draw(plan, [self.images[i] for i in indices], out)
         boxes, labels = plan_boxes(
             plan,
             [split.boxes[split.objects(i)] for i in indices],
             [split.labels[split.objects(i)] for i in indices],
         )
-        return key, image, to_targets(boxes, labels)
+        return to_targets(boxes, labels)
+
+
+def new_batch(shape: tuple[int, ...]) -> Tensor:
+    """Uninitialised bytes; in a loader process they lie in memory that it shares, as torch's do."""
+    if get_worker_info() is None:
+        return torch.empty(shape, dtype=torch.uint8)
+    count = math.prod(shape)
+    storage = torch.UntypedStorage._new_shared(count, device="cpu")
+    return torch.empty(0, dtype=torch.uint8).set_(storage).view(shape)
 
 
 def to_targets(boxes: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -143,7 +173,7 @@ def train_loader(
     return DataLoader(
         TrainDataset(split, recipe, images),
         batch_sampler=sampler,
-        collate_fn=_collate_train,
+        collate_fn=_as_it_is,
         pin_memory=torch.cuda.is_available(),
         **_worker_options(recipe.workers),
     )
@@ -231,17 +261,14 @@ def _init_worker(worker: int) -> None:
         os.setpgrp()
 
 
+def _as_it_is(batch: Any) -> Any:
+    """`TrainDataset.__getitems__` has made a batch of it."""
+    return batch
+
+
 def _stack(images: Sequence[np.ndarray]) -> Tensor:
     """(H, W, 3) images -> (B, 3, H, W), in channels_last memory, without a copy per image."""
     return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
-
-
-def _collate_train(samples: list[tuple[SampleKey, np.ndarray, np.ndarray]]) -> TrainBatch:
-    keys, images, targets = zip(*samples, strict=True)
-    padded = torch.zeros(len(targets), max(1, max(len(t) for t in targets)), 5)
-    for row, target in zip(padded, targets, strict=True):
-        row[: len(target)] = torch.from_numpy(target)
-    return TrainBatch(list(keys), _stack(images), padded)
 
 
 def _collate_eval(samples: list[tuple[int, np.ndarray, float]], *, side: int | None) -> EvalBatch:

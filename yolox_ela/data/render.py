@@ -10,55 +10,91 @@ from yolox_ela.data.augment import SamplePlan, letterbox_scale, resized
 PAD_VALUE = 114  # YOLOX's grey
 
 
-def render(plan: SamplePlan, images: Sequence[np.ndarray]) -> np.ndarray:
-    """Draw a sample: YOLOX's pixels, sooner.
+class Renderer:
+    """Draws samples of one size: YOLOX's pixels, sooner.
+
+    It keeps the room for what lies between, so it serves one thread.
 
     Args:
-        plan: from `augment.plan_sample`.
-        images: for each tile the image, (H, W, 3) uint8 BGR, resized to `tile.size`.
-
-    Returns:
-        (output, output, 3) uint8 BGR.
+        side: of the samples in pixels.
     """
-    if plan.matrix is None:
-        # YOLOX jitters the image, not the padding.
-        sample = pad(shift_hsv(images[0], plan.hsv), plan.output, plan.output)
-    else:
-        sample = shift_hsv(_warp_mosaic(plan, plan.matrix, images), plan.hsv)
-    if plan.mirror:
-        sample[:, : plan.mirror] = cv2.flip(sample[:, : plan.mirror], 1)
+
+    def __init__(self, side: int) -> None:
+        self.side = side
+        self._canvas = np.empty((2 * side, 2 * side, 4), dtype=np.uint8)
+        self._warped = np.empty((side, side, 4), dtype=np.uint8)
+
+    def draw(self, plan: SamplePlan, images: Sequence[np.ndarray], out: np.ndarray) -> None:
+        """Draw a sample.
+
+        Args:
+            plan: from `augment.plan_sample`, of this size.
+            images: for each tile the image, (H, W, 3) uint8 BGR, resized to `tile.size`.
+            out: (side, side, 3) uint8 BGR, to be filled.
+        """
+        if plan.matrix is None:
+            # YOLOX jitters the image, not the padding.
+            (image,) = images
+            height, width = image.shape[:2]
+            window = out[:height, :width]
+            shift_hsv(cv2.flip(image, 1) if plan.mirror else image, plan.hsv, window)
+            out[height:] = PAD_VALUE
+            out[:height, width:] = PAD_VALUE
+        else:
+            warped = self._warp(plan, plan.matrix, images)
+            shift_hsv(cv2.flip(warped, 1) if plan.mirror else warped, plan.hsv, out)
+
+    def _warp(
+        self, plan: SamplePlan, matrix: np.ndarray, images: Sequence[np.ndarray]
+    ) -> np.ndarray:
+        """The tiles on their canvas, warped: (side, side, 4), BGR and a channel to ignore.
+
+        With four channels OpenCV warps the same pixels in half the time, and adding the fourth is
+        no more work than putting the tile on the canvas. Only what the output shows is drawn.
+        """
+        canvas = self._canvas
+        left, top, right, bottom = _visible(plan, matrix)
+        canvas[top:bottom, left:right] = PAD_VALUE
+        for tile, image in zip(plan.tiles, images, strict=True):
+            x1, y1, x2, y2 = tile.window
+            x1, y1, x2, y2 = max(x1, left), max(y1, top), min(x2, right), min(y2, bottom)
+            if x1 < x2 and y1 < y2:
+                x, y = tile.offset
+                part = image[y1 - y : y2 - y, x1 - x : x2 - x]
+                cv2.cvtColor(part, cv2.COLOR_BGR2BGRA, dst=canvas[y1:y2, x1:x2])
+        grey = (PAD_VALUE,) * 4
+        size = (self.side, self.side)
+        return cv2.warpAffine(canvas, matrix, size, dst=self._warped, borderValue=grey)
+
+
+def render(plan: SamplePlan, images: Sequence[np.ndarray]) -> np.ndarray:
+    """One sample, (output, output, 3) uint8 BGR; see `Renderer.draw`."""
+    sample = np.empty((plan.output, plan.output, 3), dtype=np.uint8)
+    Renderer(plan.output).draw(plan, images, sample)
     return sample
 
 
-def _warp_mosaic(plan: SamplePlan, matrix: np.ndarray, images: Sequence[np.ndarray]) -> np.ndarray:
-    """The tiles on their canvas, warped: (output, output, 4) uint8 BGR and a channel to ignore.
-
-    With four channels OpenCV warps the same pixels in less than half the time, and adding the
-    fourth is no more work than putting the tile on the canvas.
-    """
-    width, height = plan.canvas
-    canvas: np.ndarray = np.full((height, width, 4), PAD_VALUE, dtype=np.uint8)
-    for tile, image in zip(plan.tiles, images, strict=True):
-        x1, y1, x2, y2 = tile.window
-        x, y = tile.offset
-        part = image[y1 - y : y2 - y, x1 - x : x2 - x]
-        cv2.cvtColor(part, cv2.COLOR_BGR2BGRA, dst=canvas[y1:y2, x1:x2])
-    side = (plan.output, plan.output)
-    return cv2.warpAffine(canvas, matrix, side, borderValue=(PAD_VALUE,) * 4)
+def _visible(plan: SamplePlan, matrix: np.ndarray) -> tuple[int, int, int, int]:
+    """The part of the canvas that the output's pixels are interpolated from, and a margin."""
+    end = plan.output - 1
+    corners = np.array([[0, 0, 1], [end, 0, 1], [0, end, 1], [end, end, 1]])
+    seen = corners @ cv2.invertAffineTransform(matrix).T
+    left, top = np.clip(np.floor(seen.min(axis=0)) - 2, 0, plan.canvas).astype(int).tolist()
+    right, bottom = np.clip(np.ceil(seen.max(axis=0)) + 3, 0, plan.canvas).astype(int).tolist()
+    return left, top, right, bottom
 
 
-def shift_hsv(image: np.ndarray, shifts: tuple[int, int, int]) -> np.ndarray:
+def shift_hsv(image: np.ndarray, shifts: tuple[int, int, int], out: np.ndarray) -> None:
     """Add shifts to hue (wrapping at 180), saturation and value (clipped).
 
     Args:
-        image: (H, W, 3) uint8 BGR; a fourth channel is dropped. It is left as it is.
-        shifts: each smaller than 256 in size.
-
-    Returns:
-        (H, W, 3) uint8 BGR.
+        image: (H, W, 3) uint8 BGR; a fourth channel is ignored.
+        shifts: each smaller than 180 in size.
+        out: (H, W, 3) uint8 BGR, to be filled.
     """
     if not any(shifts):
-        return image if image.shape[2] == 3 else cv2.cvtColor(image, cv2.COLOR_BGRA2BGR)
+        out[:] = image[..., :3]
+        return
     hue, *others = cv2.split(cv2.cvtColor(image, cv2.COLOR_BGR2HSV))
     if shifts[0]:
         hue = cv2.LUT(hue, ((np.arange(256) + shifts[0]) % 180).astype(np.uint8))
@@ -67,7 +103,7 @@ def shift_hsv(image: np.ndarray, shifts: tuple[int, int, int]) -> np.ndarray:
         cv2.add(plane, shift) if shift else plane  # type: ignore[call-overload]
         for plane, shift in zip(others, shifts[1:], strict=True)
     ]
-    return cv2.cvtColor(cv2.merge([hue, *others]), cv2.COLOR_HSV2BGR)
+    cv2.cvtColor(cv2.merge([hue, *others]), cv2.COLOR_HSV2BGR, dst=out)
 
 
 def resize_to_fit(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from yolox_ela.data.image import read_image
 from yolox_ela.data.loader import SampleKey, StepSampler, TrainDataset, steps_per_epoch
@@ -170,14 +169,13 @@ def _input_size(recipe: Recipe, split: VocSplit, epoch: int) -> int:
 def _training_cell(dataset: TrainDataset, key: SampleKey, side: int) -> Cell:
     split = dataset.split
     try:
-        _, image, targets = dataset[key]
+        batch = dataset[key]
     except UserError as error:
         return Cell(str(error), caption=str(split.ids[key.image]))
-    batch = torch.from_numpy(image).permute(2, 0, 1)[None], torch.from_numpy(targets)[None]
-    (pixels,), (boxes,) = network_input(*batch, side)
+    (pixels,), (boxes,) = network_input(batch.images, batch.targets, side)
     image = pixels.permute(1, 2, 0).round().byte().numpy()
     marks = []
-    for label, x, y, width, height in boxes.numpy():
+    for label, x, y, width, height in boxes[boxes[:, 3] > 0].numpy():
         box = np.array([x - width / 2, y - height / 2, x + width / 2, y + height / 2])
         red, green, blue = class_color(int(label))
         color = (red / 255, green / 255, blue / 255)
