@@ -66,6 +66,30 @@ class TestDetector:
         for i, one in enumerate(found):
             assert_same(one, found[i % 2])
 
+    def test_stream(self, zero_shot, photographs, tmp_path):
+        """In order, without waiting for the last picture; what cannot be read is reported."""
+        detector = Detector(zero_shot, VOC_CLASSES, image_size=96, device="cpu")
+        broken = tmp_path / "broken.jpg"
+        broken.write_bytes(b"not a picture")
+        given = [photographs[0], broken, *photographs[1:3] * 60]
+        taken, failed = [], []
+
+        def endless():
+            for image in given:
+                taken.append(image)
+                yield image
+
+        stream = detector.stream(endless(), on_error=lambda image, error: failed.append(image))
+        first = next(stream)
+        assert first.source == photographs[0]
+        assert np.array_equal(first.image, read_image(photographs[0]))
+        assert_same(first.detections, detector(photographs[0]))
+        assert failed == [broken]
+        assert len(taken) < 60
+        assert [found.source for found in stream] == given[2:]
+        with pytest.raises(UserError, match=r"broken\.jpg"):
+            list(detector.stream(given))
+
     def test_same_as_evaluation(self, zero_shot, tiny_voc, photographs):
         """Original pixels, for wide and tall photographs."""
         detector = Detector(

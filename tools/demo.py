@@ -7,17 +7,17 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from yolox_ela.cli import project_folder, run_tool, tool_parser, write_result
-from yolox_ela.data.image import read_photograph
 from yolox_ela.data.inspection import IMAGE_SUFFIXES
 from yolox_ela.draw import draw_detections
 from yolox_ela.errors import UserError
 from yolox_ela.files import require_writable
-from yolox_ela.predict import Detector
+from yolox_ela.predict import Detector, ImageLike
 
 PROJECT = project_folder(__file__)
 
@@ -32,33 +32,30 @@ def main() -> int:
         nms_iou=args.nms,
         device=args.device,
     )
-    paths = list(find_images(args.paths))
+    paths = list(dict.fromkeys(find_images(args.paths)))  # each once
     if not paths:
         raise UserError(f"no images in {', '.join(map(str, args.paths))}")
     require_writable(args.output / "detections.json")
-    entries, failures = [], 0
-    for path, target in zip(paths, output_paths(paths, args.output), strict=True):
-        try:
-            image = read_photograph(path)
-        except UserError as error:
-            failures += 1
-            entries.append({"image": str(path), "error": str(error)})
-            print(f"skipped: {error}", file=sys.stderr)
-            continue
-        found = detector(image)
-        save_picture(target, draw_detections(image, found))
-        entries.append(
-            {
-                "image": str(path),
-                "picture": target.name,
-                "width": image.shape[1],
-                "height": image.shape[0],
-                "detections": found.to_dicts(),
-            }
-        )
+    targets = dict(zip(paths, output_paths(paths, args.output), strict=True))
+    entries: dict[Any, dict[str, Any]] = {}
+
+    def skip(path: ImageLike, error: UserError) -> None:
+        entries[path] = {"image": str(path), "error": str(error)}
+        print(f"skipped: {error}", file=sys.stderr)
+
+    for path, image, found in detector.stream(paths, on_error=skip):
+        save_picture(targets[path], draw_detections(image, found))
+        entries[path] = {
+            "image": str(path),
+            "picture": targets[path].name,
+            "width": image.shape[1],
+            "height": image.shape[0],
+            "detections": found.to_dicts(),
+        }
         listed = ", ".join(f"{d['class']} {d['score']:.2f}" for d in found.to_dicts())
         print(f"{path}: {listed or 'nothing'}")
-    write_result(entries, args.output / "detections.json")
+    failures = sum("error" in entry for entry in entries.values())
+    write_result([entries[path] for path in paths], args.output / "detections.json")
     print(f"{len(paths) - failures} pictures and detections.json in {args.output}")
     if failures:
         print(f"{failures} of {len(paths)} files could not be read", file=sys.stderr)

@@ -1,9 +1,11 @@
 """Detection on single pictures: image(s) in, boxes with names and scores out."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import torch
@@ -21,6 +23,7 @@ from yolox_ela.weights import load_trained, read_checkpoint, state_dict_of
 
 ImageLike = str | Path | np.ndarray
 BATCH = 16
+READERS = 4  # threads that decode ahead
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,27 @@ class ImageDetections:
             }
             for name, score, box in zip(self.names, self.scores, self.boxes, strict=True)
         ]
+
+
+class Found(NamedTuple):
+    """A picture and what was found in it.
+
+    Attributes:
+        source: as it was given.
+        image: (H, W, 3) uint8 BGR.
+        detections: in it.
+    """
+
+    source: ImageLike
+    image: np.ndarray
+    detections: ImageDetections
+
+
+class _Letterboxed(NamedTuple):
+    source: ImageLike
+    picture: np.ndarray
+    square: np.ndarray
+    scale: float
 
 
 class Detector:
@@ -155,36 +179,80 @@ class Detector:
             UserError: a file cannot be read, or an array is no such image.
         """
         if isinstance(images, (str, Path, np.ndarray)):
-            return self._detect([images])[0]
+            images = [images]
+            return next(self.stream(images)).detections
         if not isinstance(images, (list, tuple)):
             raise UserError(f"give a path, an array or a list of these, not {images!r}")
-        return [
-            found
-            for start in range(0, len(images), BATCH)
-            for found in self._detect(images[start : start + BATCH])
-        ]
+        return [found.detections for found in self.stream(images)]
 
-    def _detect(self, images: Sequence[ImageLike]) -> list[ImageDetections]:
-        pictures = [_as_picture(image) for image in images]
-        boxed = [letterbox(picture, self.settings.image_size) for picture in pictures]
-        batch = torch.from_numpy(np.stack([square for square, _ in boxed])).permute(0, 3, 1, 2)
+    def stream(
+        self,
+        images: Iterable[ImageLike],
+        on_error: Callable[[ImageLike, UserError], None] | None = None,
+    ) -> Iterator[Found]:
+        """Detect objects in pictures one after the other, however many there are.
+
+        Pictures are decoded in threads ahead of the network, which takes them in batches.
+
+        Args:
+            images: paths or (H, W, 3) uint8 BGR arrays.
+            on_error: called with a picture that cannot be read and the reason, instead of an end.
+
+        Yields:
+            What was found in each picture that could be read, in their order.
+
+        Raises:
+            UserError: a picture cannot be read, and there is no `on_error`.
+        """
+        side = self.settings.image_size
+        with ThreadPoolExecutor(READERS) as pool:
+            batch: list[_Letterboxed] = []
+            for image, future in _ahead(pool, images, side):
+                try:
+                    batch.append(future.result())
+                except UserError as error:
+                    if on_error is None:
+                        raise
+                    on_error(image, error)
+                if len(batch) == BATCH:
+                    yield from self._detect(batch)
+                    batch = []
+            if batch:
+                yield from self._detect(batch)
+
+    def _detect(self, boxed: Sequence[_Letterboxed]) -> Iterator[Found]:
+        batch = torch.from_numpy(np.stack([item.square for item in boxed])).permute(0, 3, 1, 2)
         found = postprocess(
             self.predict(batch), self.settings.score_threshold, self.settings.nms_iou
         )
-        results = []
-        for rows, picture, (_, scale) in zip(found, pictures, boxed, strict=True):
-            height, width = picture.shape[:2]
+        for rows, item in zip(found, boxed, strict=True):
+            height, width = item.picture.shape[:2]
             table = rows.cpu().numpy()
             labels = table[:, 5].astype(np.int64)
-            results.append(
-                ImageDetections(
-                    np.clip(table[:, :4] / scale, 0, [width, height] * 2).astype(np.float32),
-                    table[:, 4],
-                    labels,
-                    tuple(self.classes[label] for label in labels),
-                )
+            detections = ImageDetections(
+                np.clip(table[:, :4] / item.scale, 0, [width, height] * 2).astype(np.float32),
+                table[:, 4],
+                labels,
+                tuple(self.classes[label] for label in labels),
             )
-        return results
+            yield Found(item.source, item.picture, detections)
+
+
+def _ahead(
+    pool: ThreadPoolExecutor, images: Iterable[ImageLike], side: int
+) -> Iterator[tuple[ImageLike, "Future[_Letterboxed]"]]:
+    """Each picture with its preparation, which was begun two batches earlier."""
+    begun: deque[tuple[ImageLike, Future[_Letterboxed]]] = deque()
+    for image in images:
+        begun.append((image, pool.submit(_prepare, image, side)))
+        if len(begun) > 2 * BATCH:
+            yield begun.popleft()
+    yield from begun
+
+
+def _prepare(image: ImageLike, side: int) -> _Letterboxed:
+    picture = _as_picture(image)
+    return _Letterboxed(image, picture, *letterbox(picture, side))
 
 
 def _as_picture(image: ImageLike) -> np.ndarray:

@@ -157,7 +157,7 @@ def upstream_sample(monkeypatch, dataset, key, plan):
 def same_data(voc_writer, tmp_path_factory):
     """One data set as read here and by upstream."""
     voc = voc_writer(tmp_path_factory.mktemp("same"))
-    sizes = [(256, 192), (96, 128), (64, 64), (512, 320), (120, 160)]
+    sizes = [(256, 192), (96, 128), (64, 64), (512, 320), (120, 160), (107, 160)]
     for number, (w, h) in enumerate(sizes):
         objects = [
             ("person", 1, 1, w, h),

@@ -37,7 +37,9 @@ class Renderer:
             (image,) = images
             height, width = image.shape[:2]
             window = out[:height, :width]
-            shift_hsv(cv2.flip(image, 1) if plan.mirror else image, plan.hsv, window)
+            shift_hsv(image, plan.hsv, window)
+            if plan.mirror:  # now: near the right border OpenCV rounds colours another way
+                window[:] = cv2.flip(window, 1)
             out[height:] = PAD_VALUE
             out[:height, width:] = PAD_VALUE
         else:

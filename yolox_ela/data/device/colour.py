@@ -1,0 +1,97 @@
+"""HSV jitter of a batch: OpenCV's 8-bit conversions in torch.
+
+A batch is worked on as three planes of one channel each, blue, green and red. So every step is
+elementwise over one shape, and `torch.compile` makes one kernel of them all.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+HUES = 180  # a full turn in OpenCV's 8 bits
+SECTOR = 30  # from one full colour to the next: red, yellow, green, cyan, blue, magenta
+FRACTION_BITS = 12  # of OpenCV's fixed-point quotients
+
+
+def shift_hsv(planes: list[Tensor], shifts: Tensor) -> list[Tensor]:
+    """Add shifts to hue (wrapping at 180), saturation and value (clipped), as `render.shift_hsv`.
+
+    Two differences. Samples with no shift at all go to HSV and back here, which is not without
+    loss. And OpenCV rounds in the last columns of an image (those that do not fill a vector of
+    its, less than 32) while it cuts fractions off elsewhere; here they are always cut off.
+
+    Args:
+        planes: blue, green, red; each (B, H, W) int32 in [0, 255].
+        shifts: (B, 3) int32, each smaller than 180 in size.
+
+    Returns:
+        Planes like those given.
+    """
+    hue, saturation, value = _bgr_to_hsv(*planes)
+    hue_shift, saturation_shift, value_shift = shifts[:, :, None, None].unbind(1)
+    return _hsv_to_bgr(
+        (hue + hue_shift) % HUES,
+        (saturation + saturation_shift).clamp(0, 255),
+        (value + value_shift).clamp(0, 255),
+    )
+
+
+def _bgr_to_hsv(blue: Tensor, green: Tensor, red: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Hue in [0, 180), saturation and value in [0, 255], as integers.
+
+    The arithmetic of cv2.COLOR_BGR2HSV, equal for every colour.
+    """
+    value = torch.maximum(torch.maximum(blue, green), red)
+    chroma = value - torch.minimum(torch.minimum(blue, green), red)
+    saturation = _scaled(chroma, 255, value)
+    # In chromas from pure red; 2 are a third of the turn.
+    turn = torch.where(
+        value == red,
+        green - blue,
+        torch.where(value == green, blue - red + 2 * chroma, red - green + 4 * chroma),
+    )
+    hue = _scaled(turn, SECTOR, chroma)
+    return torch.where(hue < 0, hue + HUES, hue), saturation, value
+
+
+def _scaled(factor: Tensor, numerator: int, denominator: Tensor) -> Tensor:
+    """factor * numerator / denominator; first the quotient is rounded, then the product.
+
+    Where the denominator is 0 the factor must be 0, and so is the result.
+    """
+    doubled = (2 * numerator << FRACTION_BITS) + denominator
+    quotient = doubled // (2 * denominator).clamp(min=1)
+    return (factor * quotient + (1 << FRACTION_BITS - 1)) >> FRACTION_BITS
+
+
+def _hsv_to_bgr(hue: Tensor, saturation: Tensor, value: Tensor) -> list[Tensor]:
+    """Blue, green and red in [0, 255] of hue in [0, 180), saturation and value in [0, 255].
+
+    The arithmetic of cv2.COLOR_HSV2BGR, which is in float32 and cuts fractions off; equal for
+    every colour. float64 stands for its fused multiply-add, which rounds once.
+    """
+    saturation = (saturation * (1 / 255)).double()
+    value = value * (1 / 255)
+    return [
+        (value * (1 - saturation * taken[hue]).float() * 255).int()
+        for taken in _taken_by_hue(hue.device)
+    ]
+
+
+def _taken_by_hue(device: torch.device) -> list[Tensor]:
+    """The share of the saturation that a hue takes from blue, green and red, each (180,) float32.
+
+    As the hue turns, red stays for a sector, falls for one, is gone for two, rises for one, and
+    stays; green does the same two sectors later, and blue two after that.
+    """
+    hue = torch.arange(HUES, dtype=torch.int32, device=device)
+    sector = hue // SECTOR
+    # The product is rounded to float32 before the difference, whatever a compiler would fuse.
+    fraction = (hue.double() * float(np.float32(1 / SECTOR))).float() - sector
+    taken = []
+    for sectors_before_red in (2, 4, 0):
+        turned = (sector + sectors_before_red) % 6
+        falling = torch.where(turned == 1, fraction, 1.0)
+        rising = torch.where(turned == 4, 1 - fraction, falling)
+        taken.append(torch.where((turned == 0) | (turned == 5), 0.0, rising))
+    return taken
