@@ -4,11 +4,16 @@ The network is upstream YOLOX's (package `yolox`): same modules, same parameter 
 lives beside them under `backbone.attention.<site>`, so weights trained without it load by name.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from yolox.models import YoloPafpn, YoloxHead, YoloxModule
+
+from yolox_ela.loss.anchors import Anchors, decode
+from yolox_ela.loss.assignment import finite
+from yolox_ela.loss.dense import dense_loss
 
 # YOLOX-Nano. Widths are for the full model, `WIDTH` scales them.
 DEPTH, WIDTH = 0.33, 0.25
@@ -89,7 +94,50 @@ class Head(YoloxHead):
     survive. Its assignment of objects to anchors crashes on predictions that are not finite (on
     CUDA in a way that ends the process); here it sees numbers in their place, the losses become
     NaN, and the training loop reports that.
+
+    Upstream's loss goes from image to image and waits for the device at each object. On devices
+    that work beside the program, `dense_loss` takes its place: the same result, without waiting.
+
+    Attributes:
+        dense: whether to use `dense_loss`; None for everywhere but on the CPU, where upstream's
+            loop is faster.
     """
+
+    dense: bool | None = None
+
+    def forward(
+        self, xin: Sequence[Tensor], labels: Tensor | None = None, imgs: Tensor | None = None
+    ) -> Any:
+        """Upstream's: losses in training mode, see `dense_loss`, decoded predictions in others.
+
+        Args:
+            xin: a map for each stride.
+            labels: (N, M, 5) targets; see `YoloxNano.forward`.
+            imgs: the images, which upstream's loop passes on and nothing uses.
+        """
+        dense = xin[0].device.type != "cpu" if self.dense is None else self.dense
+        if labels is None or not (self.training and dense):
+            return super().forward(xin, labels, imgs)
+        maps = [self._predict(level, x) for level, x in enumerate(xin)]
+        anchors = self._anchors(maps)
+        raw = torch.cat([output.flatten(2) for output in maps], dim=2).transpose(1, 2)
+        return dense_loss(raw, anchors, labels, l1=self.use_l1)
+
+    def _predict(self, level: int, x: Tensor) -> Tensor:
+        """(N, 5 + C, H, W) raw box, objectness and class logits of a level's map."""
+        x = self.stems[level](x)
+        of_class, of_box = self.cls_convs[level](x), self.reg_convs[level](x)
+        box, objectness = self.reg_preds[level](of_box), self.obj_preds[level](of_box)
+        return torch.cat([box, objectness, self.cls_preds[level](of_class)], dim=1)
+
+    def _anchors(self, maps: Sequence[Tensor]) -> Anchors:
+        """The cells of these maps, level by level and row by row."""
+        cells = [_cell_grid(x.shape[2], x.shape[3], x)[0] for x in maps]
+        strides = [
+            grid.new_full((len(grid), 1), stride)
+            for grid, stride in zip(cells, self.strides, strict=True)
+        ]
+        return Anchors(torch.cat(cells), torch.cat(strides), len(maps))
 
     def get_output_and_grid(
         self, output: Tensor, k: int, stride: int, dtype: str
@@ -97,13 +145,13 @@ class Head(YoloxHead):
         """(N, 5 + C, H, W) raw output -> (N, H*W, 5 + C) with boxes in pixels; (1, H*W, 2) grid."""
         grid = _cell_grid(output.shape[2], output.shape[3], output)
         output = output.flatten(2).transpose(1, 2)
-        return _decode(output, grid, stride), grid
+        return decode(output, grid, stride), grid
 
     def decode_outputs(self, outputs: Tensor, dtype: str) -> Tensor:
         """(N, A, 5 + C) raw outputs of all levels -> the same with boxes in pixels."""
         cells = [height * width for height, width in self.hw]
         levels = [
-            _decode(part, _cell_grid(height, width, part), stride)
+            decode(part, _cell_grid(height, width, part), stride)
             for part, (height, width), stride in zip(
                 outputs.split(cells, dim=1), self.hw, self.strides, strict=True
             )
@@ -131,31 +179,22 @@ class Head(YoloxHead):
             num_gt,
             gt_bboxes_per_image,
             gt_classes,
-            _finite(bboxes_preds_per_image),
+            finite(bboxes_preds_per_image),
             expanded_strides,
             x_shifts,
             y_shifts,
-            _finite(cls_preds[image]),
-            _finite(obj_preds[image]),
+            finite(cls_preds[image]),
+            finite(obj_preds[image]),
             mode,
         )
 
 
 def _cell_grid(height: int, width: int, like: Tensor) -> Tensor:
     """(1, H*W, 2) x and y of each cell, row by row, of the type and on the device of `like`."""
-    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    rows = torch.arange(height, device=like.device)
+    columns = torch.arange(width, device=like.device)
+    y, x = torch.meshgrid(rows, columns, indexing="ij")
     return torch.stack([x, y], dim=2).reshape(1, -1, 2).to(like)
-
-
-def _decode(output: Tensor, grid: Tensor, stride: int) -> Tensor:
-    """Raw offsets and log sizes -> centre and size in pixels; the scores pass."""
-    centers = (output[..., :2] + grid) * stride
-    sizes = output[..., 2:4].exp() * stride
-    return torch.cat([centers, sizes, output[..., 4:]], dim=-1)
-
-
-def _finite(predictions: Tensor) -> Tensor:
-    return predictions.nan_to_num(nan=0.0, posinf=1e4, neginf=-1e4)
 
 
 class YoloxNano(YoloxModule):

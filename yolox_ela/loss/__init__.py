@@ -1,0 +1,1 @@
+"""YOLOX's label assignment and loss for whole batches, in tensors of fixed shapes."""
