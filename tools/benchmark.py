@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from yolox_ela.benchmark import attention, data, evaluate
+from yolox_ela.benchmark import attention, data, evaluate, infer, step, train
 from yolox_ela.cli import run_tool, tool_parser, write_result
 from yolox_ela.errors import UserError
 from yolox_ela.files import require_writable
@@ -28,6 +28,9 @@ BENCHMARKS = {
     "attention": Benchmark(
         "ELA beside its definition, line by line", attention.add_options, attention.run
     ),
+    "step": Benchmark("a training step beside yolox's", step.add_options, step.run),
+    "train": Benchmark("training from files beside yolox's", train.add_options, train.run),
+    "infer": Benchmark("pictures to boxes beside yolox's", infer.add_options, infer.run),
     "evaluate": Benchmark(
         "average precision beside yolox, pycocotools and faster-coco-eval",
         evaluate.add_options,

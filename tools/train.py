@@ -29,7 +29,8 @@ from yolox_ela.cli import (
     tool_parser,
     write_result,
 )
-from yolox_ela.data.bank import CACHES, Images, open_images
+from yolox_ela.data.bank import CACHES, disk_bank, memory_bank, open_images
+from yolox_ela.data.feed import AUGMENTS, DeviceFeed, Feed, HostFeed, draws_on_device
 from yolox_ela.data.loader import require_batch_fits
 from yolox_ela.data.sample import draw_sample
 from yolox_ela.data.voc import VocSplit, load_split, require_disjoint
@@ -85,7 +86,7 @@ def main() -> int:
     train_split = load_split(data, exp.train_sets, exp.classes)
     test_split = load_split(data, exp.test_sets, exp.classes)
     require_disjoint(train_split, test_split)
-    images = open_train_images(args, exp, train_split, accelerator)
+    feed = open_feed(args, exp, train_split, accelerator)
     model = exp.build_model()
     origin = f"random, seed {exp.seed}"
     if args.resume:
@@ -115,7 +116,7 @@ def main() -> int:
         accelerator,
         start=start_name(args),
         trackers=trackers,
-        images=images,
+        feed=feed,
         compile=args.compile,
     )
     if args.resume:
@@ -162,6 +163,12 @@ def parse_arguments() -> argparse.Namespace:
         help="keep decoded images in ram, or on disk for later runs; auto: in ram if they fit",
     )
     parser.add_argument(
+        "--augment",
+        choices=AUGMENTS,
+        default="auto",
+        help="draw samples on the cpu or on the device; auto: on a GPU whose memory fits them",
+    )
+    parser.add_argument(
         "--compile", action="store_true", help="through torch.compile, which takes minutes first"
     )
     parser.add_argument("--resume", action="store_true", help="continue the run in -o, or the last")
@@ -204,15 +211,22 @@ def locate_inputs(args: argparse.Namespace, exp: VocNano) -> tuple[Path, Path | 
     return data, starting_weights(args)
 
 
-def open_train_images(
+def open_feed(
     args: argparse.Namespace, exp: VocNano, split: VocSplit, accelerator: Accelerator
-) -> Images:
-    """The images to train on, cached as --cache says; every one is decoded now if it is."""
-    folder = default_cache() / "images"
+) -> Feed:
+    """Samples to train on, made as --augment and --cache say; a cache is filled now."""
+    device, side, folder = accelerator.device, exp.image_size, default_cache() / "images"
+    on_device = draws_on_device(args.augment, split, exp, device)
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     # One process of each machine writes a file on disk; the others find it.
     with accelerator.local_main_process_first():
-        return open_images(split, exp.image_size, args.cache, folder, processes=processes)
+        if on_device:
+            bank = (
+                disk_bank(split, side, folder) if args.cache == "disk" else memory_bank(split, side)
+            )
+            return DeviceFeed(split, exp, device, bank)
+        images = open_images(split, side, args.cache, folder, processes=processes)
+        return HostFeed(split, exp, device, images)
 
 
 def configured_experiment(args: argparse.Namespace) -> VocNano:

@@ -10,12 +10,15 @@ import torch
 from yolox.config import YoloxNano as UpstreamNano
 
 from yolox_ela.attention import ela_s
+from yolox_ela.data.bank import memory_bank
+from yolox_ela.data.feed import DeviceFeed
 from yolox_ela.errors import UserError
 from yolox_ela.model import build_yolox_nano
 from yolox_ela.overrides import override
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
 from yolox_ela.train.run_folder import RunFolder
+from yolox_ela.train.timing import summarise_timing
 
 
 def start(path, recipe, splits, *, kind=Training, resume=False, attention=None):
@@ -240,3 +243,21 @@ def test_gradient_clipping_bounds_the_step(tmp_path, tiny_recipe, tiny_splits):
     moved = [(a - b).norm() for a, b in zip(training.network.parameters(), before, strict=True)]
     # Five steps of at most lr * clip; the rate is 0.25 for a batch of 4.
     assert 0 < torch.stack(moved).norm() <= 5 * 0.25 * 1e-3 * 1.001
+
+
+def test_a_run_that_draws_on_the_device(tmp_path, tiny_recipe, tiny_splits):
+    """On the CPU here, with the same samples; and its folder says where the time went."""
+    recipe = override(tiny_recipe, {"epochs": 2, "final_fraction": 0.0, "multiscale": 0.0})
+    plain = start(tmp_path / "plain", recipe, tiny_splits)
+    plain.run()
+    training = start(tmp_path / "run", recipe, tiny_splits)
+    bank = memory_bank(tiny_splits[0], recipe.image_size)
+    training.feed = DeviceFeed(tiny_splits[0], recipe, training.device, bank)
+    assert training.run() is not None
+    for mine, other in zip(training.progress.history, plain.progress.history, strict=True):
+        assert mine["loss"] == pytest.approx(other["loss"], rel=0.1)
+        assert mine["memory_gib"] > 0
+    times = json.loads((tmp_path / "run" / "timing.json").read_text())
+    assert times == summarise_timing(training.progress.history)
+    assert 0 < times["train_seconds"] < times["seconds"]
+    assert 0 <= times["data_wait_share"] < 1

@@ -15,6 +15,7 @@ from yolox_ela.benchmark.pictures import Pictures, add_picture_options, pictures
 from yolox_ela.benchmark.table import format_timings, timings_as_json
 from yolox_ela.benchmark.timing import interleave
 from yolox_ela.benchmark.upstream_training import (
+    LOADER_PATCH,
     upstream_batch,
     upstream_dataset,
     upstream_loader,
@@ -75,6 +76,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
                 print(f"  {name}: {1e3 * timing.median / args.batch:.2f} core-ms a sample")
             results["one thread"] = timings_as_json(timings, INCLUDES, UPSTREAM)
             if args.workers > 0:
+                print(f"patched: {LOADER_PATCH}")
                 tasks = loader_tasks(given, recipe, args.workers, args.batches)
                 timings = interleave(tasks, rounds=args.rounds, warmup=1)
                 print(f"{args.batches} batches through {args.workers} processes, with their start")

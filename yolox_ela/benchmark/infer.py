@@ -17,7 +17,7 @@ from yolox_ela.benchmark.upstream_training import upstream_config
 from yolox_ela.device import select_device, synchronise
 from yolox_ela.inference import Inference, predictor
 from yolox_ela.model import build_yolox_nano
-from yolox_ela.predict import Detector
+from yolox_ela.predict import Detector, ImageLike
 from yolox_ela.recipe import Recipe
 from yolox_ela.train.run_folder import describe_environment
 
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     results["network"] = timings_as_json(timings, NETWORK_INCLUDES, UPSTREAM)
 
     with pictures(args) as given:
-        paths = [Path(path) for path in given.split.paths[: args.images]]
+        paths: list[ImageLike] = [Path(path) for path in given.split.paths[: args.images]]
         detector = Detector(model, recipe.classes, image_size=args.image_size, device=str(device))
         processor = YoloxProcessor(upstream_config(recipe))
         tasks: dict[str, Callable[[], object]] = {
@@ -92,7 +92,7 @@ def _plain(model: torch.nn.Module, images: torch.Tensor) -> object:
 
 @torch.no_grad()
 def _upstream(
-    model: torch.nn.Module, processor: YoloxProcessor, paths: Sequence[Path], device: torch.device
+    model: torch.nn.Module, processor: YoloxProcessor, paths: Sequence[Any], device: torch.device
 ) -> list[Any]:
     found = []
     for path in paths:

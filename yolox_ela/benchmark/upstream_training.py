@@ -28,9 +28,14 @@ from yolox_ela.benchmark.quiet import quiet
 from yolox_ela.recipe import Recipe, parse_set
 
 MAX_LABELS = 120  # rows of targets that upstream keeps of a mosaic
-PATCHES = (
+LOADER_PATCH = (
+    "upstream's endless sampler yields tensors, which its VOC data set hands on beside plain "
+    "numbers when some samples are no mosaics, so that a batch cannot be made; here it yields "
+    "plain numbers"
+)
+CPU_PATCH = (
     "without CUDA, upstream's DataPrefetcher and its choice of device are left out: its "
-    "Trainer.train_one_iter, as installed, is called on an object with the trainer's parts",
+    "Trainer.train_one_iter, as installed, is called on an object with the trainer's parts"
 )
 
 Sample = tuple[Any, Any, Any, Any]
@@ -86,10 +91,15 @@ def upstream_batch(dataset: MosaicDetection, indices: Sequence[int]) -> list[Any
     return default_collate(samples)
 
 
+class _PlainSampler(InfiniteSampler):
+    def __iter__(self) -> Iterator[int]:
+        return map(int, super().__iter__())
+
+
 def upstream_loader(dataset: MosaicDetection, batch_size: int, workers: int) -> DataLoader:
     """Upstream's endless loader."""
     sampler = YoloBatchSampler(
-        sampler=InfiniteSampler(len(dataset), seed=0),
+        sampler=_PlainSampler(len(dataset), seed=0),
         batch_size=batch_size,
         drop_last=False,
         mosaic=True,
@@ -122,11 +132,11 @@ class UpstreamStep:
         recipe: its settings.
         batch_size: images a step.
         device: where to train.
-        steps: of an epoch, for the schedule.
+        steps: of an epoch, for the schedule; the more, the longer it stays at the lowest rates.
     """
 
     def __init__(
-        self, recipe: Recipe, batch_size: int, device: torch.device, steps: int = 1000
+        self, recipe: Recipe, batch_size: int, device: torch.device, steps: int = 10**6
     ) -> None:
         config = upstream_config(recipe)
         torch.manual_seed(recipe.seed)

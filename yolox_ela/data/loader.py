@@ -14,8 +14,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
-from yolox_ela.data.augment import plan_boxes, plan_sample, sample_generator
+from yolox_ela.data.augment import SamplePlan, plan_boxes, plan_sample, sample_generator
 from yolox_ela.data.bank import ImageFiles, Images
+from yolox_ela.data.device.boxes import most_objects
+from yolox_ela.data.device.plans import PlanBatch
 from yolox_ela.data.image import read_image
 from yolox_ela.data.render import Renderer, pad, resize_to_fit
 from yolox_ela.data.voc import VocSplit
@@ -49,6 +51,48 @@ class TrainBatch:
     def pin_memory(self) -> "TrainBatch":
         """Called by DataLoader for CUDA."""
         return TrainBatch(self.keys, self.images.pin_memory(), self.targets.pin_memory())
+
+
+@dataclass
+class PlannedBatch:
+    """A batch of one process that is yet to be drawn.
+
+    Attributes:
+        keys: what each sample is.
+        plans: of the samples.
+        rows: that its targets need.
+    """
+
+    keys: list[SampleKey]
+    plans: PlanBatch
+    rows: int
+
+    def pin_memory(self) -> "PlannedBatch":
+        """Called by DataLoader for CUDA."""
+        return PlannedBatch(self.keys, self.plans.pin_memory(), self.rows)
+
+
+class PlanDataset(Dataset):
+    """Plans of the samples of a split, for a device that draws them."""
+
+    def __init__(self, split: VocSplit, recipe: Recipe) -> None:
+        self.split = split
+        self.recipe = recipe.plain()
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def __getitems__(self, keys: Sequence[SampleKey]) -> PlannedBatch:
+        """A batch."""
+        plans = [plan_of(key, self.split, self.recipe) for key in keys]
+        rows = most_objects(plans, self.split.offsets)
+        return PlannedBatch(list(keys), PlanBatch.pack(plans), rows)
+
+
+def plan_of(key: SampleKey, split: VocSplit, recipe: Recipe) -> SamplePlan:
+    """The plan of a sample, the same wherever it is drawn."""
+    generator = sample_generator(recipe.seed, key.epoch, key.image)
+    return plan_sample(generator, key.image, split.sizes, recipe, key.mosaic)
 
 
 class TrainDataset(Dataset):
@@ -88,8 +132,7 @@ class TrainDataset(Dataset):
     def _draw(self, renderer: Renderer, key: SampleKey, out: np.ndarray) -> np.ndarray:
         """Fill the pixels of a sample; its (M, 5) targets."""
         split = self.split
-        generator = sample_generator(self.recipe.seed, key.epoch, key.image)
-        plan = plan_sample(generator, key.image, split.sizes, self.recipe, key.mosaic)
+        plan = plan_of(key, split, self.recipe)
         indices = [tile.index for tile in plan.tiles]
         renderer.draw(plan, [self.images[i] for i in indices], out)
         boxes, labels = plan_boxes(
@@ -169,9 +212,22 @@ def train_loader(
     world: int = 1,
 ) -> DataLoader:
     """`TrainBatch`es for the steps from `start` to the end of training; see `TrainDataset`."""
-    sampler = StepSampler(len(split), recipe, start=start, rank=rank, world=world)
+    return _loader(TrainDataset(split, recipe, images), recipe, start, rank, world)
+
+
+def plan_loader(
+    split: VocSplit, recipe: Recipe, *, start: int = 0, rank: int = 0, world: int = 1
+) -> DataLoader:
+    """`PlannedBatch`es for the steps from `start` to the end of training."""
+    return _loader(PlanDataset(split, recipe), recipe, start, rank, world)
+
+
+def _loader(
+    dataset: TrainDataset | PlanDataset, recipe: Recipe, start: int, rank: int, world: int
+) -> DataLoader:
+    sampler = StepSampler(len(dataset), recipe, start=start, rank=rank, world=world)
     return DataLoader(
-        TrainDataset(split, recipe, images),
+        dataset,
         batch_sampler=sampler,
         collate_fn=_as_it_is,
         pin_memory=torch.cuda.is_available(),
@@ -262,7 +318,7 @@ def _init_worker(worker: int) -> None:
 
 
 def _as_it_is(batch: Any) -> Any:
-    """`TrainDataset.__getitems__` has made a batch of it."""
+    """`__getitems__` has made a batch of it."""
     return batch
 
 

@@ -10,13 +10,12 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 from loguru import logger
+from torch import Tensor
 
-from yolox_ela.data.bank import Images
+from yolox_ela.data.feed import Batch, Feed, HostFeed
 from yolox_ela.data.loader import (
-    TrainBatch,
     require_batch_fits,
     steps_per_epoch,
-    train_loader,
 )
 from yolox_ela.data.multiscale import input_size, network_input
 from yolox_ela.data.voc import VocSplit
@@ -54,6 +53,7 @@ from yolox_ela.train.trackers import DEFAULT_TRACKERS, RunTrackers
 from yolox_ela.weights import read_checkpoint
 
 SAVE_SECONDS = 600  # state.pth is also written this often within an epoch
+DRAW_SECONDS = 60  # at least, between drawings of the curves, which take a second
 READ_INTERVAL = 10  # steps between reads of the loss, on a GPU
 
 
@@ -69,7 +69,7 @@ class Training:
         accelerator: device, precision and processes.
         start: what the starting weights are called in tables of results.
         trackers: names of trackers to log to; see `require_trackers`.
-        images: of `train_split`, read from their files by default.
+        feed: of samples of `train_split`, drawn by loader processes from files by default.
         compile: see `TrainStep`.
 
     Raises:
@@ -87,14 +87,16 @@ class Training:
         *,
         start: str = "",
         trackers: Sequence[str] = DEFAULT_TRACKERS,
-        images: Images | None = None,
+        feed: Feed | None = None,
         compile: bool = False,
     ) -> None:
         require_batch_fits(recipe.batch_size, accelerator.num_processes)
         self.recipe, self.folder, self.accelerator = recipe, folder, accelerator
-        self.train_split, self.test_split, self.images = train_split, test_split, images
+        self.train_split, self.test_split = train_split, test_split
         self.start = start
         self.device = accelerator.device
+        self.feed: Feed = feed or HostFeed(train_split, recipe, self.device)
+        self.samples: tuple[Tensor, Tensor] | None = None  # of the newest step
         self.step = TrainStep(model, recipe, accelerator, compile=compile)
         self.network, self.ema = self.step.network, self.step.ema
         self.progress = Progress()
@@ -106,6 +108,7 @@ class Training:
         self.read_interval = 1 if self.device.type == "cpu" else READ_INTERVAL
         self.monitor = StepMonitor()
         self.watch = Stopwatch()
+        self.drawn_at = time.monotonic()  # when the curves were, or the run began
 
     # The run
 
@@ -178,12 +181,9 @@ class Training:
         booked = self.progress.history[-1]["epoch"] if self.progress.history else 0
         return rest == 0 and epoch > booked
 
-    def _batches(self) -> Iterator[TrainBatch]:
+    def _batches(self) -> Iterator[Batch]:
         """The remaining batches, with the time spent waiting for them booked."""
-        loader = train_loader(
-            self.train_split,
-            self.recipe,
-            self.images,
+        loader = self.feed.loader(
             start=self.progress.step,
             rank=self.accelerator.process_index,
             world=self.accelerator.num_processes,
@@ -195,14 +195,13 @@ class Training:
             self.progress.train_seconds += waited
             yield batch
 
-    def _train_step(self, batch: TrainBatch) -> list[float] | None:
+    def _train_step(self, batch: Batch) -> list[float] | None:
         """One optimizer step; the losses if they were read at this step."""
         recipe, progress = self.recipe, self.progress
         epoch = progress.step // self.steps_per_epoch
-        images = batch.images.to(self.device, non_blocking=True)
-        targets = batch.targets.to(self.device, non_blocking=True)
+        self.samples = self.feed.samples(batch)
         losses = self.step(
-            *network_input(images, targets, input_size(progress.step, recipe)),
+            *network_input(*self.samples, input_size(progress.step, recipe)),
             learning_rate(progress.step, self.total_steps, recipe),
             use_l1=epoch >= recipe.epochs - recipe.final_epochs,
         )
@@ -215,7 +214,7 @@ class Training:
         progress.train_seconds += self.watch.lap()
         return row
 
-    def _read_losses(self, batch: TrainBatch) -> list[float] | None:
+    def _read_losses(self, batch: Batch) -> list[float] | None:
         """Add the losses since the last read to the epoch's sums; None if there are none.
 
         Raises:
@@ -231,7 +230,7 @@ class Training:
             self.progress.loss_sums = [a + b for a, b in zip(sums, row, strict=True)]
         return rows[-1] if rows else None
 
-    def _require_finite(self, batch: TrainBatch) -> None:
+    def _require_finite(self, batch: Batch) -> None:
         """Make sure that neither losses nor weights are spoilt, before anything is saved.
 
         Raises:
@@ -241,9 +240,8 @@ class Training:
         if not all_finite(self.network):
             self._stop_non_finite("a weight", self.progress.step, losses, batch)
 
-    def _stop_non_finite(
-        self, what: str, step: int, losses: list[float], batch: TrainBatch
-    ) -> NoReturn:
+    def _stop_non_finite(self, what: str, step: int, losses: list[float], batch: Batch) -> NoReturn:
+        images, targets = self.samples or self.feed.samples(batch)
         dump_non_finite(
             self.folder,
             f"rank{self.accelerator.process_index}",
@@ -253,8 +251,8 @@ class Training:
                 "losses": dict(zip(LOSS_PARTS, losses, strict=True)),
                 "lr": learning_rate(step - 1, self.total_steps, self.recipe),
                 "last_batch_ids": [str(self.train_split.ids[key.image]) for key in batch.keys],
-                "last_batch_images": batch.images,
-                "last_batch_targets": batch.targets,
+                "last_batch_images": images.cpu(),
+                "last_batch_targets": targets.cpu(),
                 "model": self.network.state_dict(),
             },
         )
@@ -310,7 +308,10 @@ class Training:
                 folder.write_json("results.json", results)
             folder.write_metrics(progress.history)
             folder.write_json("timing.json", summarise_timing(progress.history))
-            save_curves({self.recipe.name: progress.history}, folder.curves)
+            ended = row["epoch"] == self.recipe.epochs
+            if ended or time.monotonic() - self.drawn_at > DRAW_SECONDS:
+                save_curves({self.recipe.name: progress.history}, folder.curves)
+                self.drawn_at = time.monotonic()
             logger.info(epoch_line(progress, self.recipe.epochs, self.total_steps))
         # Last: if a file before it cannot be written, the epoch's end is repeated on resumption.
         self.save_state()
