@@ -201,6 +201,18 @@ class TestTrain:
         assert (project / "runs" / "nano_ela_s-2" / "last.pth").is_file()
         assert tree(trained[0]) == before
 
+    def test_kept_on_disk_and_drawn_on_the_device(
+        self, call, trained, project, data, tmp_path, monkeypatch
+    ):
+        monkeypatch.setenv("YOLOX_ELA_CACHE", str(tmp_path))
+        words = ["-f", exp(project), "--data", data, "-c", trained[0] / "last.pth", *SMALL]
+        words += ["-e", "1", "--cache", "disk", "--augment", "device", "--device", "cpu"]
+        call("tools/train.py", *words, "-o", tmp_path / "run")
+        (cache,) = (tmp_path / "images").iterdir()
+        assert cache.stat().st_size > 20 * 64 * 40 * 3
+        timing = json.loads((tmp_path / "run" / "timing.json").read_text())
+        assert timing["images_per_second"] > 0
+
     def test_interrupt_of_the_whole_group_and_resume(self, trained, project, data):
         """Ctrl-C reaches loader processes too; the resumed run equals the uninterrupted one."""
         folder = project / "runs" / "interrupted"

@@ -29,12 +29,15 @@ CHANNELS = 64
 DEVICES = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
 
 every_module = pytest.mark.parametrize("build", MODULES.values(), ids=MODULES)
+every_start = pytest.mark.parametrize("start", ["paper", "identity"])
 
 
-def randomised(build) -> nn.Module:
+def randomised(build, start="paper") -> nn.Module:
     """A module with weights, biases and norms all away from their initial values."""
     torch.manual_seed(0)
     module = build(CHANNELS)
+    if start == "identity":
+        module.start_as_identity()
     for parameter in module.parameters():
         nn.init.normal_(parameter, std=0.5)
     return module
@@ -83,18 +86,20 @@ def test_every_parameter_learns(build, n):
 
 
 @every_module
-def test_channels_last_gives_the_same_answer(build):
-    module, x = randomised(build).eval(), image()
+@every_start
+def test_channels_last_gives_the_same_answer(build, start):
+    module, x = randomised(build, start).eval(), image()
     strided = module(x.to(memory_format=torch.channels_last))
     torch.testing.assert_close(strided, module(x))
 
 
 @every_module
+@every_start
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("low", [torch.bfloat16, torch.float16], ids=["bf16", "fp16"])
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
-def test_autocast_keeps_the_type_of_the_map(build, device, low, training):
-    module, x = randomised(build).train(training).to(device), image().to(device)
+def test_autocast_keeps_the_type_of_the_map(build, start, device, low, training):
+    module, x = randomised(build, start).train(training).to(device), image().to(device)
     exact = module(x)
     for stored in (torch.float32, low):  # the first map of a network, and all later ones
         with torch.autocast(device, low):
@@ -115,17 +120,22 @@ def test_weights_survive_a_file(build):
 
 
 SIZES = pytest.mark.parametrize(
-    ("recorded", "other"),
-    [((6, 10), (9, 7)), ((6, 10), (8, 8)), ((8, 8), (9, 7))],
-    ids=["wide, tall", "wide, square", "square, tall"],
+    ("recorded", "other", "start"),
+    [
+        ((6, 10), (9, 7), "paper"),
+        ((6, 10), (8, 8), "paper"),
+        ((8, 8), (9, 7), "paper"),
+        ((8, 8), (9, 7), "identity"),
+    ],
+    ids=["wide, tall", "wide, square", "square, tall", "square, tall, identity"],
 )
 
 
 @every_module
 @SIZES
-def test_one_graph_for_every_size(build, recorded, other):
+def test_one_graph_for_every_size(build, recorded, other, start):
     """torch.export, on which torch.compile and ONNX stand: no breaks, no frozen sizes."""
-    module = randomised(build).eval()
+    module = randomised(build, start).eval()
     free = {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
     graph = torch.export.export(module, (image(2, *recorded),), dynamic_shapes=(free,)).module()
     x = image(3, *other)
@@ -135,12 +145,12 @@ def test_one_graph_for_every_size(build, recorded, other):
 @every_module
 @SIZES
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")  # from torch's own group_norm
-def test_onnx_parity(build, recorded, other, tmp_path):
+def test_onnx_parity(build, recorded, other, start, tmp_path):
     """The tracing exporter: fifty times faster than the new one, whose first half,
     torch.export, is tested above."""
     pytest.importorskip("onnx")
     onnxruntime = pytest.importorskip("onnxruntime")
-    module, file = randomised(build).eval(), tmp_path / "attention.onnx"
+    module, file = randomised(build, start).eval(), tmp_path / "attention.onnx"
     free = {"x": {0: "n", 2: "h", 3: "w"}}
     example = (image(2, *recorded),)
     torch.onnx.export(module, example, file, input_names=["x"], dynamic_axes=free, dynamo=False)

@@ -84,10 +84,12 @@ def test_vmap_over_a_stack_of_maps():
     torch.testing.assert_close(out, gate_strips(x, y_h, y_w))
 
 
+@pytest.mark.parametrize("gate_scale", [1.0, 2.0])
 @pytest.mark.parametrize("build", [ela_s, partial(CA, reduction=16)], ids=["ELA-S", "CA"])
-def test_compiled_training_step_is_the_eager_one(build):
+def test_compiled_training_step_is_the_eager_one(build, gate_scale):
     torch.manual_seed(0)
     module, x = build(64), torch.randn(2, 64, 8, 8, requires_grad=True)
+    module.gate_scale = gate_scale
     step = torch.compile(module, backend="aot_eager", fullgraph=True)
     results = []
     for network in (module, step):

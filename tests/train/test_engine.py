@@ -18,7 +18,7 @@ from yolox_ela.overrides import override
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
 from yolox_ela.train.run_folder import RunFolder
-from yolox_ela.train.timing import summarise_timing
+from yolox_ela.train.run_timing import summarise_timing
 
 
 def start(path, recipe, splits, *, kind=Training, resume=False, attention=None):

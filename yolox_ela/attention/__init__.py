@@ -1,6 +1,7 @@
 """Plug-in attention: one paper per file, torch only.
 
-Every module is `Module(channels, *, options)` and maps (N, C, H, W) to (N, C, H, W).
+Every module is `Module(channels, *, options)` and maps (N, C, H, W) to (N, C, H, W). It starts as
+its paper says or, after `start_as_identity()`, with its input as its output.
 """
 
 from yolox_ela.attention.ca import CA, CAGroupNorm

@@ -20,10 +20,11 @@ activation is ReLU (the code: h-swish; CA's paper leaves it open).
 import torch
 from torch import Tensor, nn
 
+from yolox_ela.attention.gated import GatedModule
 from yolox_ela.attention.strips import gate_strips, strip_means
 
 
-class CA(nn.Module):
+class CA(GatedModule):
     """Coordinate attention with BatchNorm: (N, C, H, W) -> (N, C, H, W).
 
     Args:
@@ -57,15 +58,19 @@ class CA(nn.Module):
         return nn.BatchNorm2d(hidden)
 
     def gates(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The two gates, g_h (N, C, H) and g_w (N, C, W), each in (0, 1)."""
+        """The two gates, g_h (N, C, H) and g_w (N, C, W), each in (0, `gate_scale`)."""
         h, w = x.shape[2:]
         strips = torch.cat(strip_means(x), 2)[:, :, :, None]  # (N, C, H + W, 1)
         f_h, f_w = self.squeeze(strips).split([h, w], 2)
-        return self.gate_h(f_h).squeeze(3), self.gate_w(f_w).squeeze(3)
+        return self.scaled(self.gate_h(f_h).squeeze(3)), self.scaled(self.gate_w(f_w).squeeze(3))
 
     def forward(self, x: Tensor) -> Tensor:
         """Multiply each row and each column of x by its gate."""
         return gate_strips(x, *self.gates(x))
+
+    def logit_parameters(self) -> list[nn.Parameter]:
+        """The weights of F_h and F_w."""
+        return [*self.gate_h.parameters(), *self.gate_w.parameters()]
 
 
 class CAGroupNorm(CA):

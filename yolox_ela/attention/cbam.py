@@ -17,9 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from yolox_ela.attention.checks import require_divisible
+from yolox_ela.attention.gated import GatedModule
 
 
-class CBAM(nn.Module):
+class CBAM(GatedModule):
     """Convolutional Block Attention Module: (N, C, H, W) -> (N, C, H, W).
 
     Args:
@@ -47,18 +48,22 @@ class CBAM(nn.Module):
         self.conv = nn.Conv2d(2, 1, kernel_size, padding=kernel_size // 2, bias=False)
 
     def channel_gate(self, x: Tensor) -> Tensor:
-        """M_c, (N, C, 1, 1), in (0, 1)."""
+        """M_c, (N, C, 1, 1), in (0, `gate_scale`)."""
         z_mean = self.mean_pool(x).flatten(1)  # (N, C, 1, 1) -> (N, C)
         z_max = self.max_pool(x).flatten(1)
         gate = torch.sigmoid(self.mlp(z_mean) + self.mlp(z_max))
-        return gate[:, :, None, None]
+        return self.scaled(gate)[:, :, None, None]
 
     def spatial_gate(self, x: Tensor) -> Tensor:
-        """M_s, (N, 1, H, W), in (0, 1)."""
+        """M_s, (N, 1, H, W), in (0, `gate_scale`)."""
         planes = torch.cat([x.mean(1, keepdim=True), x.amax(1, keepdim=True)], 1)  # (N, 2, H, W)
-        return torch.sigmoid(self.conv(planes))
+        return self.scaled(torch.sigmoid(self.conv(planes)))
 
     def forward(self, x: Tensor) -> Tensor:
         """Multiply x by its channel gate, and the result by its own spatial gate."""
         x = x * self.channel_gate(x)
         return x * self.spatial_gate(x)
+
+    def logit_parameters(self) -> list[nn.Parameter]:
+        """W1 and the kernel of the convolution."""
+        return [*self.mlp[2].parameters(), *self.conv.parameters()]

@@ -13,6 +13,8 @@ import math
 
 from torch import Tensor, nn
 
+from yolox_ela.attention.gated import GatedModule
+
 
 def adaptive_kernel_size(channels: int, *, gamma: float = 2, b: float = 1) -> int:
     """The paper's k for a number of channels; an even value goes up, as in the released code."""
@@ -20,7 +22,7 @@ def adaptive_kernel_size(channels: int, *, gamma: float = 2, b: float = 1) -> in
     return 2 * int(value // 2) + 1
 
 
-class ECA(nn.Module):
+class ECA(GatedModule):
     """Efficient Channel Attention: (N, C, H, W) -> (N, C, H, W).
 
     Args:
@@ -46,5 +48,9 @@ class ECA(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Multiply each channel of x by its gate."""
         z = self.pool(x).flatten(2).transpose(1, 2)  # (N, C, 1, 1) -> (N, C, 1) -> (N, 1, C)
-        w = self.gate(z)
+        w = self.scaled(self.gate(z))
         return x * w.transpose(1, 2)[:, :, :, None]  # (N, 1, C) -> (N, C, 1, 1)
+
+    def logit_parameters(self) -> list[nn.Parameter]:
+        """The kernel."""
+        return list(self.gate.parameters())

@@ -18,10 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from yolox_ela.attention.checks import require_divisible
+from yolox_ela.attention.gated import GatedModule
 from yolox_ela.attention.strips import gate_strips, strip_means
 
 
-class ELA(nn.Module):
+class ELA(GatedModule):
     """Efficient Local Attention: (N, C, H, W) -> (N, C, H, W).
 
     Args:
@@ -69,19 +70,23 @@ class ELA(nn.Module):
         self.gate_w = None if shared else gate()
 
     def gates(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The two gates, y_h (N, C, H) and y_w (N, C, W), each in (0, 1)."""
+        """The two gates, y_h (N, C, H) and y_w (N, C, W), each in (0, `gate_scale`)."""
         z_h, z_w = strip_means(x)
-        if self.gate_w is not None:
-            return self.gate_h(z_h), self.gate_w(z_w)
-        if not _exporting() and z_h.shape == z_w.shape:
+        if self.gate_w is None and not _exporting() and z_h.shape == z_w.shape:
             # A square map: both directions as one batch, in one call.
-            y_h, y_w = self.gate_h(torch.cat([z_h, z_w])).chunk(2)
+            y_h, y_w = self.scaled(self.gate_h(torch.cat([z_h, z_w]))).chunk(2)
             return y_h, y_w
-        return self.gate_h(z_h), self.gate_h(z_w)
+        gate_w = self.gate_h if self.gate_w is None else self.gate_w
+        return self.scaled(self.gate_h(z_h)), self.scaled(gate_w(z_w))
 
     def forward(self, x: Tensor) -> Tensor:
         """Multiply each row and each column of x by its gate."""
         return gate_strips(x, *self.gates(x))
+
+    def logit_parameters(self) -> list[nn.Parameter]:
+        """Weight and bias of each GroupNorm."""
+        gates = [self.gate_h] if self.gate_w is None else [self.gate_h, self.gate_w]
+        return [parameter for gate in gates for parameter in gate[1].parameters()]
 
 
 def _exporting() -> bool:

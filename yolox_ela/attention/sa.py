@@ -15,18 +15,26 @@ import torch
 from torch import Tensor, nn
 
 from yolox_ela.attention.checks import require_divisible
+from yolox_ela.attention.gated import GatedModule
 
 
-class SA(nn.Module):
+class SA(GatedModule):
     """Shuffle attention: (N, C, H, W) -> (N, C, H, W).
 
     Args:
         channels: C of the map.
         groups: G; the map is cut into 2G parts of C/2G channels.
 
+    Attributes:
+        shuffle: whether the channels are shuffled; not if the module starts as the identity. The
+            shuffle is a fixed order of the channels, so a convolution after it computes the same
+            class of functions without.
+
     Raises:
         ValueError: `channels` is not divisible by 2 x `groups`.
     """
+
+    shuffle: bool = True
 
     def __init__(self, channels: int, *, groups: int = 8) -> None:
         super().__init__()
@@ -46,9 +54,26 @@ class SA(nn.Module):
         n, c, h, w = x.shape
         # (N, C, H, W) -> (N G, C/G, H, W) -> twice (N G, C/2G, H, W)
         x1, x2 = x.reshape(n * self.groups, c // self.groups, h, w).chunk(2, 1)
-        gate1 = torch.sigmoid(self.channel_weight * self.pool(x1) + self.channel_bias)
-        gate2 = torch.sigmoid(self.spatial_weight * self.norm(x2) + self.spatial_bias)
+        logit1 = self.channel_weight * self.pool(x1) + self.channel_bias
+        logit2 = self.spatial_weight * self.norm(x2) + self.spatial_bias
+        gate1, gate2 = self.scaled(torch.sigmoid(logit1)), self.scaled(torch.sigmoid(logit2))
         # Under autocast the raw weights make the gates float32; the map keeps its own type.
         out = torch.cat([x1 * gate1.to(x.dtype), x2 * gate2.to(x.dtype)], 1)
+        if not self.shuffle:
+            return out.reshape(n, c, h, w)
         # Shuffle: (N G, C/G, H, W) -> (N, 2, C/2, H, W) -> (N, C/2, 2, H, W) -> (N, C, H, W)
         return out.reshape(n, 2, c // 2, h, w).transpose(1, 2).reshape(n, c, h, w)
+
+    def start_as_identity(self) -> None:
+        """Let the module return its input, bit for bit, until it is trained; see `shuffle`."""
+        super().start_as_identity()
+        self.shuffle = False
+
+    def logit_parameters(self) -> list[nn.Parameter]:
+        """w and b of both branches."""
+        return [
+            self.channel_weight,
+            self.channel_bias,
+            self.spatial_weight,
+            self.spatial_bias,
+        ]

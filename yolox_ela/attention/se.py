@@ -13,9 +13,10 @@ W1 is (C/r, C) and W2 (C, C/r), without biases, as the equations write them.
 from torch import Tensor, nn
 
 from yolox_ela.attention.checks import require_divisible
+from yolox_ela.attention.gated import GatedModule
 
 
-class SE(nn.Module):
+class SE(GatedModule):
     """Squeeze-and-Excitation: (N, C, H, W) -> (N, C, H, W).
 
     Args:
@@ -41,5 +42,9 @@ class SE(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Multiply each channel of x by its gate."""
         z = self.pool(x).flatten(1)  # (N, C, 1, 1) -> (N, C)
-        s = self.gate(z)
+        s = self.scaled(self.gate(z))
         return x * s[:, :, None, None]
+
+    def logit_parameters(self) -> list[nn.Parameter]:
+        """W2."""
+        return list(self.gate[2].parameters())

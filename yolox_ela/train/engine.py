@@ -48,7 +48,7 @@ from yolox_ela.train.run_folder import RunFolder, source_commit
 from yolox_ela.train.schedule import learning_rate
 from yolox_ela.train.step import TrainStep
 from yolox_ela.train.stop import StopRequest
-from yolox_ela.train.timing import memory_in_use, summarise_timing
+from yolox_ela.train.run_timing import memory_in_use, summarise_timing
 from yolox_ela.train.trackers import DEFAULT_TRACKERS, RunTrackers
 from yolox_ela.weights import read_checkpoint
 

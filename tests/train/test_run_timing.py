@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from yolox_ela.train.timing import memory_in_use, summarise_timing
+from yolox_ela.train.run_timing import memory_in_use, summarise_timing
 
 
 def row(epoch, seconds, total, **more):
