@@ -119,11 +119,10 @@ class TestTrain:
         there = {path.name for path in (project / "exps").iterdir()}
         assert there <= {path.name for path in (PROJECT / "exps").iterdir()}
 
-    def test_evaluation_repeats_the_final_scores(self, trained, project, data):
+    def test_evaluation_repeats_the_final_scores(self, call, trained, project, data):
         folder, _ = trained
         json_file, detections = project / "eval.json", project / "detections.json"
-        run(
-            project,
+        call(
             "tools/eval.py",
             "-f",
             exp(project),
@@ -149,13 +148,12 @@ class TestTrain:
         assert len(entries) == results["detections"]
         assert set(entries[0]) >= {"image_id", "category_id", "bbox", "score"}
 
-    def test_reports_of_evaluations_side_by_side(self, trained, project, data, tmp_path):
+    def test_reports_of_evaluations_side_by_side(self, call, trained, project, data, tmp_path):
         folder, _ = trained
         words = ["-f", exp(project), "--data", data, "--device", "cpu"]
         for weights in ("best", "last"):
             report = tmp_path / weights
-            run(
-                project,
+            call(
                 "tools/eval.py",
                 *words,
                 "-c",
@@ -165,14 +163,13 @@ class TestTrain:
                 "--rectangular",
             )
             assert "Choosing a score threshold" in (report / "report.html").read_text("utf-8")
-        run(project, "tools/report.py", tmp_path / "best", tmp_path / "last", "-o", tmp_path / "c")
+        call("tools/report.py", tmp_path / "best", tmp_path / "last", "-o", tmp_path / "c")
         assert "last against best" in (tmp_path / "c" / "report.html").read_text("utf-8")
-        done = run(project, "tools/report.py", folder, tmp_path, expect=2)
+        done = call("tools/report.py", folder, tmp_path, expect=2)
         assert "no " in done.stderr
         assert "evaluation.npz" in done.stderr
         # A training run's folder is not overwritten by an evaluation's report.
-        done = run(
-            project,
+        done = call(
             "tools/eval.py",
             *words,
             "-c",
@@ -183,35 +180,21 @@ class TestTrain:
         )
         assert "already holds a run" in done.stderr
 
-    def test_a_second_run_gets_its_own_folder(self, trained, project, data):
-        before = tree(trained[0])
-        run(
-            project,
-            "tools/train.py",
-            "-f",
-            exp(project),
-            "--data",
-            data,
-            "-c",
-            trained[0] / "last.pth",
-            *SMALL,
-            "-e",
-            "1",
-        )
-        assert (project / "runs" / "nano_ela_s-2" / "last.pth").is_file()
-        assert tree(trained[0]) == before
-
-    def test_kept_on_disk_and_drawn_on_the_device(
+    def test_a_second_run_gets_its_own_folder(
         self, call, trained, project, data, tmp_path, monkeypatch
     ):
+        """And decoded images a folder outside all, where a third run would find them."""
         monkeypatch.setenv("YOLOX_ELA_CACHE", str(tmp_path))
+        before = tree(trained[0])
         words = ["-f", exp(project), "--data", data, "-c", trained[0] / "last.pth", *SMALL]
         words += ["-e", "1", "--cache", "disk", "--augment", "device", "--device", "cpu"]
-        call("tools/train.py", *words, "-o", tmp_path / "run")
+        call("tools/train.py", *words)
+        second = project / "runs" / "nano_ela_s-2"
+        assert (second / "last.pth").is_file()
+        assert json.loads((second / "timing.json").read_text())["images_per_second"] > 0
+        assert tree(trained[0]) == before
         (cache,) = (tmp_path / "images").iterdir()
         assert cache.stat().st_size > 20 * 64 * 40 * 3
-        timing = json.loads((tmp_path / "run" / "timing.json").read_text())
-        assert timing["images_per_second"] > 0
 
     def test_interrupt_of_the_whole_group_and_resume(self, trained, project, data):
         """Ctrl-C reaches loader processes too; the resumed run equals the uninterrupted one."""
