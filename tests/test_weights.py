@@ -20,6 +20,7 @@ from yolox_ela.weights import (
     load_trained,
     read_checkpoint,
     read_weights,
+    start_class_head,
 )
 
 SOURCE = Path("weights.pth")
@@ -306,6 +307,40 @@ class TestCocoClassRows:
     def test_weights_of_other_classes(self):
         with pytest.raises(UserError, match=r"weights\.pth.*20"):
             coco_class_rows(build(20).state_dict(), VOC_CLASSES, SOURCE)
+
+
+class TestStartClassHead:
+    def numbered(self):
+        return TestCocoClassRows().numbered()
+
+    def test_shared_classes_start_from_coco_and_others_as_they_are(self):
+        model, state = build(3), self.numbered()
+        own = {name: model.state_dict()[name].clone() for name in CLASS_TENSORS}
+        started, known = start_class_head(model, state, ["tvmonitor", "unicorn", "dog"], SOURCE)
+        assert known == ["tvmonitor", "dog"]
+        for name in CLASS_TENSORS:
+            assert (started[name][0] == 62).all()
+            assert torch.equal(started[name][1], own[name][1])
+            assert (started[name][2] == 16).all()
+        report = load_pretrained(model, started, SOURCE)
+        assert report.wrong_shape == report.new == []
+
+    def test_all_of_voc_is_the_zero_shot_network(self):
+        state = self.numbered()
+        started, known = start_class_head(build(), state, VOC_CLASSES, SOURCE)
+        assert known == list(VOC_CLASSES)
+        cut = coco_class_rows(state, VOC_CLASSES, SOURCE)
+        assert all(torch.equal(started[name], cut[name]) for name in cut)
+
+    def test_weights_of_a_run_are_left_alone(self):
+        state = build(20).state_dict()
+        started, known = start_class_head(build(20), state, VOC_CLASSES, SOURCE)
+        assert known == []
+        assert all(torch.equal(started[name], state[name]) for name in state)
+
+    def test_nothing_in_common(self):
+        with pytest.raises(UserError, match="use class_head_start random"):
+            start_class_head(build(1), self.numbered(), ["unicorn"], SOURCE)
 
 
 class TestRealWeights:

@@ -61,6 +61,7 @@ from yolox_ela.weights import (
     load_pretrained,
     read_checkpoint,
     read_weights,
+    start_class_head,
 )
 
 PROJECT = project_folder(__file__)
@@ -92,7 +93,12 @@ def main() -> int:
     if args.resume:
         origin = f"those of the run in {folder.path}"
     elif weights is not None:
-        origin = f"{weights}: {load_pretrained(model, read_weights(weights), weights)}"
+        state = read_weights(weights)
+        origin = f"{weights}: "
+        if exp.class_head_start == "coco":
+            state, known = start_class_head(model, state, exp.classes, weights)
+            origin += f"class predictors of COCO for {len(known)} of {len(exp.classes)} classes; "
+        origin += str(load_pretrained(model, state, weights))
 
     if accelerator.is_main_process:
         folder.create()

@@ -43,7 +43,21 @@ class VocNano(Recipe):
         """The network with random weights, the same for the same `seed`."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            return build_yolox_nano(len(self.classes), self.attention, share_sites=self.share_sites)
+            model = build_yolox_nano(
+                len(self.classes), self.attention, share_sites=self.share_sites
+            )
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.momentum = self.batchnorm_momentum
+        if self.attention_start == "identity":
+            for site, module in model.backbone.attention.items():
+                if not hasattr(module, "start_as_identity"):
+                    raise UserError(
+                        f"{type(module).__name__} at {site} cannot start as the identity: give it "
+                        "a method start_as_identity, or use attention_start paper"
+                    )
+                module.start_as_identity()
+        return model
 
 
 def load_experiment(path: str | Path) -> VocNano:
@@ -82,10 +96,13 @@ def load_experiment(path: str | Path) -> VocNano:
 
 
 def adopt_checkpoint(experiment: VocNano, content: dict[str, Any]) -> VocNano:
-    """The experiment with the class names and input size that a run's checkpoint records."""
+    """The experiment with what a run's checkpoint records of its network: classes, input size, and
+    what its attention started as, which decides how far its gates reach.
+    """
     recorded = {"classes": tuple(content["classes"])} if "classes" in content else {}
     if "recipe" in content:
         recorded["image_size"] = content["recipe"]["image_size"]
+        recorded["attention_start"] = content["recipe"].get("attention_start", "paper")
     return override(experiment, recorded)
 
 

@@ -11,7 +11,23 @@ from typing import Any
 from yolox_ela.data.classes import VOC_CLASSES
 from yolox_ela.errors import UserError
 
-PRECISIONS = ("fp32", "fp16", "bf16")
+CHOICES = {
+    "attention_start": ("paper", "identity"),
+    "class_head_start": ("random", "coco"),
+    "precision": ("fp32", "fp16", "bf16"),
+}
+NOT_NEGATIVE = (
+    "seed",
+    "warmup_steps",
+    "lr_factor_new",
+    "lr_factor_pretrained",
+    "freeze_backbone_steps",
+    "weight_decay",
+    "grad_clip",
+    "degrees",
+    "translate",
+    "shear",
+)
 
 
 @dataclass
@@ -24,6 +40,12 @@ class Recipe:
     # Model
     share_sites: bool = False
     """One attention module for all sites of a width, instead of one a site."""
+    attention_start: str = "paper"
+    """`paper`, or `identity`: untrained attention returns its input exactly, with gates of
+    2 * sigmoid(0); see `attention/gated.py`."""
+    class_head_start: str = "random"
+    """`random`, or `coco`: class predictors start from COCO's rows of the classes that have its
+    names, the others at random. Has no effect on weights that were trained on the same classes."""
 
     # Data
     classes: tuple[str, ...] = VOC_CLASSES
@@ -46,6 +68,8 @@ class Recipe:
     """The cosine ends at this share of the learning rate."""
     warmup_fraction: float = 5 / 300
     """Share of all steps with a quadratic warm-up from 0 (YOLOX: 5 of 300 epochs)."""
+    warmup_steps: int = 0
+    """If not 0, so many steps of warm-up in the place of `warmup_fraction`."""
     final_fraction: float = 15 / 300
     """Share of the epochs, rounded up, that end the run without mosaic, with an L1 loss on boxes
     and at the lowest learning rate (YOLOX: 15 of 300 epochs)."""
@@ -53,6 +77,18 @@ class Recipe:
     """Of initial weights, image order, augmentation and input sizes."""
 
     # Optimizer
+    lr_factor_new: float = 1.0
+    """Share of the learning rate for new parameters: attention, and class predictors if they
+    start at random."""
+    lr_factor_pretrained: float = 1.0
+    """Share of the learning rate for all other parameters."""
+    freeze_backbone_steps: int = 0
+    """So many first steps leave the backbone's weights as they are (attention is no part of it;
+    BatchNorm's statistics move on)."""
+    batchnorm_momentum: float = 0.03
+    """Share of the newest batch in BatchNorm's running statistics."""
+    freeze_batchnorm: bool = False
+    """Keep BatchNorm's running statistics as they start, and normalise by them."""
     momentum: float = 0.937
     """Nesterov momentum of SGD."""
     weight_decay: float = 5e-4
@@ -123,10 +159,14 @@ class Recipe:
             "nms_iou",
             "momentum",
             "ema_decay",
+            "batchnorm_momentum",
         ):
             value = getattr(self, name)
             _require(0 <= value <= 1, name, value, "must be between 0 and 1")
-        for name in ("seed", "weight_decay", "grad_clip", "degrees", "translate", "shear"):
+        for name, choices in CHOICES.items():
+            value = getattr(self, name)
+            _require(value in choices, name, value, f"is one of {choices}")
+        for name in NOT_NEGATIVE:
             value = getattr(self, name)
             _require(value >= 0, name, value, "must not be negative")
         _require(self.image_size % 32 == 0, "image_size", self.image_size, "needs a multiple of 32")
@@ -139,9 +179,6 @@ class Recipe:
         low, high = self.mosaic_scale
         _require(0 < low <= high, "mosaic_scale", self.mosaic_scale, "needs 0 < low <= high")
         _require(self.workers >= -1, "workers", self.workers, "must be -1 (automatic) or more")
-        _require(
-            self.precision in PRECISIONS, "precision", self.precision, f"is one of {PRECISIONS}"
-        )
         for name in ("classes", "train_sets", "test_sets"):
             value = getattr(self, name)
             _require(len(value) > 0, name, value, "must not be empty")

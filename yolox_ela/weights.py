@@ -186,6 +186,38 @@ def load_trained(model: YoloxNano, state: Mapping[str, Tensor], source: Path) ->
     model.load_state_dict(dict(state))
 
 
+def start_class_head(
+    model: YoloxNano, state: Mapping[str, Tensor], classes: Sequence[str], source: Path
+) -> tuple[dict[str, Tensor], list[str]]:
+    """COCO weights with class predictors for `classes`: COCO's rows where it has the class, the
+    model's own random rows elsewhere.
+
+    Returns:
+        The weights, and the classes that COCO has, which is none if the weights have other than
+        80 classes: they are then returned as they are.
+
+    Raises:
+        UserError: no class is COCO's.
+    """
+    names = [VOC_TO_COCO.get(name, name) for name in classes]
+    known = [row for row, name in enumerate(names) if name in COCO_CLASSES]
+    own = model.state_dict()
+    predictors = [name for name in state if name.startswith("head.cls_preds.") and name in own]
+    if any(len(state[name]) != len(COCO_CLASSES) for name in predictors):
+        return dict(state), []
+    if not known:
+        raise UserError(
+            f"{source}: COCO has none of the classes {', '.join(classes)}; use class_head_start "
+            "random"
+        )
+    rows = [COCO_CLASSES.index(names[row]) for row in known]
+    started = dict(state)
+    for name in predictors:
+        started[name] = own[name].clone()
+        started[name][known] = state[name][rows]
+    return started, [classes[row] for row in known]
+
+
 def coco_class_rows(
     state: Mapping[str, Tensor], classes: Sequence[str], source: Path
 ) -> dict[str, Tensor]:

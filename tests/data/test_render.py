@@ -13,7 +13,7 @@ from yolox.data.datasets import mosaicdetection
 from yolox_ela.data.augment import plan_boxes, plan_sample, sample_generator
 from yolox_ela.data.classes import VOC_CLASSES
 from yolox_ela.data.loader import SampleKey, TrainDataset
-from yolox_ela.data.render import PAD_VALUE, letterbox, render, resize_to_fit, shift_hsv
+from yolox_ela.data.render import PAD_VALUE, Colors, letterbox, render, resize_to_fit
 from yolox_ela.data.voc import load_split
 from yolox_ela.recipe import Recipe
 
@@ -34,7 +34,7 @@ def noise(width, height, seed=0):
 
 def shifted(image, shifts):
     out = np.zeros_like(image)
-    shift_hsv(image, shifts, out)
+    Colors(image.shape[0] * image.shape[1]).shift(image, shifts, out)
     return out
 
 

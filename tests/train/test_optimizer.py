@@ -7,7 +7,7 @@ from torch import nn
 from yolox_ela.attention import CBAM, SA, SE, ela_s
 from yolox_ela.model import build_yolox_nano
 from yolox_ela.recipe import Recipe
-from yolox_ela.train.optimizer import build_optimizer
+from yolox_ela.train.optimizer import build_optimizer, set_learning_rate
 
 
 def decays(model):
@@ -27,6 +27,27 @@ def test_every_parameter_in_the_right_group(attention):
         if "attention" in name and attention is SA:
             is_matrix = False  # SA has no convolution, only a GroupNorm and raw parameters
         assert decay == (5e-4 if is_matrix else 0.0), name
+
+
+def learning_rates(model, recipe, *, frozen=False):
+    """The learning rate of each parameter, by name, when the schedule says 1."""
+    optimizer = build_optimizer(model, recipe)
+    set_learning_rate(optimizer, 1.0, frozen=frozen)
+    by_id = {id(p): g["lr"] for g in optimizer.param_groups for p in g["params"]}
+    return {name: by_id[id(p)] for name, p in model.named_parameters()}
+
+
+@pytest.mark.parametrize("start", ["random", "coco"])
+def test_new_and_pretrained_parameters_have_their_own_rates(start):
+    recipe = Recipe(lr_factor_new=2.0, lr_factor_pretrained=0.5, class_head_start=start)
+    for name, rate in learning_rates(build_yolox_nano(20, ela_s), recipe).items():
+        new = "attention" in name or ("cls_preds" in name and start == "random")
+        assert rate == (2.0 if new else 0.5), name
+
+
+def test_a_frozen_backbone_keeps_its_weights_and_the_rest_its_rates():
+    for name, rate in learning_rates(build_yolox_nano(20, ela_s), Recipe(), frozen=True).items():
+        assert rate == (0.0 if name.startswith("backbone.backbone.") else 1.0), name
 
 
 def test_frozen_parameters_stay_out():

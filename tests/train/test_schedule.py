@@ -47,6 +47,14 @@ def test_short_runs_have_positive_finite_rates(epochs, warmup):
     assert all(0 < rate <= recipe.peak_lr for rate in rates)
 
 
+def test_warm_up_in_steps_takes_the_place_of_its_share():
+    recipe, total = Recipe(warmup_steps=30, warmup_fraction=0.5), 1000
+    rates = [learning_rate(step, total, recipe) for step in range(total)]
+    assert rates.index(max(rates)) in (29, 30)
+    assert rates[14] == pytest.approx(recipe.peak_lr / 4), "half of the way, quadratic"
+    assert [learning_rate(step, 10, recipe) for step in range(9)] == rates[:9]
+
+
 def test_rate_scales_with_the_batch():
     assert learning_rate(500, 1000, Recipe(batch_size=64)) == pytest.approx(
         4 * learning_rate(500, 1000, Recipe(batch_size=16))

@@ -78,12 +78,12 @@ def plan_sample(
         center = generator.uniform(0.5 * side, 1.5 * side, size=2).astype(int)
         indices = (index, *(int(i) for i in others))
         placed = [
-            _mosaic_tile(i, sizes[i], corner, (int(center[0]), int(center[1])), side)
+            _mosaic_tile(i, sizes[i].tolist(), corner, (int(center[0]), int(center[1])), side)
             for corner, i in enumerate(indices)
         ]
         canvas, matrix = (2 * side, 2 * side), _random_affine(generator, recipe)
     else:
-        placed = [_letterbox_tile(index, sizes[index], side)]
+        placed = [_letterbox_tile(index, sizes[index].tolist(), side)]
         canvas, matrix = (side, side), None
 
     hsv = (0, 0, 0)
@@ -112,11 +112,10 @@ def plan_boxes(
         (M, 4) float32 boxes inside the output and (M,) labels. Boxes with a side of 1 pixel or
         less are dropped.
     """
-    on_canvas = [
-        tile_boxes * scale + np.array(tile.offset * 2)
-        for tile, scale, tile_boxes in zip(plan.tiles, plan.scales, boxes, strict=True)
-    ]
-    all_boxes = np.concatenate(on_canvas)
+    counts = [len(tile_boxes) for tile_boxes in boxes]
+    scales = np.repeat(np.array(plan.scales, np.float32), counts)
+    offsets = np.repeat(np.array([tile.offset * 2 for tile in plan.tiles]), counts, axis=0)
+    all_boxes = np.concatenate(boxes) * scales[:, None] + offsets
     all_labels = np.concatenate(labels)
     all_boxes = np.clip(all_boxes, 0, np.array(plan.canvas * 2))
     if plan.matrix is not None:
@@ -146,14 +145,14 @@ def resized(size: tuple[int, int] | np.ndarray, scale: float) -> tuple[int, int]
     return max(1, int(size[0] * scale)), max(1, int(size[1] * scale))
 
 
-def _letterbox_tile(index: int, size: np.ndarray, side: int) -> tuple[Tile, float]:
+def _letterbox_tile(index: int, size: tuple[int, int], side: int) -> tuple[Tile, float]:
     scale = letterbox_scale(size, side)
     width, height = resized(size, scale)
     return Tile(index, (width, height), (0, 0), (0, 0, width, height)), scale
 
 
 def _mosaic_tile(
-    index: int, size: np.ndarray, corner: int, center: tuple[int, int], side: int
+    index: int, size: tuple[int, int], corner: int, center: tuple[int, int], side: int
 ) -> tuple[Tile, float]:
     """The tile that touches the mosaic's centre with one corner.
 

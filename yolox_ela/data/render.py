@@ -23,6 +23,7 @@ class Renderer:
         self.side = side
         self._canvas = np.empty((2 * side, 2 * side, 4), dtype=np.uint8)
         self._warped = np.empty((side, side, 4), dtype=np.uint8)
+        self._colors = Colors(side * side)
 
     def draw(self, plan: SamplePlan, images: Sequence[np.ndarray], out: np.ndarray) -> None:
         """Draw a sample.
@@ -37,14 +38,16 @@ class Renderer:
             (image,) = images
             height, width = image.shape[:2]
             window = out[:height, :width]
-            shift_hsv(image, plan.hsv, window)
+            self._colors.shift(image, plan.hsv, window)
             if plan.mirror:  # now: near the right border OpenCV rounds colours another way
                 window[:] = cv2.flip(window, 1)
             out[height:] = PAD_VALUE
             out[:height, width:] = PAD_VALUE
         else:
             warped = self._warp(plan, plan.matrix, images)
-            shift_hsv(cv2.flip(warped, 1) if plan.mirror else warped, plan.hsv, out)
+            if plan.mirror:
+                cv2.flip(warped, 1, dst=warped)
+            self._colors.shift(warped, plan.hsv, out)
 
     def _warp(
         self, plan: SamplePlan, matrix: np.ndarray, images: Sequence[np.ndarray]
@@ -86,26 +89,39 @@ def _visible(plan: SamplePlan, matrix: np.ndarray) -> tuple[int, int, int, int]:
     return left, top, right, bottom
 
 
-def shift_hsv(image: np.ndarray, shifts: tuple[int, int, int], out: np.ndarray) -> None:
-    """Add shifts to hue (wrapping at 180), saturation and value (clipped).
+class Colors:
+    """Shifts hue, saturation and value of images, in room of its own that it keeps.
 
     Args:
-        image: (H, W, 3) uint8 BGR; a fourth channel is ignored.
-        shifts: each smaller than 180 in size.
-        out: (H, W, 3) uint8 BGR, to be filled.
+        pixels: of the largest image.
     """
-    if not any(shifts):
-        out[:] = image[..., :3]
-        return
-    hue, *others = cv2.split(cv2.cvtColor(image, cv2.COLOR_BGR2HSV))
-    if shifts[0]:
-        hue = cv2.LUT(hue, ((np.arange(256) + shifts[0]) % 180).astype(np.uint8))
-    others = [
-        # Clips, and faster than a table. Its type hints do not know of plain numbers.
-        cv2.add(plane, shift) if shift else plane  # type: ignore[call-overload]
-        for plane, shift in zip(others, shifts[1:], strict=True)
-    ]
-    cv2.cvtColor(cv2.merge([hue, *others]), cv2.COLOR_HSV2BGR, dst=out)
+
+    def __init__(self, pixels: int) -> None:
+        self._hsv = np.empty((pixels, 3), dtype=np.uint8)
+        self._planes = np.empty((3, pixels), dtype=np.uint8)
+
+    def shift(self, image: np.ndarray, shifts: tuple[int, int, int], out: np.ndarray) -> None:
+        """Add shifts to hue (wrapping at 180), saturation and value (clipped).
+
+        Args:
+            image: (H, W, 3) uint8 BGR; a fourth channel is ignored.
+            shifts: each smaller than 180 in size.
+            out: (H, W, 3) uint8 BGR, to be filled.
+        """
+        if not any(shifts):
+            out[:] = image[..., :3]
+            return
+        height, width = image.shape[:2]
+        hsv = self._hsv[: height * width].reshape(height, width, 3)
+        planes = [plane[: height * width].reshape(height, width) for plane in self._planes]
+        cv2.split(cv2.cvtColor(image, cv2.COLOR_BGR2HSV, dst=hsv), planes)
+        if shifts[0]:
+            table = ((np.arange(256) + shifts[0]) % 180).astype(np.uint8)
+            cv2.LUT(planes[0], table, dst=planes[0])
+        for plane, shift in zip(planes[1:], shifts[1:], strict=True):
+            if shift:  # clips, and faster than a table; its type hints know no plain numbers
+                cv2.add(plane, shift, dst=plane)  # type: ignore[call-overload]
+        cv2.cvtColor(cv2.merge(planes, dst=hsv), cv2.COLOR_HSV2BGR, dst=out)
 
 
 def resize_to_fit(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:

@@ -36,7 +36,7 @@ class Gated(Protocol):
     """An attention module that gates rows and columns."""
 
     def gates(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, C, H, W) -> y_h (N, C, H) and y_w (N, C, W), each in 0-1."""
+        """(N, C, H, W) -> y_h (N, C, H) and y_w (N, C, W), each in 0 to its `gate_scale`, or 1."""
 
 
 @dataclass(frozen=True)
@@ -236,7 +236,8 @@ def gates_section(
     figures["statistics_of_the_gates"] = to_png(draw_gate_statistics(statistics))
     text = (
         "Attention multiplies each channel of a map by a gate for each row and one for each "
-        "column. The maps show the product of the two, once as the mean over channels, and once "
+        "column, here as shares of the most that it can be. The maps show the product of the two, "
+        "once as the mean over channels, and once "
         "for the channel in which it differs most between positions. Yellow is the largest share "
         "that a site passes on this photograph, dark blue the smallest; the numbers above a map "
         "say how much that is. Where they are close to each other, colours exaggerate.\n\n"
@@ -257,7 +258,13 @@ def _gates_of_batch(model: YoloxNano, batch: Tensor) -> dict[str, tuple[Tensor, 
 
     def remember(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
         x = inputs[0]
-        calls.append((x.shape[1], module.gates(x) if isinstance(module, Gated) else None))
+        gates = None
+        if isinstance(module, Gated):
+            # Of those that started as the identity, and reach 2: the share of what they can be.
+            scale = getattr(module, "gate_scale", 1.0)
+            y_h, y_w = module.gates(x)
+            gates = y_h / scale, y_w / scale
+        calls.append((x.shape[1], gates))
 
     hooks = [module.register_forward_hook(remember) for module in model.backbone.attention.values()]
     training = model.training

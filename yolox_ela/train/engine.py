@@ -45,10 +45,10 @@ from yolox_ela.train.progress import (
     score_text,
 )
 from yolox_ela.train.run_folder import RunFolder, source_commit
+from yolox_ela.train.run_timing import memory_in_use, summarise_timing
 from yolox_ela.train.schedule import learning_rate
 from yolox_ela.train.step import TrainStep
 from yolox_ela.train.stop import StopRequest
-from yolox_ela.train.run_timing import memory_in_use, summarise_timing
 from yolox_ela.train.trackers import DEFAULT_TRACKERS, RunTrackers
 from yolox_ela.weights import read_checkpoint
 
@@ -204,6 +204,7 @@ class Training:
             *network_input(*self.samples, input_size(progress.step, recipe)),
             learning_rate(progress.step, self.total_steps, recipe),
             use_l1=epoch >= recipe.epochs - recipe.final_epochs,
+            frozen=progress.step < recipe.freeze_backbone_steps,
         )
         self.monitor.add(losses)
         progress.step += 1

@@ -1,4 +1,6 @@
-"""SGD with weight decay where it belongs."""
+"""SGD with weight decay where it belongs, and a learning rate for each kind of parameter."""
+
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -9,30 +11,70 @@ DECAYED = (nn.modules.conv._ConvNd, nn.Linear)
 FUSED_DEVICES = ("cpu", "cuda")
 
 
+@dataclass(frozen=True)
+class Kind:
+    """What parameters of one optimizer group have in common.
+
+    Attributes:
+        decayed: convolution and linear weights.
+        new: attention, and class predictors that start at random.
+        backbone: of the network before its neck.
+    """
+
+    decayed: bool
+    new: bool
+    backbone: bool
+
+
 def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
     """Nesterov SGD; decay on convolution and linear weights, none on anything else.
 
     Biases, norms' weights and attention's raw parameters are not decayed (upstream decays
     GroupNorm and never sees raw parameters). All parameters are on one device; where it can, one
-    kernel updates all of them.
+    kernel updates all of them. Each group has its share of the learning rate as `lr_factor`, and
+    says by `backbone` whether it is of the backbone.
 
     Raises:
         RuntimeError: a trainable parameter is in no group or in two.
     """
     decayed_ids = {id(module.weight) for module in model.modules() if isinstance(module, DECAYED)}
-    trainable = [p for p in model.parameters() if p.requires_grad]
-    decayed = [p for p in trainable if id(p) in decayed_ids]
-    plain = [p for p in trainable if id(p) not in decayed_ids]
-    grouped = [id(p) for p in decayed + plain]
-    if len(grouped) != len(set(grouped)) or set(grouped) != {id(p) for p in trainable}:
+    groups: dict[Kind, list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():  # one that is shared comes once
+        if parameter.requires_grad:
+            kind = Kind(
+                id(parameter) in decayed_ids,
+                _is_new(name, recipe),
+                name.startswith("backbone.backbone."),
+            )
+            groups.setdefault(kind, []).append(parameter)
+    grouped = [id(p) for parameters in groups.values() for p in parameters]
+    trainable = {id(p) for p in model.parameters() if p.requires_grad}
+    if len(grouped) != len(set(grouped)) or set(grouped) != trainable:
         raise RuntimeError("every trainable parameter must be in exactly one optimizer group")
+    devices = {p.device.type for parameters in groups.values() for p in parameters}
     return torch.optim.SGD(
         [
-            {"params": decayed, "weight_decay": recipe.weight_decay},
-            {"params": plain, "weight_decay": 0.0},
+            {
+                "params": parameters,
+                "weight_decay": recipe.weight_decay if kind.decayed else 0.0,
+                "lr_factor": recipe.lr_factor_new if kind.new else recipe.lr_factor_pretrained,
+                "backbone": kind.backbone,
+            }
+            for kind, parameters in groups.items()
         ],
         lr=recipe.peak_lr,
         momentum=recipe.momentum,
         nesterov=recipe.momentum > 0,
-        fused=all(p.device.type in FUSED_DEVICES for p in trainable),
+        fused=devices <= set(FUSED_DEVICES),
     )
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float, *, frozen: bool) -> None:
+    """Give each group of `build_optimizer` its share of `lr`; the backbone none while frozen."""
+    for group in optimizer.param_groups:
+        group["lr"] = 0.0 if frozen and group["backbone"] else lr * group["lr_factor"]
+
+
+def _is_new(name: str, recipe: Recipe) -> bool:
+    random_classes = recipe.class_head_start == "random" and name.startswith("head.cls_preds.")
+    return random_classes or name.startswith("backbone.attention.")

@@ -14,7 +14,7 @@ def learning_rate(step: int, total_steps: int, recipe: Recipe) -> float:
         recipe: gives the peak, the shares of warm-up and final epochs, and the lowest rate.
     """
     peak, lowest = recipe.peak_lr, recipe.peak_lr * recipe.min_lr_ratio
-    warmup = recipe.warmup_fraction * total_steps
+    warmup = recipe.warmup_steps or recipe.warmup_fraction * total_steps
     cosine_end = total_steps * (1 - recipe.final_epochs / recipe.epochs)
     if step < warmup:
         # Counted from 1, so that no step is spent at a rate of 0.

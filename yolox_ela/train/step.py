@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from yolox_ela.model import YoloxNano
 from yolox_ela.recipe import Recipe
 from yolox_ela.train.ema import ModelEma
-from yolox_ela.train.optimizer import build_optimizer
+from yolox_ela.train.optimizer import build_optimizer, set_learning_rate
 
 LEAST_ROWS = 32  # of targets when compiled
 
@@ -49,9 +49,13 @@ class TrainStep:
             self.network, build_optimizer(self.network, recipe)
         )
         self.model.train()
+        if recipe.freeze_batchnorm:
+            for module in self.network.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
 
     def __call__(
-        self, images: Tensor, targets: Tensor, lr: float, *, use_l1: bool
+        self, images: Tensor, targets: Tensor, lr: float, *, use_l1: bool, frozen: bool = False
     ) -> Mapping[str, Tensor | float]:
         """Change the weights by one batch; nothing waits for the device.
 
@@ -60,12 +64,12 @@ class TrainStep:
             targets: (B, M, 5), as `YoloxNano.forward` takes them.
             lr: learning rate.
             use_l1: add the L1 loss on boxes.
+            frozen: leave the backbone's weights as they are.
 
         Returns:
             The losses of `YoloxNano.forward`; when compiled, good until the next step.
         """
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
+        set_learning_rate(self.optimizer, lr, frozen=frozen)
         self.network.head.use_l1 = use_l1
         if self.compiled:
             torch.compiler.cudagraph_mark_step_begin()

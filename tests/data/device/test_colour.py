@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from yolox_ela.data.device.colour import shift_hsv
-from yolox_ela.data.render import shift_hsv as shift_hsv_of_image
+from yolox_ela.data.render import Colors
 
 SHIFTS = [(4, 29, 29), (-4, -29, -29), (5, 0, 0), (0, 13, 0), (0, 0, -30), (90, -170, 1)]
 
@@ -21,7 +21,7 @@ def shifted_in_a_batch(image, shifts, device):
 
 def shifted_by_opencv(image, shifts):
     result = np.empty_like(image)
-    shift_hsv_of_image(image, shifts, result)
+    Colors(image.shape[0] * image.shape[1]).shift(image, shifts, result)
     return result
 
 

@@ -14,7 +14,7 @@ FRACTION_BITS = 12  # of OpenCV's fixed-point quotients
 
 
 def shift_hsv(planes: list[Tensor], shifts: Tensor) -> list[Tensor]:
-    """Add shifts to hue (wrapping at 180), saturation and value (clipped), as `render.shift_hsv`.
+    """Add shifts to hue (wrapping at 180), saturation and value (clipped), as `render.Colors`.
 
     Two differences. Samples with no shift at all go to HSV and back here, which is not without
     loss. And OpenCV rounds in the last columns of an image (those that do not fill a vector of
