@@ -76,7 +76,7 @@ def step_once(recipe, *, frozen=False):
 def test_frozen_batchnorm_keeps_its_statistics_and_trains_its_weights():
     moved = step_once(VocNano(freeze_batchnorm=True))
     assert not any(name.endswith(("running_mean", "running_var")) for name in moved)
-    assert "head.stems.0.bn.weight" in moved
+    assert "backbone.C3_n3.conv1.bn.bias" in moved
     assert "backbone.backbone.stem.conv.bn.running_mean" in step_once(VocNano())
 
 
