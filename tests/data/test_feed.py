@@ -49,6 +49,25 @@ def test_both_draw_the_same_samples(split, workers):
             assert not rows[:, count:].any()
 
 
+@pytest.mark.parametrize("mosaic_prob", [0.0, 0.6])
+def test_colours_left_to_the_device_are_the_same(split, mosaic_prob):
+    """Shifted there or by the loader; mirrored or not; the padding keeps its grey."""
+    recipe = recipe_with(mosaic_prob=mosaic_prob, epochs=4)
+    now, later = (HostFeed(split, recipe, CPU, colors_later=later) for later in (False, True))
+    differing = []
+    for one, other in zip(now.loader(), later.loader(), strict=True):
+        assert one.colors is None
+        assert not torch.equal(one.images, other.images), "not yet shifted"
+        images, targets = now.samples(one)
+        shifted, same = later.samples(other)
+        assert torch.equal(targets, same)
+        assert shifted.dtype == torch.uint8
+        assert shifted.stride() == images.stride()
+        assert (shifted.int() - images.int()).abs().max() <= 1
+        differing.append((shifted != images).float().mean().item())
+    assert sum(differing) / len(differing) < 0.05
+
+
 class TestChoice:
     def test_automatic_is_the_cpu_without_a_gpu(self, split):
         assert not draws_on_device("auto", split, recipe_with(), CPU)

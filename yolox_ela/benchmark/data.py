@@ -20,17 +20,19 @@ from yolox_ela.benchmark.upstream_training import (
     upstream_dataset,
     upstream_loader,
 )
-from yolox_ela.data.bank import ImageFiles, open_images
+from yolox_ela.data.bank import ImageFiles, Images, open_images
 from yolox_ela.data.loader import train_loader
 from yolox_ela.recipe import Recipe
 from yolox_ela.train.run_folder import describe_environment
 
 UPSTREAM, UPSTREAM_RAM, FILES, RAM = "yolox", "yolox, RAM", "ours, files", "ours, RAM"
+GPU = "ours, for a GPU"
 INCLUDES = {
     UPSTREAM: "as installed: files to a batch of floats",
     UPSTREAM_RAM: "the same with its cache of decoded images",
     FILES: "files to a batch of bytes",
     RAM: "decoded images to a batch of bytes",
+    GPU: "the same where a GPU shifts the colours",
 }
 
 
@@ -96,16 +98,20 @@ def batch_tasks(given: Pictures, recipe: Recipe) -> dict[str, Callable[[], objec
         indices = cycle(range(len(dataset)))
         return lambda: upstream_batch(dataset, list(islice(indices, recipe.batch_size)))
 
-    def ours(cache: str) -> Callable[[], object]:
-        images = open_images(given.split, recipe.image_size, cache, Path())
-        batches: Iterator[object] = iter(train_loader(given.split, recipe, images))
+    def ours(images: Images, *, colors_later: bool = False) -> Callable[[], object]:
+        batches: Iterator[object] = iter(
+            train_loader(given.split, recipe, images, colors_later=colors_later)
+        )
         return partial(next, batches)
+
+    bank = open_images(given.split, recipe.image_size, "ram", Path())
 
     return {
         UPSTREAM: upstream(False),
         UPSTREAM_RAM: upstream(True),
-        FILES: ours("off"),
-        RAM: ours("ram"),
+        FILES: ours(ImageFiles(given.split.paths, recipe.image_size)),
+        RAM: ours(bank),
+        GPU: ours(bank, colors_later=True),
     }
 
 
@@ -130,4 +136,5 @@ def loader_tasks(
         UPSTREAM_RAM: upstream(True),
         FILES: partial(take, partial(train_loader, given.split, recipe, files)),
         RAM: partial(take, partial(train_loader, given.split, recipe, bank)),
+        GPU: partial(take, partial(train_loader, given.split, recipe, bank, colors_later=True)),
     }

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from yolox_ela.data.bank import GIB, ImageBank, Images, bank_bytes
 from yolox_ela.data.device.boxes import DeviceObjects, batch_targets
+from yolox_ela.data.device.colour import shift_batch
 from yolox_ela.data.device.pixels import DeviceBank, render_batch
 from yolox_ela.data.loader import PlannedBatch, SampleKey, TrainBatch, plan_loader, train_loader
 from yolox_ela.data.voc import VocSplit
@@ -51,29 +52,49 @@ class Feed(Protocol):
 
 @dataclass
 class HostFeed:
-    """Samples that loader processes draw.
+    """Samples that loader processes draw; on CUDA, colours are left to the GPU.
 
     Attributes:
         split: the images and objects.
         recipe: of the run.
         device: that trains.
         images: of the split, read from their files by default.
+        colors_later: whether the device shifts the colours; by default where it is CUDA.
     """
 
     split: VocSplit
     recipe: Recipe
     device: torch.device
     images: Images | None = None
+    colors_later: bool | None = None
+
+    def __post_init__(self) -> None:
+        self._shift_colors = shift_batch
+        on_cuda = can_compile(self.device)
+        if self.colors_later is None:
+            self.colors_later = on_cuda
+        if on_cuda:  # one kernel
+            self._shift_colors = torch.compile(shift_batch)
 
     def loader(self, *, start: int = 0, rank: int = 0, world: int = 1) -> Iterable[TrainBatch]:
         """See `Feed.loader`."""
         return train_loader(
-            self.split, self.recipe, self.images, start=start, rank=rank, world=world
+            self.split,
+            self.recipe,
+            self.images,
+            start=start,
+            rank=rank,
+            world=world,
+            colors_later=bool(self.colors_later),
         )
 
     def samples(self, batch: TrainBatch) -> tuple[Tensor, Tensor]:
         """See `Feed.samples`."""
         images = batch.images.to(self.device, non_blocking=True)
+        if batch.colors is not None:
+            shifts = batch.colors.shifts.to(self.device, non_blocking=True)
+            windows = batch.colors.windows.to(self.device, non_blocking=True)
+            images = self._shift_colors(images, shifts, windows)
         return images, batch.targets.to(self.device, non_blocking=True)
 
 
@@ -102,7 +123,7 @@ class DeviceFeed:
             torch.from_numpy(split.offsets).to(device),
         )
         self._render, self._targets = render_batch, batch_targets
-        if device.type == "cuda":
+        if can_compile(device):
             # The option makes one kernel of three, which would keep what they concatenate.
             self._render = torch.compile(
                 render_batch, options={"max_complex_pointwise_cat_inputs": 0}
@@ -117,6 +138,11 @@ class DeviceFeed:
         """See `Feed.samples`."""
         plans = batch.plans.to(self.device, non_blocking=True)
         return self._render(plans, self.bank), self._targets(plans, self.objects, batch.rows)
+
+
+def can_compile(device: torch.device) -> bool:
+    """Whether torch.compile makes kernels for a device; operator by operator these are slow."""
+    return device.type == "cuda" and find_spec("triton") is not None
 
 
 def draws_on_device(augment: str, split: VocSplit, recipe: Recipe, device: torch.device) -> bool:
@@ -135,7 +161,7 @@ def draws_on_device(augment: str, split: VocSplit, recipe: Recipe, device: torch
         raise UserError("--augment device needs float64, which MPS lacks: use --augment cpu")
     if augment != "auto":
         return augment == "device"
-    if device.type != "cuda" or find_spec("triton") is None:  # compiled, or it is slow
+    if not can_compile(device):  # it would be slow
         return False
     need, (free, _) = bank_bytes(split, recipe.image_size), torch.cuda.mem_get_info(device)
     fits = need <= GPU_SHARE * free

@@ -4,7 +4,7 @@ import math
 import os
 import signal
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -34,6 +34,19 @@ class SampleKey(NamedTuple):
 
 
 @dataclass
+class ColorShifts:
+    """What is left to do to the colours of a batch; see `colour.shift_batch`.
+
+    Attributes:
+        shifts: (B, 3) int32, of hue, saturation and value.
+        windows: (B, 2) int32 width and height of the part of each sample that they are for.
+    """
+
+    shifts: Tensor
+    windows: Tensor
+
+
+@dataclass
 class TrainBatch:
     """A batch of one process.
 
@@ -42,15 +55,20 @@ class TrainBatch:
         images: (B, 3, S, S) uint8 BGR.
         targets: (B, M, 5) float32 class, centre x, centre y, width, height in pixels; rows of
             zeros fill up to the batch's largest number of objects.
+        colors: what the device is to do to the images, if it was left to it.
     """
 
     keys: list[SampleKey]
     images: Tensor
     targets: Tensor
+    colors: ColorShifts | None = None
 
     def pin_memory(self) -> "TrainBatch":
         """Called by DataLoader for CUDA."""
-        return TrainBatch(self.keys, self.images.pin_memory(), self.targets.pin_memory())
+        colors = self.colors
+        if colors is not None:
+            colors = ColorShifts(colors.shifts.pin_memory(), colors.windows.pin_memory())
+        return TrainBatch(self.keys, self.images.pin_memory(), self.targets.pin_memory(), colors)
 
 
 @dataclass
@@ -99,12 +117,21 @@ class TrainDataset(Dataset):
     """Augmented samples of a split, looked up by `SampleKey`.
 
     `images` are the split's, resized to the recipe's input size; read from their files by default.
+    With `colors_later`, the shift of colours, a third of the work, is left to the device.
     """
 
-    def __init__(self, split: VocSplit, recipe: Recipe, images: Images | None = None) -> None:
+    def __init__(
+        self,
+        split: VocSplit,
+        recipe: Recipe,
+        images: Images | None = None,
+        *,
+        colors_later: bool = False,
+    ) -> None:
         self.split = split
         self.recipe = recipe.plain()
         self.images = images or ImageFiles(split.paths, recipe.image_size)
+        self.colors_later = colors_later
         self._renderer: Renderer | None = None  # made by the process that draws
 
     def __len__(self) -> int:
@@ -119,20 +146,24 @@ class TrainDataset(Dataset):
         self._renderer = self._renderer or Renderer(self.recipe.image_size)
         side = self.recipe.image_size
         images = new_batch((len(keys), side, side, 3))
+        plans = [plan_of(key, self.split, self.recipe) for key in keys]
+        colors = None
+        if self.colors_later:
+            colors = _color_shifts(plans)
+            plans = [replace(plan, hsv=(0, 0, 0)) for plan in plans]
         targets = [
-            self._draw(self._renderer, key, image)
-            for key, image in zip(keys, images.numpy(), strict=True)
+            self._draw(self._renderer, plan, image)
+            for plan, image in zip(plans, images.numpy(), strict=True)
         ]
         padded = torch.zeros(len(keys), max(1, max(len(rows) for rows in targets)), 5)
         for row, target in zip(padded, targets, strict=True):
             row[: len(target)] = torch.from_numpy(target)
         # The layout in memory stays that of pixels with three channels: channels_last.
-        return TrainBatch(list(keys), images.permute(0, 3, 1, 2), padded)
+        return TrainBatch(list(keys), images.permute(0, 3, 1, 2), padded, colors)
 
-    def _draw(self, renderer: Renderer, key: SampleKey, out: np.ndarray) -> np.ndarray:
+    def _draw(self, renderer: Renderer, plan: SamplePlan, out: np.ndarray) -> np.ndarray:
         """Fill the pixels of a sample; its (M, 5) targets."""
         split = self.split
-        plan = plan_of(key, split, self.recipe)
         indices = [tile.index for tile in plan.tiles]
         renderer.draw(plan, [self.images[i] for i in indices], out)
         boxes, labels = plan_boxes(
@@ -141,6 +172,18 @@ class TrainDataset(Dataset):
             [split.labels[split.objects(i)] for i in indices],
         )
         return to_targets(boxes, labels)
+
+
+def _color_shifts(plans: Sequence[SamplePlan]) -> ColorShifts:
+    """Those of a mosaic are for all of it, others for the image without its padding."""
+    windows = [
+        (plan.output, plan.output) if plan.matrix is not None else plan.tiles[0].size
+        for plan in plans
+    ]
+    return ColorShifts(
+        torch.tensor([plan.hsv for plan in plans], dtype=torch.int32),
+        torch.tensor(windows, dtype=torch.int32),
+    )
 
 
 def new_batch(shape: tuple[int, ...]) -> Tensor:
@@ -210,9 +253,11 @@ def train_loader(
     start: int = 0,
     rank: int = 0,
     world: int = 1,
+    colors_later: bool = False,
 ) -> DataLoader:
     """`TrainBatch`es for the steps from `start` to the end of training; see `TrainDataset`."""
-    return _loader(TrainDataset(split, recipe, images), recipe, start, rank, world)
+    dataset = TrainDataset(split, recipe, images, colors_later=colors_later)
+    return _loader(dataset, recipe, start, rank, world)
 
 
 def plan_loader(

@@ -109,7 +109,10 @@ class Colors:
             out: (H, W, 3) uint8 BGR, to be filled.
         """
         if not any(shifts):
-            out[:] = image[..., :3]
+            if image.shape[2] == 4:  # numpy would take longer than the warp
+                cv2.cvtColor(image, cv2.COLOR_BGRA2BGR, dst=out)
+            else:
+                out[:] = image
             return
         height, width = image.shape[:2]
         hsv = self._hsv[: height * width].reshape(height, width, 3)

@@ -36,6 +36,28 @@ def shift_hsv(planes: list[Tensor], shifts: Tensor) -> list[Tensor]:
     )
 
 
+def shift_batch(images: Tensor, shifts: Tensor, windows: Tensor) -> Tensor:
+    """Shift the colours of samples that were drawn without, as `render.Renderer` would have.
+
+    Args:
+        images: (B, 3, S, S) uint8 BGR.
+        shifts: (B, 3) int32; see `shift_hsv`.
+        windows: (B, 2) int32 width and height of the part at the upper left that is shifted.
+
+    Returns:
+        Images like those given, in channels_last memory.
+    """
+    across = torch.arange(images.shape[3], device=images.device) < windows[:, :1]
+    down = torch.arange(images.shape[2], device=images.device) < windows[:, 1:]
+    inside = down[:, :, None] & across[:, None] & shifts.any(dim=1)[:, None, None]
+    planes = list(images.int().unbind(1))
+    shifted = [
+        torch.where(inside, after, before).to(torch.uint8)
+        for before, after in zip(planes, shift_hsv(planes, shifts), strict=True)
+    ]
+    return torch.stack(shifted, dim=-1).permute(0, 3, 1, 2)
+
+
 def _bgr_to_hsv(blue: Tensor, green: Tensor, red: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Hue in [0, 180), saturation and value in [0, 255], as integers.
 
