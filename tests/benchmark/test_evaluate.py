@@ -1,8 +1,9 @@
 """The benchmark of average precision, on a set small enough for a test."""
 
+import contextlib
+import io
 import json
-import os
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
@@ -15,17 +16,16 @@ TOOL = Path(__file__).parents[2] / "tools" / "benchmark.py"
 def done(tmp_path_factory):
     """What the tool printed, and the file it wrote."""
     output = tmp_path_factory.mktemp("benchmark") / "evaluate.json"
-    command = [sys.executable, TOOL, "evaluate", "--images", "30", "--detections", "20"]
-    command += ["--rounds", "1", "--min-seconds", "0", "--json", output]
-    process = subprocess.run(
-        [str(word) for word in command],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        cwd=output.parent,
-    )
-    assert process.returncode == 0, process.stderr
-    return process.stdout, json.loads(output.read_text())
+    words = [TOOL, "evaluate", "--images", "30", "--detections", "20"]
+    words += ["--rounds", "1", "--min-seconds", "0", "--json", output]
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+        patch.setattr(sys, "argv", [str(word) for word in words])
+        patch.chdir(output.parent)
+        with pytest.raises(SystemExit) as end:
+            runpy.run_path(str(TOOL), run_name="__main__")
+    assert not end.value.code
+    return printed.getvalue(), json.loads(output.read_text())
 
 
 def test_all_compute_the_same(done):

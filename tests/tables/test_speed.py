@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from yolox_ela.errors import UserError
 from yolox_ela.experiment import load_experiment
@@ -80,10 +81,11 @@ def test_csv_and_json_hold_all_modes(measurement):
 def test_compiled_networks_are_all_compiled():
     """More networks than torch.compile by itself keeps versions of one function."""
     exps = experiments("nano", "nano_eca")
-    exps += [replace(exps[0], name=f"copy{i}") for i in range(7)]
+    exps.append(replace(exps[0], name="copy"))
     settings = replace(SETTINGS, modes=("compiled",), precisions=("fp32",), batches=(1,), rounds=1)
-    rows = measure_speed(exps, settings, backend="eager")["rows"]
-    assert len(rows) == 9
+    with torch._dynamo.config.patch(recompile_limit=1):  # torch's own is 8, which takes long
+        rows = measure_speed(exps, settings, backend="eager")["rows"]
+    assert len(rows) == 3
 
 
 @pytest.mark.parametrize("names", [("nano_ela_s",), ("nano", "nano")])
