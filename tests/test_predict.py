@@ -87,6 +87,9 @@ class TestDetector:
         assert failed == [broken]
         assert len(taken) < 60
         assert [found.source for found in stream] == given[2:]
+        abandoned = detector.stream(photographs[:2] * 40)
+        next(abandoned)
+        abandoned.close()
         with pytest.raises(UserError, match=r"broken\.jpg"):
             list(detector.stream(given))
 

@@ -29,7 +29,7 @@ from yolox_ela.cli import (
     tool_parser,
     write_result,
 )
-from yolox_ela.data.bank import CACHES, disk_bank, memory_bank, open_images
+from yolox_ela.data.bank import CACHES, ImageBank, choose_cache, open_images
 from yolox_ela.data.feed import AUGMENTS, DeviceFeed, Feed, HostFeed, draws_on_device
 from yolox_ela.data.loader import require_batch_fits
 from yolox_ela.data.sample import draw_sample
@@ -87,7 +87,6 @@ def main() -> int:
     train_split = load_split(data, exp.train_sets, exp.classes)
     test_split = load_split(data, exp.test_sets, exp.classes)
     require_disjoint(train_split, test_split)
-    feed = open_feed(args, exp, train_split, accelerator)
     model = exp.build_model()
     origin = f"random, seed {exp.seed}"
     if args.resume:
@@ -100,6 +99,7 @@ def main() -> int:
             origin += f"class predictors of COCO for {len(known)} of {len(exp.classes)} classes; "
         origin += str(load_pretrained(model, state, weights))
 
+    feed = open_feed(args, exp, train_split, accelerator)
     if accelerator.is_main_process:
         folder.create()
         log_to_file(folder.path / "train.log")
@@ -223,16 +223,21 @@ def open_feed(
     """Samples to train on, made as --augment and --cache say; a cache is filled now."""
     device, side, folder = accelerator.device, exp.image_size, default_cache() / "images"
     on_device = draws_on_device(args.augment, split, exp, device)
-    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    choice = [args.cache]
+    if accelerator.is_main_process:
+        processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+        # To the device go all images, through memory or a file.
+        wanted = "ram" if on_device and args.cache != "disk" else args.cache
+        choice = [choose_cache(split, side, wanted, processes=processes)]
+    if accelerator.num_processes > 1:  # all do as the first; later the memory is less
+        broadcast_object_list(choice)
+    (cache,) = choice
     # One process of each machine writes a file on disk; the others find it.
     with accelerator.local_main_process_first():
-        if on_device:
-            bank = (
-                disk_bank(split, side, folder) if args.cache == "disk" else memory_bank(split, side)
-            )
-            return DeviceFeed(split, exp, device, bank)
-        images = open_images(split, side, args.cache, folder, processes=processes)
-        return HostFeed(split, exp, device, images)
+        images = open_images(split, side, cache, folder)
+    if on_device and isinstance(images, ImageBank):
+        return DeviceFeed(split, exp, device, images)
+    return HostFeed(split, exp, device, images)
 
 
 def configured_experiment(args: argparse.Namespace) -> VocNano:

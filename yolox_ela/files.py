@@ -58,5 +58,5 @@ def require_space(path: Path, size: int) -> None:
     if free < size:
         raise UserError(
             f"{path} needs {size / 2**30:.2f} GiB, and its disk has {free / 2**30:.2f} GiB left; "
-            "free space or name another folder"
+            "free space, or name another folder (for a cache by YOLOX_ELA_CACHE)"
         )

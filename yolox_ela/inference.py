@@ -61,7 +61,7 @@ def predictor(
 
     @torch.inference_mode()
     def predict(images: Tensor) -> Tensor:
-        pixels = images.to(device, non_blocking=True).float()
+        pixels = images.to(device, non_blocking=device.type == "cuda").float()
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
             return call(pixels)
 

@@ -195,7 +195,8 @@ class Detector:
         Pictures are decoded in threads ahead of the network, which takes them in batches.
 
         Args:
-            images: paths or (H, W, 3) uint8 BGR arrays.
+            images: paths or (H, W, 3) uint8 BGR arrays, which must stay as they are until their
+                result has come: `BATCH` and some more pictures are held at a time.
             on_error: called with a picture that cannot be read and the reason, instead of an end.
 
         Yields:
@@ -205,7 +206,8 @@ class Detector:
             UserError: a picture cannot be read, and there is no `on_error`.
         """
         side = self.settings.image_size
-        with ThreadPoolExecutor(READERS) as pool:
+        pool = ThreadPoolExecutor(READERS)
+        try:
             batch: list[_Letterboxed] = []
             for image, future in _ahead(pool, images, side):
                 try:
@@ -219,6 +221,8 @@ class Detector:
                     batch = []
             if batch:
                 yield from self._detect(batch)
+        finally:  # whoever stops listening need not wait for what was begun ahead
+            pool.shutdown(cancel_futures=True)
 
     def _detect(self, boxed: Sequence[_Letterboxed]) -> Iterator[Found]:
         batch = torch.from_numpy(np.stack([item.square for item in boxed])).permute(0, 3, 1, 2)
@@ -241,11 +245,11 @@ class Detector:
 def _ahead(
     pool: ThreadPoolExecutor, images: Iterable[ImageLike], side: int
 ) -> Iterator[tuple[ImageLike, "Future[_Letterboxed]"]]:
-    """Each picture with its preparation, which was begun two batches earlier."""
+    """Each picture with its preparation, which was begun some pictures earlier."""
     begun: deque[tuple[ImageLike, Future[_Letterboxed]]] = deque()
     for image in images:
         begun.append((image, pool.submit(_prepare, image, side)))
-        if len(begun) > 2 * BATCH:
+        if len(begun) > 2 * READERS:
             yield begun.popleft()
     yield from begun
 

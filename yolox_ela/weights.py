@@ -57,7 +57,7 @@ def coco_weights(cache: Path | None = None) -> Path:
 
 
 def default_cache() -> Path:
-    """The folder of downloaded weights.
+    """The folder of downloaded weights and of decoded images.
 
     YOLOX_ELA_CACHE if set, else yolox_ela in XDG_CACHE_HOME if set, else ~/.cache/yolox_ela.
     """

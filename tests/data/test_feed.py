@@ -74,8 +74,16 @@ class TestChoice:
         assert not draws_on_device("cpu", split, recipe_with(), torch.device("cuda"))
         assert draws_on_device("device", split, recipe_with(), CPU)
 
-    @pytest.mark.parametrize(("share", "fits"), [(1.9, False), (2.1, True)])
-    def test_automatic_is_a_gpu_with_twice_the_room(self, split, monkeypatch, share, fits):
+    def test_compiled_feeds_can_be_made_with_this_torch(self, split, monkeypatch):
+        """Its options are checked at once, what is compiled only when it is called."""
+        monkeypatch.setattr(feed_module, "can_compile", lambda device: True)
+        recipe = recipe_with()
+        DeviceFeed(split, recipe, CPU, memory_bank(split, SIDE))
+        assert HostFeed(split, recipe, CPU).colors_later
+
+    @pytest.mark.parametrize(("share", "fits"), [(3.9, False), (4.1, True)])
+    def test_automatic_is_a_gpu_with_four_times_the_room(self, split, monkeypatch, share, fits):
+        monkeypatch.setattr(feed_module, "can_compile", lambda device: True)
         free = int(feed_module.bank_bytes(split, SIDE) * share)
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 10 * free))
         assert draws_on_device("auto", split, recipe_with(), torch.device("cuda")) == fits

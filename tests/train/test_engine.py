@@ -176,6 +176,19 @@ class TestResume:
         with pytest.raises(UserError, match="already holds a run: add --resume"):
             RunFolder(whole_run[0]).check(resume=False)
 
+    def test_state_of_another_version(self, tmp_path, tiny_recipe, tiny_splits):
+        """Fields that it lacks had their defaults; a foreign optimizer is told in one line."""
+        first = start(tmp_path, tiny_recipe, tiny_splits)
+        first.save_state()
+        content = load(tmp_path / "state.pth")
+        del content["recipe"]["attention_start"]
+        torch.save(content, tmp_path / "state.pth")
+        start(tmp_path, tiny_recipe, tiny_splits, resume=True)
+        content["optimizer"]["param_groups"].pop()
+        torch.save(content, tmp_path / "state.pth")
+        with pytest.raises(UserError, match="written by another version of this package"):
+            start(tmp_path, tiny_recipe, tiny_splits, resume=True)
+
     def test_nothing_to_resume(self, tmp_path):
         with pytest.raises(UserError, match="nothing to resume"):
             RunFolder(tmp_path).check(resume=True)

@@ -52,7 +52,10 @@ def test_warm_up_in_steps_takes_the_place_of_its_share():
     rates = [learning_rate(step, total, recipe) for step in range(total)]
     assert rates.index(max(rates)) in (29, 30)
     assert rates[14] == pytest.approx(recipe.peak_lr / 4), "half of the way, quadratic"
-    assert [learning_rate(step, 10, recipe) for step in range(9)] == rates[:9]
+    endless = Recipe(warmup_steps=10**6)
+    short = [learning_rate(step, 144, endless) for step in range(144)]
+    assert max(short) == short[135] == pytest.approx(recipe.peak_lr)
+    assert short[136:] == [pytest.approx(recipe.peak_lr * recipe.min_lr_ratio)] * 8
 
 
 def test_rate_scales_with_the_batch():

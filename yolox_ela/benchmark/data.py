@@ -4,7 +4,6 @@ import argparse
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import cycle, islice
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -20,7 +19,7 @@ from yolox_ela.benchmark.upstream_training import (
     upstream_dataset,
     upstream_loader,
 )
-from yolox_ela.data.bank import ImageFiles, Images, open_images
+from yolox_ela.data.bank import ImageFiles, Images, memory_bank
 from yolox_ela.data.loader import train_loader
 from yolox_ela.recipe import Recipe
 from yolox_ela.train.run_folder import describe_environment
@@ -104,7 +103,7 @@ def batch_tasks(given: Pictures, recipe: Recipe) -> dict[str, Callable[[], objec
         )
         return partial(next, batches)
 
-    bank = open_images(given.split, recipe.image_size, "ram", Path())
+    bank = memory_bank(given.split, recipe.image_size)
 
     return {
         UPSTREAM: upstream(False),
@@ -129,7 +128,7 @@ def loader_tasks(
         dataset = upstream_dataset(given.root, recipe, cache=cache)
         return partial(take, partial(upstream_loader, dataset, recipe.batch_size, workers))
 
-    bank = open_images(given.split, recipe.image_size, "ram", Path())
+    bank = memory_bank(given.split, recipe.image_size)
     files = ImageFiles(given.split.paths, recipe.image_size)
     return {
         UPSTREAM: upstream(False),

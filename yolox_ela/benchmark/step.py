@@ -7,6 +7,7 @@ from itertools import repeat
 from typing import Any
 
 import torch
+from accelerate import Accelerator
 from torch import Tensor
 
 from yolox_ela.benchmark.dispatch import count_dispatches
@@ -28,7 +29,6 @@ INCLUDES = {
     UPSTREAM: "Trainer.train_one_iter as installed, float images in memory",
     "ours, loop": "the same with upstream's loss: bytes, channels last, fused SGD, foreach EMA",
     "ours, dense": "with the batched assignment and dense loss",
-    "ours, bf16": "the default loss of the device in bfloat16",
     "ours, compiled": "dense, through torch.compile",
 }
 PARTS = ("loop", "dense")
@@ -45,10 +45,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--with",
         dest="variants",
         nargs="+",
-        choices=("bf16", "compiled"),
+        choices=("compiled",),
         default=(),
-        help="more of ours: bf16, compiled",
+        help="more of ours",
     )
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="of ours")
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
@@ -61,7 +62,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         workers=0,
         multiscale=0.0,
     )
-    accelerator = build_accelerator(args.device, "fp32")
+    accelerator = build_accelerator(args.device, args.precision)
     device = accelerator.device
     with pictures(args) as given:
         feed = HostFeed(given.split, recipe, device)
@@ -71,12 +72,11 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     upstream.feed(_again(images, targets))
     steps: dict[str, Callable[[], object]] = {UPSTREAM: upstream}
     for name in PARTS:
-        steps[f"ours, {name}"] = our_step(recipe, images, targets, device, dense=name == "dense")
-    for name in args.variants:
-        compiled, precision = name == "compiled", "bf16" if name == "bf16" else "fp32"
         steps[f"ours, {name}"] = our_step(
-            recipe, images, targets, device, precision=precision, compile=compiled
+            recipe, images, targets, accelerator, dense=name == "dense"
         )
+    for name in args.variants:
+        steps[f"ours, {name}"] = our_step(recipe, images, targets, accelerator, compile=True)
     print(text)
     if device.type != "cuda":
         print(f"patched: {CPU_PATCH}")
@@ -104,17 +104,15 @@ def our_step(
     recipe: Recipe,
     images: Tensor,
     targets: Tensor,
-    device: torch.device,
+    accelerator: Accelerator,
     *,
     dense: bool | None = None,
-    precision: str = "fp32",
     compile: bool = False,
 ) -> Callable[[], object]:
     """A step of training on this batch, from its bytes on."""
     torch.manual_seed(recipe.seed)
     network = build_yolox_nano(len(recipe.classes))
     network.head.dense = dense
-    accelerator = build_accelerator(str(device), precision)
     step = TrainStep(network, recipe, accelerator, compile=compile)
     return lambda: step(images.float(), targets, LR, use_l1=False)
 

@@ -4,7 +4,6 @@ import argparse
 from collections.abc import Callable
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,7 +19,7 @@ from yolox_ela.benchmark.upstream_training import (
     upstream_dataset,
     upstream_loader,
 )
-from yolox_ela.data.bank import memory_bank, open_images
+from yolox_ela.data.bank import memory_bank
 from yolox_ela.data.feed import AUGMENTS, DeviceFeed, HostFeed, draws_on_device
 from yolox_ela.data.multiscale import network_input
 from yolox_ela.device import synchronise
@@ -118,7 +117,7 @@ def our_training(
     if draws_on_device(args.augment, split, recipe, device):
         feed = DeviceFeed(split, recipe, device, memory_bank(split, side))
     else:
-        feed = HostFeed(split, recipe, device, open_images(split, side, "ram", Path()))
+        feed = HostFeed(split, recipe, device, memory_bank(split, side))
     torch.manual_seed(recipe.seed)
     network = build_yolox_nano(len(recipe.classes))
     step = TrainStep(network, recipe, accelerator, compile=args.compile)

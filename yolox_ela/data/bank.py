@@ -96,45 +96,54 @@ class ImageBank:
         return ImageBank, (self.pixels, self.starts, self.sizes, self.side)
 
 
-def open_images(
-    split: VocSplit, side: int, cache: str, folder: Path, *, processes: int = 1
-) -> Images:
-    """The images of a split, cached as asked for.
+def choose_cache(split: VocSplit, side: int, cache: str, *, processes: int = 1) -> str:
+    """`ram`, `disk` or `off`, as asked for; `auto` is `ram` if half of the free memory is enough.
+
+    Args:
+        split: which images.
+        side: pixels of the longer side.
+        cache: one of `CACHES`.
+        processes: on this machine that will each keep their own images in memory.
+
+    Raises:
+        UserError: memory was asked for and is too small.
+    """
+    if cache in ("disk", "off"):
+        return cache
+    need, free = bank_bytes(split, side) * processes, available_memory()
+    size, room = f"{need / GIB:.2f} GiB", f"{free / GIB:.2f} GiB"
+    if cache == "ram" and need > free:
+        raise UserError(
+            f"decoded images take {size}, and {room} of memory are free: use --cache disk, or off"
+        )
+    if cache == "auto" and need > RAM_SHARE * free:
+        logger.info(
+            "images are decoded anew for every sample: decoded they would take {} of {} free; "
+            "--cache disk keeps them in a file",
+            size,
+            room,
+        )
+        return "off"
+    logger.info("images are decoded once and kept in memory: {}", size)
+    return "ram"
+
+
+def open_images(split: VocSplit, side: int, cache: str, folder: Path) -> Images:
+    """The images of a split.
 
     Args:
         split: which images.
         side: pixels of the longer side.
         cache: `ram` decodes all images first; `disk` does so once and maps the file in later runs;
-            `off` decodes them whenever they are used; `auto` is `ram` if half of the free memory
-            is enough, else `off`.
+            `off` decodes them whenever they are used.
         folder: of the files of `disk`; made if need be.
-        processes: on this machine that will each keep their own.
 
     Raises:
-        UserError: an image cannot be read, or memory or disk are too small.
+        UserError: an image cannot be read, or the disk is too small.
     """
-    need = bank_bytes(split, side) * (1 if cache == "disk" else processes)
-    size = f"{need / GIB:.2f} GiB"
     if cache == "disk":
         return disk_bank(split, side, folder)
-    if cache == "off":
-        return ImageFiles(split.paths, side)
-    free = available_memory()
-    if cache == "ram" and need > free:
-        raise UserError(
-            f"decoded images take {size}, and {free / GIB:.2f} GiB of memory are free: "
-            "use --cache disk, or off"
-        )
-    if cache == "auto" and need > RAM_SHARE * free:
-        logger.info(
-            "images are decoded anew for every sample: decoded they would take {} of {:.2f} GiB "
-            "free; --cache disk keeps them in a file",
-            size,
-            free / GIB,
-        )
-        return ImageFiles(split.paths, side)
-    logger.info("images are decoded once and kept in memory: {}", size)
-    return memory_bank(split, side)
+    return memory_bank(split, side) if cache == "ram" else ImageFiles(split.paths, side)
 
 
 def bank_bytes(split: VocSplit, side: int) -> int:
@@ -169,7 +178,8 @@ def disk_bank(split: VocSplit, side: int, folder: Path) -> ImageBank:
         logger.info("decoding images into {}: {:.2f} GiB", path, length / GIB)
 
         def write(temporary: Path) -> None:
-            mapped = np.memmap(temporary, np.uint8, "w+", shape=(length + len(digest),))
+            _allocate(temporary, length + len(digest))
+            mapped = np.memmap(temporary, np.uint8, "r+", shape=(length + len(digest),))
             mapped[length:] = np.frombuffer(digest, np.uint8)
             _decode_into(ImageBank(torch.from_numpy(mapped), starts, sizes, side), split)
             mapped.flush()
@@ -178,6 +188,15 @@ def disk_bank(split: VocSplit, side: int, folder: Path) -> ImageBank:
     else:
         logger.info("decoded images: {}", path)
     return _map_bank(path, starts, sizes, side)
+
+
+def _allocate(path: Path, size: int) -> None:
+    """Make a file of so many bytes, or raise OSError now; a full disk would later kill us."""
+    with path.open("wb") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        else:
+            file.truncate(size)
 
 
 def _map_bank(path: Path, starts: np.ndarray, sizes: np.ndarray, side: int) -> ImageBank:
@@ -193,6 +212,11 @@ def _is_current(path: Path, length: int, digest: bytes) -> bool:
             return file.read() == digest
     except FileNotFoundError:
         return False
+    except OSError as error:
+        raise UserError(
+            f"cannot read {path}: {error.strerror}; delete it, name another folder by "
+            "YOLOX_ELA_CACHE, or use --cache off"
+        ) from error
 
 
 def _files_digest(split: VocSplit) -> bytes:

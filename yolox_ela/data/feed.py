@@ -4,12 +4,15 @@ the device.
 Both draw the same samples; see `SampleKey`. Pixels may differ by one grey level.
 """
 
+import os
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Protocol
 
 import torch
+import torch._inductor.config as inductor_config
 from loguru import logger
 from torch import Tensor
 
@@ -23,7 +26,7 @@ from yolox_ela.errors import UserError
 from yolox_ela.recipe import Recipe
 
 AUGMENTS = ("auto", "cpu", "device")
-GPU_SHARE = 0.5  # of the free memory that the images may take if nothing was asked for
+GPU_SHARE = 0.25  # of the free memory that the images may take if nothing was asked for
 
 
 class Batch(Protocol):
@@ -90,12 +93,14 @@ class HostFeed:
 
     def samples(self, batch: TrainBatch) -> tuple[Tensor, Tensor]:
         """See `Feed.samples`."""
-        images = batch.images.to(self.device, non_blocking=True)
+        # Only CUDA keeps pinned memory until such a copy has ended.
+        ahead = self.device.type == "cuda"
+        images = batch.images.to(self.device, non_blocking=ahead)
         if batch.colors is not None:
-            shifts = batch.colors.shifts.to(self.device, non_blocking=True)
-            windows = batch.colors.windows.to(self.device, non_blocking=True)
+            shifts = batch.colors.shifts.to(self.device, non_blocking=ahead)
+            windows = batch.colors.windows.to(self.device, non_blocking=ahead)
             images = self._shift_colors(images, shifts, windows)
-        return images, batch.targets.to(self.device, non_blocking=True)
+        return images, batch.targets.to(self.device, non_blocking=ahead)
 
 
 class DeviceFeed:
@@ -124,10 +129,10 @@ class DeviceFeed:
         )
         self._render, self._targets = render_batch, batch_targets
         if can_compile(device):
-            # The option makes one kernel of three, which would keep what they concatenate.
-            self._render = torch.compile(
-                render_batch, options={"max_complex_pointwise_cat_inputs": 0}
-            )
+            # Where torch has the option, it makes one kernel of three.
+            options: dict[str, Any] = {"max_complex_pointwise_cat_inputs": 0}
+            known = all(hasattr(inductor_config, name) for name in options)
+            self._render = torch.compile(render_batch, options=options if known else None)
             self._targets = torch.compile(batch_targets)
 
     def loader(self, *, start: int = 0, rank: int = 0, world: int = 1) -> Iterable[PlannedBatch]:
@@ -136,20 +141,30 @@ class DeviceFeed:
 
     def samples(self, batch: PlannedBatch) -> tuple[Tensor, Tensor]:
         """See `Feed.samples`."""
-        plans = batch.plans.to(self.device, non_blocking=True)
+        plans = batch.plans.to(self.device, non_blocking=self.device.type == "cuda")
         return self._render(plans, self.bank), self._targets(plans, self.objects, batch.rows)
 
 
 def can_compile(device: torch.device) -> bool:
-    """Whether torch.compile makes kernels for a device; operator by operator these are slow."""
-    return device.type == "cuda" and find_spec("triton") is not None
+    """Whether torch.compile makes kernels for a device; operator by operator these are slow.
+
+    It does on CUDA from compute capability 7.0 on, with Triton and a C compiler.
+    """
+    if device.type != "cuda" or find_spec("triton") is None:
+        return False
+    compilers = (os.environ.get("CC"), "gcc", "clang")
+    has_compiler = any(shutil.which(name) for name in compilers if name)
+    if not has_compiler:
+        logger.info("no C compiler (gcc or clang) for torch.compile: samples are drawn on the CPU")
+    return has_compiler and torch.cuda.get_device_capability(device) >= (7, 0)
 
 
 def draws_on_device(augment: str, split: VocSplit, recipe: Recipe, device: torch.device) -> bool:
     """Whether the device draws the samples.
 
     Args:
-        augment: `cpu`, `device`, or `auto`: on CUDA if the images fit into half of its free memory.
+        augment: `cpu`, `device`, or `auto`: on CUDA if the images fit into a quarter of its free
+            memory; training needs the rest.
         split: whose images.
         recipe: gives their size.
         device: that trains.

@@ -29,6 +29,7 @@ CENTRES_PER_LEVEL = 9
 TOP_OVERLAPS = 10  # IoUs that decide how many anchors an object takes, and the most it takes
 IOU_WEIGHT = 3.0  # in the cost, against the class cost's 1
 OUTSIDE_COST = 1e6  # for an anchor outside the object's own centre region
+CLASSES_AT_ONCE = 32  # bounds the memory that the cost of many classes takes
 
 
 class Assignment(NamedTuple):
@@ -176,8 +177,13 @@ def _class_cost(objectness: Tensor, classes: Tensor, labels: Tensor) -> Tensor:
     # memory, but rounds differently: with saturated scores, one image of 20 objects in ten was
     # assigned differently then.
     is_class = torch.eye(scores.shape[2], dtype=torch.bool, device=scores.device)
-    terms = torch.where(is_class, present[:, :, None], absent[:, :, None])  # (B, N, C, C)
-    cost = terms.sum(dim=3)
+    cost = torch.cat(
+        [
+            torch.where(some, present[:, :, None], absent[:, :, None]).sum(dim=3)
+            for some in is_class.split(CLASSES_AT_ONCE)  # of (B, N, some, C)
+        ],
+        dim=2,
+    )
     index = labels.long()[..., None].expand(-1, -1, cost.shape[1])
     return cost.transpose(1, 2).gather(1, index)
 

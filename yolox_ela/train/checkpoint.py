@@ -33,7 +33,8 @@ def require_same_run(
     Raises:
         UserError: a setting that decides the result, or the training data, has changed.
     """
-    mine, saved = recipe.to_dict(), content.get("recipe", {})
+    # A field that the state knows nothing of is newer than it, and had its default's effect.
+    mine, saved = recipe.to_dict(), Recipe().to_dict() | content.get("recipe", {})
     changed = [
         f"{name} was {saved.get(name)}, is {mine[name]}"
         for name in mine

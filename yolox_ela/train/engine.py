@@ -19,6 +19,7 @@ from yolox_ela.data.loader import (
 )
 from yolox_ela.data.multiscale import input_size, network_input
 from yolox_ela.data.voc import VocSplit
+from yolox_ela.errors import UserError
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.evaluate.evaluator import EvalSettings, evaluate
 from yolox_ela.evaluate.saved import SavedEvaluation, save_evaluation
@@ -385,6 +386,7 @@ class Training:
             "recipe": self.recipe.to_dict(),
             "train_data": self.train_split.fingerprint(),
             "start": self.start,
+            "commit": self.commit,
         }
         save_checkpoint(self.folder.state, content)
 
@@ -399,7 +401,14 @@ class Training:
         self.network.load_state_dict(content["model"])
         self.ema.model.load_state_dict(content["ema"])
         self.ema.updates = content["ema_updates"]
-        self.step.optimizer.load_state_dict(content["optimizer"])
+        try:
+            self.step.optimizer.load_state_dict(content["optimizer"])
+        except ValueError as error:
+            raise UserError(
+                f"{self.folder.state} was written by another version of this package ({error}): "
+                f"resume it with commit {content.get('commit', 'of its environment.json')}, or "
+                "start a new run with -c last.pth"
+            ) from error
         if content["scaler"] is not None and self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(content["scaler"])
         self.progress = Progress(**content["progress"])

@@ -65,7 +65,9 @@ def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
         lr=recipe.peak_lr,
         momentum=recipe.momentum,
         nesterov=recipe.momentum > 0,
-        fused=devices <= set(FUSED_DEVICES),
+        # A first step that overflows in fp16 would leave the fused kernel with momentum from
+        # memory that nobody wrote.
+        fused=devices <= set(FUSED_DEVICES) and recipe.precision != "fp16",
     )
 
 

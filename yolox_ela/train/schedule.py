@@ -14,8 +14,8 @@ def learning_rate(step: int, total_steps: int, recipe: Recipe) -> float:
         recipe: gives the peak, the shares of warm-up and final epochs, and the lowest rate.
     """
     peak, lowest = recipe.peak_lr, recipe.peak_lr * recipe.min_lr_ratio
-    warmup = recipe.warmup_steps or recipe.warmup_fraction * total_steps
     cosine_end = total_steps * (1 - recipe.final_epochs / recipe.epochs)
+    warmup = min(recipe.warmup_steps or recipe.warmup_fraction * total_steps, cosine_end)
     if step < warmup:
         # Counted from 1, so that no step is spent at a rate of 0.
         return peak * min(1.0, (step + 1) / warmup) ** 2
