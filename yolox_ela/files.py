@@ -8,6 +8,8 @@ from pathlib import Path
 
 from yolox_ela.errors import UserError
 
+GIB = 2**30  # bytes
+
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file beside `path`, then put it in place in one step.
@@ -57,6 +59,6 @@ def require_space(path: Path, size: int) -> None:
     free = shutil.disk_usage(path.parent).free
     if free < size:
         raise UserError(
-            f"{path} needs {size / 2**30:.2f} GiB, and its disk has {free / 2**30:.2f} GiB left; "
+            f"{path} needs {size / GIB:.2f} GiB, and its disk has {free / GIB:.2f} GiB left; "
             "free space, or name another folder (for a cache by YOLOX_ELA_CACHE)"
         )

@@ -20,7 +20,7 @@ from yolox_ela.data.bank import (
     open_images,
 )
 from yolox_ela.data.loader import train_loader
-from yolox_ela.data.memory import available_memory
+from yolox_ela.data.machine import available_memory
 from yolox_ela.data.voc import load_split
 from yolox_ela.errors import UserError
 from yolox_ela.recipe import Recipe

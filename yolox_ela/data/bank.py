@@ -20,15 +20,14 @@ from tqdm import tqdm
 
 from yolox_ela.data.augment import letterbox_scale, resized
 from yolox_ela.data.image import read_image
-from yolox_ela.data.memory import available_memory
+from yolox_ela.data.machine import available_memory, usable_cores
 from yolox_ela.data.render import resize_to_fit
 from yolox_ela.data.voc import VocSplit
 from yolox_ela.errors import UserError
-from yolox_ela.files import require_space, write_atomically
+from yolox_ela.files import GIB, require_space, write_atomically
 
 CACHES = ("auto", "ram", "disk", "off")
 RAM_SHARE = 0.5  # of the free memory that an automatic cache may take
-GIB = 2**30
 
 
 class Images(Protocol):
@@ -255,7 +254,7 @@ def _decode_into(bank: ImageBank, split: VocSplit) -> None:
             )
         place[:] = image
 
-    with ThreadPoolExecutor(_usable_cores()) as pool:  # OpenCV lets other threads run
+    with ThreadPoolExecutor(usable_cores()) as pool:  # OpenCV lets other threads run
         everything: Sequence[int] = range(len(split))
         for _ in tqdm(
             pool.map(decode, everything),
@@ -266,7 +265,3 @@ def _decode_into(bank: ImageBank, split: VocSplit) -> None:
             disable=None,
         ):
             pass
-
-
-def _usable_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -16,13 +16,14 @@ import torch._inductor.config as inductor_config
 from loguru import logger
 from torch import Tensor
 
-from yolox_ela.data.bank import GIB, ImageBank, Images, bank_bytes
+from yolox_ela.data.bank import ImageBank, Images, bank_bytes
 from yolox_ela.data.device.boxes import DeviceObjects, batch_targets
 from yolox_ela.data.device.colour import shift_batch
 from yolox_ela.data.device.pixels import DeviceBank, render_batch
 from yolox_ela.data.loader import PlannedBatch, SampleKey, TrainBatch, plan_loader, train_loader
 from yolox_ela.data.voc import VocSplit
 from yolox_ela.errors import UserError
+from yolox_ela.files import GIB
 from yolox_ela.recipe import Recipe
 
 AUGMENTS = ("auto", "cpu", "device")

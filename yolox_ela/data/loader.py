@@ -19,6 +19,7 @@ from yolox_ela.data.bank import ImageFiles, Images
 from yolox_ela.data.device.boxes import most_objects
 from yolox_ela.data.device.plans import PlanBatch
 from yolox_ela.data.image import read_image
+from yolox_ela.data.machine import usable_cores
 from yolox_ela.data.render import Renderer, pad, resize_to_fit
 from yolox_ela.data.voc import VocSplit
 from yolox_ela.errors import UserError
@@ -346,9 +347,8 @@ def eval_loader(
 
 def _worker_options(workers: int) -> dict:
     if workers < 0:
-        usable = getattr(os, "sched_getaffinity", lambda process: range(os.cpu_count() or 2))(0)
         processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # set by torchrun
-        workers = min(8, max(1, len(usable) // processes // 2))
+        workers = min(8, max(1, usable_cores() // processes // 2))
     return {"num_workers": workers, "worker_init_fn": _init_worker}
 
 

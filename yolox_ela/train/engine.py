@@ -374,13 +374,8 @@ class Training:
         states = gather_object([random_state()])
         if not self.accelerator.is_main_process:
             return
-        scaler = self.accelerator.scaler
         content = {
-            "model": self.network.state_dict(),
-            "ema": self.ema.model.state_dict(),
-            "ema_updates": self.ema.updates,
-            "optimizer": self.step.optimizer.state_dict(),
-            "scaler": scaler.state_dict() if scaler is not None else None,
+            **self.step.state_dict(),
             "random": states,
             "progress": self.progress.to_dict(),
             "recipe": self.recipe.to_dict(),
@@ -398,19 +393,14 @@ class Training:
         """
         content = read_checkpoint(self.folder.state)
         require_same_run(content, self.recipe, self.train_split.fingerprint(), self.folder.path)
-        self.network.load_state_dict(content["model"])
-        self.ema.model.load_state_dict(content["ema"])
-        self.ema.updates = content["ema_updates"]
         try:
-            self.step.optimizer.load_state_dict(content["optimizer"])
+            self.step.load_state_dict(content)
         except ValueError as error:
             raise UserError(
                 f"{self.folder.state} was written by another version of this package ({error}): "
                 f"resume it with commit {content.get('commit', 'of its environment.json')}, or "
                 "start a new run with -c last.pth"
             ) from error
-        if content["scaler"] is not None and self.accelerator.scaler is not None:
-            self.accelerator.scaler.load_state_dict(content["scaler"])
         self.progress = Progress(**content["progress"])
         self.start = content.get("start", "")
         if len(content["random"]) == self.accelerator.num_processes:

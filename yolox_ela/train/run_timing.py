@@ -6,8 +6,9 @@ from typing import Any
 import psutil
 import torch
 
+from yolox_ela.files import GIB
+
 LEVELS = (30, 40, 50, 60, 65, 70, 75, 80, 85, 90)  # AP50 (VOC07) in percent
-GIB = 2**30
 
 
 def memory_in_use(device: torch.device) -> dict[str, float]:

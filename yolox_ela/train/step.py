@@ -1,6 +1,7 @@
 """One step of training: forward, loss, backward, SGD, average."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -82,6 +83,30 @@ class TrainStep:
         self.optimizer.step()
         self.ema.update()
         return losses
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that later steps depend on, as plain tensors and numbers."""
+        scaler = self.accelerator.scaler
+        return {
+            "model": self.network.state_dict(),
+            "ema": self.ema.model.state_dict(),
+            "ema_updates": self.ema.updates,
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": scaler.state_dict() if scaler is not None else None,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Put back what `state_dict` gave; other entries are ignored.
+
+        Raises:
+            ValueError: the optimizer's groups are others than here.
+        """
+        self.network.load_state_dict(state["model"])
+        self.ema.model.load_state_dict(state["ema"])
+        self.ema.updates = state["ema_updates"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        if state["scaler"] is not None and self.accelerator.scaler is not None:
+            self.accelerator.scaler.load_state_dict(state["scaler"])
 
 
 def pad_rows(targets: Tensor) -> Tensor:

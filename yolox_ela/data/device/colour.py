@@ -50,7 +50,20 @@ def shift_batch(images: Tensor, shifts: Tensor, windows: Tensor) -> Tensor:
     across = torch.arange(images.shape[3], device=images.device) < windows[:, :1]
     down = torch.arange(images.shape[2], device=images.device) < windows[:, 1:]
     inside = down[:, :, None] & across[:, None] & shifts.any(dim=1)[:, None, None]
-    planes = list(images.int().unbind(1))
+    return shift_inside(list(images.int().unbind(1)), shifts, inside)
+
+
+def shift_inside(planes: list[Tensor], shifts: Tensor, inside: Tensor) -> Tensor:
+    """Shift colours where a mask is true, and join the planes.
+
+    Args:
+        planes: as of `shift_hsv`.
+        shifts: (B, 3) int32.
+        inside: (B, H, W) bool.
+
+    Returns:
+        (B, 3, H, W) uint8 BGR in channels_last memory.
+    """
     shifted = [
         torch.where(inside, after, before).to(torch.uint8)
         for before, after in zip(planes, shift_hsv(planes, shifts), strict=True)

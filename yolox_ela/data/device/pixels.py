@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from yolox_ela.data.device.colour import shift_hsv
+from yolox_ela.data.device.colour import shift_inside
 from yolox_ela.data.device.plans import PlanBatch
 from yolox_ela.data.render import PAD_VALUE
 
@@ -48,11 +48,7 @@ def render_batch(plans: PlanBatch, bank: DeviceBank) -> Tensor:
     # Without mosaic the padding keeps its colour. There a pixel is copied from one pixel of the
     # canvas, so `inside` is true for the image alone.
     shifted = plans.hsv.any(dim=1)[:, None, None] & (inside | plans.mosaics[:, None, None])
-    planes = [
-        torch.where(shifted, after, before).to(torch.uint8)
-        for before, after in zip(planes, shift_hsv(planes, plans.hsv), strict=True)
-    ]
-    return torch.stack(planes, dim=-1).permute(0, 3, 1, 2)
+    return shift_inside(planes, plans.hsv, shifted)
 
 
 def _warp(plans: PlanBatch, bank: DeviceBank) -> tuple[list[Tensor], Tensor]:

@@ -1,5 +1,6 @@
-"""How much memory is free for a cache."""
+"""What the machine, or the container on it, leaves this process: memory and cores."""
 
+import os
 from pathlib import Path
 
 import psutil
@@ -29,3 +30,10 @@ def available_memory(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
         free = limit - usage + int(counts.get(reclaimable, 0))
         available = min(available, max(0, free))
     return available
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):  # not on Windows and macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 2
