@@ -6,19 +6,18 @@ from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 # On a GPU the program waits there until all work before is done.
-WAITS = {
-    "aten._local_scalar_dense",
-    "aten.nonzero",
-    "aten.masked_select",
-    "aten.is_nonzero",
-    "aten.equal",
-    "aten._unique2",
-    "aten.unique_dim",
-    "aten.unique_consecutive",
-    "aten.repeat_interleave",
-}
+WAITS = (
+    "_local_scalar_dense",
+    "nonzero",
+    "masked_select",
+    "is_nonzero",
+    "equal",
+    "repeat_interleave",
+    "bincount",
+)
 VIEWS = {"view", "_unsafe_view", "reshape", "expand", "permute", "transpose", "t", "slice"} | {
     *("select", "unsqueeze", "squeeze", "detach", "alias", "split", "split_with_sizes", "unbind"),
     *("as_strided", "unfold"),
@@ -30,7 +29,7 @@ class DispatchCount(TorchDispatchMode):
 
     Attributes:
         operators: by name; views, which do nothing on a device, left out.
-        waits: those of them that a GPU would make the program wait for.
+        waits: those of them that a GPU would make the program wait for, copies from the CPU too.
     """
 
     def __init__(self) -> None:
@@ -40,16 +39,21 @@ class DispatchCount(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func.overloadpacket.__name__
-        full = f"aten.{name}"
+        result = func(*args, **(kwargs or {}))
         if name not in VIEWS:
-            self.operators[full] += 1
-        by_mask = name in ("index", "index_put", "index_put_") and any(
-            isinstance(index, torch.Tensor) and index.dtype in (torch.bool, torch.uint8)
-            for index in args[1]
+            self.operators[f"aten.{name}"] += 1
+        tensors = [x for x in tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor)]
+        by_mask = name.startswith(("index", "_index_put")) and any(
+            x.dtype in (torch.bool, torch.uint8) for x in tensors[1:]
         )
-        if full in WAITS or by_mask:
-            self.waits[full] += 1
-        return func(*args, **(kwargs or {}))
+        to_device = (
+            isinstance(result, torch.Tensor)
+            and result.device.type != "cpu"
+            and any(x.dim() and x.device.type == "cpu" for x in tensors)
+        )
+        if name in WAITS or name.startswith(("_unique", "unique")) or by_mask or to_device:
+            self.waits[f"aten.{name}"] += 1
+        return result
 
 
 def count_dispatches(call: Callable[[], object]) -> DispatchCount:
