@@ -41,6 +41,7 @@ from yolox_ela.evaluate.saved import load_evaluation
 from yolox_ela.experiment import SAMPLE_SETTINGS, VocNano, load_experiment
 from yolox_ela.files import require_writable
 from yolox_ela.logs import log_to_file, log_to_screen
+from yolox_ela.model import YoloxNano
 from yolox_ela.overrides import override, pairs_to_dict
 from yolox_ela.report.curves import read_metrics
 from yolox_ela.report.single import RunMaterial, write_single_report
@@ -88,16 +89,9 @@ def main() -> int:
     test_split = load_split(data, exp.test_sets, exp.classes)
     require_disjoint(train_split, test_split)
     model = exp.build_model()
-    origin = f"random, seed {exp.seed}"
-    if args.resume:
-        origin = f"those of the run in {folder.path}"
-    elif weights is not None:
-        state = read_weights(weights)
-        origin = f"{weights}: "
-        if exp.class_head_start == "coco":
-            state, known = start_class_head(model, state, exp.classes, weights)
-            origin += f"class predictors of COCO for {len(known)} of {len(exp.classes)} classes; "
-        origin += str(load_pretrained(model, state, weights))
+    origin = f"those of the run in {folder.path}"
+    if not args.resume:
+        origin = load_start(exp, model, weights)
 
     feed = open_feed(args, exp, train_split, accelerator)
     if accelerator.is_main_process:
@@ -140,7 +134,7 @@ def main() -> int:
         if not args.no_report:
             evaluation = load_evaluation(folder.evaluation)
             material = RunMaterial(
-                read_metrics(folder.metrics), exp, train_split, training.ema.model
+                read_metrics(folder.metrics), exp, train_split, training.ema.result()
             )
             page = write_single_report(
                 folder.path, folder.path.name, folder.facts(), evaluation, material
@@ -276,6 +270,34 @@ def starting_weights(args: argparse.Namespace) -> Path | None:
     if args.checkpoint == "none" or args.resume or (args.sample and not args.checkpoint):
         return None
     return Path(args.checkpoint) if args.checkpoint else coco_weights()
+
+
+def load_start(exp: VocNano, model: YoloxNano, weights: Path | None) -> str:
+    """Load the weights to start from; what became of them, for the log.
+
+    Raises:
+        UserError: the recipe keeps a share of a start that cannot detect anything, or the file is
+            none of YOLOX-Nano's weights.
+    """
+    if weights is None:
+        if exp.start_share > 0:
+            raise UserError(
+                f"start_share {exp.start_share} keeps a share of the starting weights, and these "
+                "are random; give weights with -c, or set start_share 0"
+            )
+        return f"random, seed {exp.seed}"
+    state = read_weights(weights)
+    origin = f"{weights}: "
+    if exp.class_head_start == "coco":
+        state, known = start_class_head(model, state, exp.classes, weights)
+        origin += f"class predictors of COCO for {len(known)} of {len(exp.classes)} classes; "
+    report = load_pretrained(model, state, weights)
+    if exp.start_share > 0 and report.new and exp.attention_start != "identity":
+        raise UserError(
+            f"start_share {exp.start_share} keeps a share of the starting weights, and with new "
+            "attention these detect nothing; add attention_start identity, or set start_share 0"
+        )
+    return origin + str(report)
 
 
 def start_name(args: argparse.Namespace) -> str:

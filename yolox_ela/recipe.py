@@ -99,6 +99,9 @@ class Recipe:
     """Decay of the averaged weights per step, which evaluation uses."""
     ema_ramp: float = 2000.0
     """Steps over which the decay rises: decay * (1 - exp(-step / ramp))."""
+    start_share: float = 0.0
+    """Share of the starting weights in the weights that are evaluated and kept, the rest being the
+    averaged ones (WiSE-FT, arXiv 2109.01903, section 3). Of use where the start detects already."""
     precision: str = "fp32"
     """fp32, fp16 or bf16 (autocast of backbone and neck; boxes and losses stay fp32)."""
 
@@ -159,6 +162,7 @@ class Recipe:
             "nms_iou",
             "momentum",
             "ema_decay",
+            "start_share",
             "batchnorm_momentum",
         ):
             value = getattr(self, name)

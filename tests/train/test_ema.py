@@ -1,4 +1,4 @@
-"""The average of the weights, against its formula."""
+"""The average of the weights and its mixture with the start, against their formulas."""
 
 import math
 
@@ -38,3 +38,26 @@ def test_is_a_separate_network_in_evaluation_mode():
         model[0].weight.add_(1)
     assert torch.equal(ema.model[0].weight, before)
     assert model.training
+
+
+def test_result_is_mixed_with_the_start():
+    """Weights and statistics, but not counts; training and average go on without the start."""
+    model = nn.BatchNorm1d(1)
+    ema = ModelEma(model, Recipe(ema_decay=0.5, ema_ramp=1e-9, start_share=0.25))
+    with torch.no_grad():
+        model.weight.fill_(3)
+        model.running_mean.fill_(8)
+        model.num_batches_tracked.fill_(7)
+    ema.update()
+    assert ema.model.weight.item() == 0.5 * 1 + 0.5 * 3
+    result = ema.result()
+    assert result.weight.item() == 0.25 * 1 + 0.75 * 2
+    assert result.running_mean.item() == 0.75 * 4
+    assert result.num_batches_tracked == 7
+    assert not result.training
+    assert ema.model.weight.item() == 2
+
+
+def test_result_without_a_share_of_the_start_is_the_average():
+    ema = ModelEma(nn.BatchNorm1d(1), Recipe())
+    assert ema.result() is ema.model

@@ -141,6 +141,21 @@ class TestResume:
             for key in ("epoch", "step", "lr", "loss", "iou", "objectness", "class", "l1"):
                 assert mine[key] == other[key]
 
+    def test_knows_its_start(self, tmp_path, tiny_recipe, tiny_splits):
+        """The share of the start in what is evaluated and kept."""
+        recipe = override(tiny_recipe, {"epochs": 1, "final_fraction": 0.0, "start_share": 0.5})
+        begun = start(tmp_path / "run", recipe, tiny_splits, kind=interrupted_at(3))
+        before = {name: t.clone() for name, t in begun.network.state_dict().items()}
+        assert begun.run() is None
+        resumed = start(tmp_path / "run", recipe, tiny_splits, resume=True)
+        resumed.run()
+        kept = load(tmp_path / "run" / "last.pth")["model"]
+        for name, average in resumed.ema.model.state_dict().items():
+            if average.is_floating_point():
+                torch.testing.assert_close(kept[name], (before[name] + average) / 2)
+                if name.endswith("conv.weight"):
+                    assert not torch.equal(before[name], average), "or this test could not fail"
+
     @pytest.mark.parametrize("epoch", [2, 3])
     def test_killed_during_an_evaluation(
         self, whole_run, tmp_path, tiny_recipe, tiny_splits, epoch

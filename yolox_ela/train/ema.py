@@ -1,4 +1,4 @@
-"""Exponential moving average of a network's weights, which evaluation uses."""
+"""The weights that evaluation uses: an average over the steps, and a share of the start."""
 
 import copy
 import math
@@ -18,10 +18,11 @@ class ModelEma(Generic[Network]):
 
     Args:
         model: the network that is trained, on its device; its tensors must stay the same objects.
-        recipe: gives the decay.
+        recipe: gives the decay, and the share of the start.
 
     Attributes:
         model: the averaged network, in evaluation mode.
+        start: the state dict that training started from, if the recipe keeps a share of it.
         updates: number of updates so far.
     """
 
@@ -30,6 +31,9 @@ class ModelEma(Generic[Network]):
         self.model.eval().requires_grad_(False)
         self.recipe = recipe
         self.updates = 0
+        self.start: dict[str, Tensor] | None = None
+        if recipe.start_share > 0:
+            self.start = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
         # Collected once: walking through the network takes longer than averaging it.
         pairs = list(
             zip(self.model.state_dict().values(), model.state_dict().values(), strict=True)
@@ -49,6 +53,21 @@ class ModelEma(Generic[Network]):
         self.updates += 1
         torch._foreach_lerp_(self._averaged, self._trained, weight)
         torch._foreach_copy_(self._counts, self._trained_counts)
+
+
+    @torch.no_grad()
+    def result(self) -> Network:
+        """The network to evaluate and to keep: the average, mixed with the start as the recipe says.
+
+        BatchNorm's statistics are mixed like weights, its counts are the average's.
+        """
+        if self.start is None:
+            return self.model
+        mixed = copy.deepcopy(self.model)
+        for name, tensor in mixed.state_dict().items():
+            if tensor.is_floating_point():
+                tensor.lerp_(self.start[name], self.recipe.start_share)
+        return mixed
 
 
 def _is_float(pair: tuple[Tensor, Tensor]) -> bool:

@@ -322,7 +322,7 @@ class Training:
 
     def _evaluate(self) -> dict[str, Any]:
         """Results of the averaged weights on the test split, the same on every process."""
-        results, detections = self._score(self.ema.model)
+        results, detections = self._score(self.ema.result())
         if self.accelerator.is_main_process:
             evaluation = SavedEvaluation(detections, self.test_split, results)
             save_evaluation(self.folder.evaluation, evaluation)
@@ -417,7 +417,7 @@ class Training:
     def _weights(self, row: dict[str, Any]) -> dict[str, Any]:
         """A checkpoint for use: averaged weights under upstream's key `model`, and their origin."""
         return {
-            "model": {name: t.cpu() for name, t in self.ema.model.state_dict().items()},
+            "model": {name: t.cpu() for name, t in self.ema.result().state_dict().items()},
             "experiment": self.recipe.name,
             "classes": list(self.recipe.classes),
             "recipe": self.recipe.to_dict(),

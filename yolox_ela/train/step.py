@@ -91,6 +91,7 @@ class TrainStep:
             "model": self.network.state_dict(),
             "ema": self.ema.model.state_dict(),
             "ema_updates": self.ema.updates,
+            "start_weights": self.ema.start,
             "optimizer": self.optimizer.state_dict(),
             "scaler": scaler.state_dict() if scaler is not None else None,
         }
@@ -104,6 +105,9 @@ class TrainStep:
         self.network.load_state_dict(state["model"])
         self.ema.model.load_state_dict(state["ema"])
         self.ema.updates = state["ema_updates"]
+        if self.ema.start is not None:
+            device = self.accelerator.device
+            self.ema.start = {name: t.to(device) for name, t in state["start_weights"].items()}
         self.optimizer.load_state_dict(state["optimizer"])
         if state["scaler"] is not None and self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(state["scaler"])
