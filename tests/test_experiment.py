@@ -8,7 +8,7 @@ from torch import nn
 
 from yolox_ela.attention import CBAM, ela_s
 from yolox_ela.errors import UserError
-from yolox_ela.experiment import VocNano, adopt_checkpoint
+from yolox_ela.experiment import RECIPES, VocNano, adopt_checkpoint
 from yolox_ela.overrides import override
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.step import TrainStep
@@ -103,3 +103,7 @@ def test_a_frozen_backbone_keeps_its_weights():
 def test_wrong_options_are_named(field, value, message):
     with pytest.raises(UserError, match=f"{field}.*{message}"):
         override(VocNano(), {field: value}).validate()
+
+
+def test_the_papers_recipe_is_every_experiments_own():
+    assert override(Attentive(lr=0.5), RECIPES["paper"]) == Attentive(lr=0.5)

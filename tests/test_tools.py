@@ -279,6 +279,11 @@ class TestMistakes:
         done = call("tools/train.py", "-f", "nano_elephant.py", expect=2)
         assert "nano_ela_s.py" in done.stderr, "lists what there is"
 
+    def test_sample_with_a_recipe_for_other_weights(self, call, project):
+        assert "--sample starts from random weights, --recipe tuned from COCO's" in self.error(
+            call, project, "--sample", "--recipe", "tuned"
+        )
+
     def test_data_that_does_not_exist(self, call, project):
         assert "--data /nowhere is not a folder" in self.error(call, project, "--data", "/nowhere")
 

@@ -38,10 +38,9 @@ from yolox_ela.device import select_device
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.report import format_results
 from yolox_ela.evaluate.saved import load_evaluation
-from yolox_ela.experiment import SAMPLE_SETTINGS, VocNano, load_experiment
+from yolox_ela.experiment import RECIPES, SAMPLE_SETTINGS, VocNano, load_experiment
 from yolox_ela.files import require_writable
 from yolox_ela.logs import log_to_file, log_to_screen
-from yolox_ela.model import YoloxNano
 from yolox_ela.overrides import override, pairs_to_dict
 from yolox_ela.report.curves import read_metrics
 from yolox_ela.report.single import RunMaterial, write_single_report
@@ -55,15 +54,9 @@ from yolox_ela.train.run_folder import (
     latest_run_path,
     new_run_path,
 )
+from yolox_ela.train.start import load_start
 from yolox_ela.train.trackers import DEFAULT_TRACKERS, TRACKERS, require_trackers
-from yolox_ela.weights import (
-    coco_weights,
-    default_cache,
-    load_pretrained,
-    read_checkpoint,
-    read_weights,
-    start_class_head,
-)
+from yolox_ela.weights import coco_weights, default_cache, read_checkpoint
 
 PROJECT = project_folder(__file__)
 
@@ -145,6 +138,12 @@ def main() -> int:
 
 def parse_arguments() -> argparse.Namespace:
     parser = tool_parser(__doc__.splitlines()[0])
+    parser.add_argument(
+        "--recipe",
+        choices=RECIPES,
+        default="paper",
+        help="paper: as the experiment has it; tuned: short, from COCO's weights, for the best AP",
+    )
     parser.add_argument("-b", "--batch-size", type=int, help="images per step, all processes")
     parser.add_argument("-d", "--devices", type=int, default=1, help="processes on this machine")
     parser.add_argument(
@@ -235,11 +234,17 @@ def open_feed(
 
 
 def configured_experiment(args: argparse.Namespace) -> VocNano:
-    """The experiment with the sample's settings, the flags and the overrides, in this order."""
-    exp = load_experiment(args.experiment)
+    """The experiment with the recipe's settings, the sample's, the flags and the overrides, in
+    this order.
+    """
+    exp = override(load_experiment(args.experiment), RECIPES[args.recipe])
     if args.sample:
         if args.data or args.archives:
             raise UserError("--sample draws its own data; leave out --data and --archives")
+        if args.recipe != "paper" and not args.checkpoint:
+            raise UserError(
+                f"--sample starts from random weights, --recipe {args.recipe} from COCO's"
+            )
         exp = override(exp, SAMPLE_SETTINGS)
     flags = {
         name: getattr(args, name)
@@ -270,34 +275,6 @@ def starting_weights(args: argparse.Namespace) -> Path | None:
     if args.checkpoint == "none" or args.resume or (args.sample and not args.checkpoint):
         return None
     return Path(args.checkpoint) if args.checkpoint else coco_weights()
-
-
-def load_start(exp: VocNano, model: YoloxNano, weights: Path | None) -> str:
-    """Load the weights to start from; what became of them, for the log.
-
-    Raises:
-        UserError: the recipe keeps a share of a start that cannot detect anything, or the file is
-            none of YOLOX-Nano's weights.
-    """
-    if weights is None:
-        if exp.start_share > 0:
-            raise UserError(
-                f"start_share {exp.start_share} keeps a share of the starting weights, and these "
-                "are random; give weights with -c, or set start_share 0"
-            )
-        return f"random, seed {exp.seed}"
-    state = read_weights(weights)
-    origin = f"{weights}: "
-    if exp.class_head_start == "coco":
-        state, known = start_class_head(model, state, exp.classes, weights)
-        origin += f"class predictors of COCO for {len(known)} of {len(exp.classes)} classes; "
-    report = load_pretrained(model, state, weights)
-    if exp.start_share > 0 and report.new and exp.attention_start != "identity":
-        raise UserError(
-            f"start_share {exp.start_share} keeps a share of the starting weights, and with new "
-            "attention these detect nothing; add attention_start identity, or set start_share 0"
-        )
-    return origin + str(report)
 
 
 def start_name(args: argparse.Namespace) -> str:

@@ -54,10 +54,9 @@ class ModelEma(Generic[Network]):
         torch._foreach_lerp_(self._averaged, self._trained, weight)
         torch._foreach_copy_(self._counts, self._trained_counts)
 
-
     @torch.no_grad()
     def result(self) -> Network:
-        """The network to evaluate and to keep: the average, mixed with the start as the recipe says.
+        """The network to evaluate and to keep: the average and the recipe's share of the start.
 
         BatchNorm's statistics are mixed like weights, its counts are the average's.
         """
