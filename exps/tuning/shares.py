@@ -1,0 +1,64 @@
+"""What a run would have scored had it kept a share of its start: `start_share` after the fact.
+
+python exps/tuning/shares.py -f exps/nano.py -c yolox_nano.pth --run runs/nano --data DEV
+"""
+
+import argparse
+from pathlib import Path
+
+from yolox_ela.cli import add_data_options, add_overrides, run_tool, tool_parser
+from yolox_ela.data.voc import load_split
+from yolox_ela.device import select_device
+from yolox_ela.errors import UserError
+from yolox_ela.evaluate.evaluator import EvalSettings, evaluate
+from yolox_ela.experiment import load_experiment
+from yolox_ela.overrides import override, pairs_to_dict
+from yolox_ela.train.progress import headline, score_text
+from yolox_ela.train.run_folder import RunFolder
+from yolox_ela.train.start import load_start
+from yolox_ela.weights import read_checkpoint
+
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+def main() -> int:
+    """Evaluate the last weights of a run, mixed with those that it started from."""
+    args = parse_arguments()
+    last = RunFolder(args.run).last
+    content = read_checkpoint(last)
+    recipe = {k: tuple(v) if isinstance(v, list) else v for k, v in content["recipe"].items()}
+    exp = override(
+        override(load_experiment(args.experiment), recipe), pairs_to_dict(args.overrides)
+    )
+    if recipe.get("start_share"):
+        raise UserError(f"{last} has a share of its start already")
+    network = exp.build_model()
+    load_start(exp, network, args.checkpoint)
+    start = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    split = load_split(args.data, exp.test_sets, exp.classes)
+    device = select_device(args.device)
+    network.to(device)
+    for share in SHARES:
+        for name, tensor in network.state_dict().items():
+            tensor.copy_(content["model"][name])
+            if tensor.is_floating_point():
+                tensor.lerp_(start[name].to(device), share)
+        results, _ = evaluate(
+            network, split, EvalSettings.of(exp), device=device, workers=exp.workers
+        )
+        print(f"{share:.2f} of the start: {score_text(headline(results))}", flush=True)
+    return 0
+
+
+def parse_arguments() -> argparse.Namespace:
+    """The command line; data and weights are not downloaded here."""
+    parser = tool_parser(__doc__.splitlines()[0])
+    parser.add_argument("-c", "--checkpoint", type=Path, required=True, help="what it started from")
+    parser.add_argument("--run", type=Path, required=True, help="the run's folder")
+    add_data_options(parser)
+    add_overrides(parser)
+    return parser.parse_intermixed_args()
+
+
+if __name__ == "__main__":
+    run_tool(main)
