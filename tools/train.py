@@ -2,6 +2,7 @@
 
 python tools/train.py -f exps/nano_ela_s.py
 python tools/train.py -f exps/nano_ela_s.py --sample
+python tools/train.py -f exps/nano_ela_s.py --recipe tuned
 python tools/train.py -f exps/nano_ela_s.py --data ~/VOCdevkit -e 30 lr 0.005 seed 1
 """
 

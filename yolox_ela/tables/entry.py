@@ -11,8 +11,8 @@ import torch
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.scores import METRICS
 from yolox_ela.experiment import VocNano
-from yolox_ela.recipe import Recipe
 from yolox_ela.tables.record import RunRow
+from yolox_ela.tables.settings import model_fields, settings_text
 from yolox_ela.train.run_folder import describe_environment, source_commit
 
 # Protocol: sets and images to train on; all are tested on the same images.
@@ -21,23 +21,6 @@ STANDARD = {
     "voc0712": ("2007/trainval + 2012/trainval", 16_551),
 }
 STANDARD_TEST = ("2007/test", 4_952)
-
-# A part of the method: each experiment's own value is the usual one.
-MODEL_FIELDS = ("share_sites",)
-# What has a column of its own, or no effect on the result.
-NOT_SETTINGS = (
-    "name",
-    "seed",
-    "epochs",
-    "train_sets",
-    "test_sets",
-    "score_threshold",
-    "nms_iou",
-    "workers",
-    "eval_interval",
-    "evaluate_start",
-    "evaluate_raw",
-)
 
 
 @dataclass(frozen=True)
@@ -56,7 +39,7 @@ class Origin:
 
 def zero_shot_origin(exp: VocNano) -> Origin:
     """COCO weights that were not trained any further."""
-    return Origin("zero-shot", _settings(_model_fields(exp), exp), source_commit(), epochs=0)
+    return Origin("zero-shot", settings_text(model_fields(exp), exp), source_commit(), epochs=0)
 
 
 def checkpoint_origin(content: Mapping[str, Any], exp: VocNano, path: Path) -> Origin:
@@ -71,7 +54,7 @@ def checkpoint_origin(content: Mapping[str, Any], exp: VocNano, path: Path) -> O
         UserError: it belongs to an experiment of another name.
     """
     if "recipe" not in content:
-        return Origin(path.name, _settings(_model_fields(exp), exp), source_commit())
+        return Origin(path.name, settings_text(model_fields(exp), exp), source_commit())
     if content["experiment"] != exp.name:
         raise UserError(
             f"{path} was trained as '{content['experiment']}' and would be recorded as "
@@ -84,7 +67,7 @@ def checkpoint_origin(content: Mapping[str, Any], exp: VocNano, path: Path) -> O
         weights = f"epoch {content['epoch']}"
     return Origin(
         start=content.get("start") or "unknown",
-        settings=_settings(recipe, exp),
+        settings=settings_text(recipe, exp),
         commit=content["commit"],
         epochs=recipe["epochs"],
         seed=recipe["seed"],
@@ -142,32 +125,6 @@ def run_row(
 
 def _sets(sets: Sequence[str]) -> str:
     return " + ".join(sorted(sets))
-
-
-def _settings(recipe: Mapping[str, Any], exp: VocNano) -> str:
-    """The fields of a recipe (plain values) that differ from the usual ones.
-
-    `image_size` is among them if training had another one than the evaluation.
-    """
-    usual = type(exp)().to_dict()
-    usual |= {k: v for k, v in Recipe().to_dict().items() if k not in MODEL_FIELDS}
-    usual["image_size"] = exp.image_size
-    return "; ".join(
-        f"{key}={_plain(value)}"
-        for key, value in sorted(recipe.items())
-        if key not in NOT_SETTINGS and value != usual.get(key)
-    )
-
-
-def _model_fields(exp: VocNano) -> dict[str, Any]:
-    """The fields that make the network: all that is known of weights without a recipe."""
-    training = Recipe().to_dict().keys() - {*MODEL_FIELDS, "classes"}
-    return {key: value for key, value in exp.to_dict().items() if key not in training}
-
-
-def _plain(value: Any) -> str:
-    """A value as one writes it on the command line."""
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _machine(device: torch.device, processes: int) -> str:

@@ -10,6 +10,7 @@ from yolox_ela.tables.layout import Column, Table
 from yolox_ela.tables.paired import clear_winner, paired_difference
 from yolox_ela.tables.paper import PAPER
 from yolox_ela.tables.record import PROTOCOLS, RunRow
+from yolox_ela.tables.settings import with_recipe_name
 
 BASELINE = "nano"
 METRIC_HEADERS = {"ap50_voc07": "AP50 07", "ap50": "AP50", "ap50_95": "AP50:95"}
@@ -184,7 +185,7 @@ def _title(run: RunRow) -> str:
         )
     parts = [
         f"{run.data}, protocol {run.protocol}: {origin}",
-        *([f"with {run.settings}"] if run.settings else []),
+        *([f"with {with_recipe_name(run.settings)}"] if run.settings else []),
         f"tested on {run.test_sets} ({run.test_images:,} images) at {run.image_size} px",
         f"score >= {run.score_threshold}, NMS IoU {run.nms_iou}",
         *([WEIGHTS.get(run.weights, f"weights of {run.weights}")] if run.weights else []),

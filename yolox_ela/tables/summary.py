@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from yolox_ela.tables.layout import Column, Table
 from yolox_ela.tables.record import RunRow
 from yolox_ela.tables.results import METRIC_HEADERS, results_tables
+from yolox_ela.tables.settings import with_recipe_name
 
 
 def summary_table(rows: Sequence[RunRow]) -> Table:
@@ -28,4 +29,4 @@ def _training(start: str, epochs: int | None, settings: str) -> str:
         return "none (COCO weights)"
     if epochs is None:
         return f"elsewhere ({start})"
-    return f"{epochs} epochs from {start}" + (f"; {settings}" if settings else "")
+    return f"{epochs} epochs from {start}" + (f"; {with_recipe_name(settings)}" if settings else "")
