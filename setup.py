@@ -29,7 +29,13 @@ TRACKERS = {
     "mlflow": ["mlflow>=3.17,<4"],
     "trackio": ["trackio>=0.40,<1"],
 }
-DEV = ["pytest>=8,<10", "ruff>=0.9,<1", "mypy>=1.14,<3", "onnxruntime>=1.20,<2"]
+DEV = [
+    "pytest>=8,<10",
+    "pytest-xdist>=3.6,<4",
+    "ruff>=0.9,<1",
+    "mypy>=1.14,<3",
+    "onnxruntime>=1.20,<2",
+]
 
 setup(
     name="yolox_ela",

@@ -1,5 +1,6 @@
 """Fixtures for all tests: the real pieces in ../shared, and a file server on 127.0.0.1."""
 
+import os
 import re
 import runpy
 import socket
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from loguru import logger
 
 from yolox_ela.data.classes import VOC_CLASSES
@@ -20,6 +22,9 @@ from yolox_ela.data.voc import VocSplit
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.model import build_yolox_nano
 from yolox_ela.weights import coco_class_rows, read_weights
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # there are as many processes as cores already
+    torch.set_num_threads(1)
 
 
 class Server(ThreadingHTTPServer):

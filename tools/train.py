@@ -120,7 +120,7 @@ def main() -> int:
         return EXIT_INTERRUPTED
     if accelerator.is_main_process:
         print(format_results(results))
-        logger.info("averaged weights: {} and {}", folder.best, folder.last)
+        logger.info("weights to use: {} and {}", folder.best, folder.last)
         if args.json:
             write_result(results, args.json)
         if args.record:
@@ -143,7 +143,7 @@ def parse_arguments() -> argparse.Namespace:
         "--recipe",
         choices=RECIPES,
         default="paper",
-        help="paper: as the experiment has it; tuned: short, from COCO's weights, for the best AP",
+        help="paper: as the experiment has it; tuned: 8 epochs from COCO's, chosen at 320 px",
     )
     parser.add_argument("-b", "--batch-size", type=int, help="images per step, all processes")
     parser.add_argument("-d", "--devices", type=int, default=1, help="processes on this machine")

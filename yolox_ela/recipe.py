@@ -96,7 +96,7 @@ class Recipe:
     grad_clip: float = 0.0
     """Largest norm of the gradient; 0 switches clipping off."""
     ema_decay: float = 0.9998
-    """Decay of the averaged weights per step, which evaluation uses."""
+    """Decay of the averaged weights per step; see `start_share` for what evaluation uses."""
     ema_ramp: float = 2000.0
     """Steps over which the decay rises: decay * (1 - exp(-step / ramp))."""
     start_share: float = 0.0

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from yolox_ela.cli import add_data_options, add_overrides, run_tool, tool_parser
+from yolox_ela.cli import add_overrides, run_tool, tool_parser
 from yolox_ela.data.bank import open_images
 from yolox_ela.data.feed import HostFeed
 from yolox_ela.data.image import read_image
@@ -73,7 +73,7 @@ def parse_arguments() -> argparse.Namespace:
     """The command line; data and weights are not downloaded here."""
     parser = tool_parser(__doc__.splitlines()[0])
     parser.add_argument("-c", "--checkpoint", type=Path, required=True, help="COCO's weights")
-    add_data_options(parser)
+    parser.add_argument("--data", type=Path, required=True, help="VOCdevkit-layout folder")
     add_overrides(parser)
     return parser.parse_intermixed_args()
 

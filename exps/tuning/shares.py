@@ -6,7 +6,7 @@ python exps/tuning/shares.py -f exps/nano.py -c yolox_nano.pth --run runs/nano -
 import argparse
 from pathlib import Path
 
-from yolox_ela.cli import add_data_options, add_overrides, run_tool, tool_parser
+from yolox_ela.cli import add_overrides, run_tool, tool_parser
 from yolox_ela.data.voc import load_split
 from yolox_ela.device import select_device
 from yolox_ela.errors import UserError
@@ -55,7 +55,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = tool_parser(__doc__.splitlines()[0])
     parser.add_argument("-c", "--checkpoint", type=Path, required=True, help="what it started from")
     parser.add_argument("--run", type=Path, required=True, help="the run's folder")
-    add_data_options(parser)
+    parser.add_argument("--data", type=Path, required=True, help="VOCdevkit-layout folder")
     add_overrides(parser)
     return parser.parse_intermixed_args()
 

@@ -9,6 +9,7 @@ from yolox_ela.errors import UserError
 from yolox_ela.experiment import RECIPES, load_experiment
 from yolox_ela.overrides import override
 from yolox_ela.recipe import Recipe
+from yolox_ela.train.checkpoint import save_checkpoint
 from yolox_ela.train.start import load_start
 
 EXPS = Path(__file__).resolve().parents[2] / "exps"
@@ -41,16 +42,38 @@ def test_papers_start_is_another(coco, zero_shot):
         assert not torch.allclose(model.eval()(images), zero_shot(images), atol=0.01)
 
 
+@pytest.mark.parametrize("trained", ["paper", "identity"])
+def test_gates_of_another_reach(tmp_path, trained):
+    """The weights would load, and each gate be half or twice what it was trained as."""
+    exp = override(load_experiment(EXPS / "nano_ela_s.py"), {"attention_start": trained})
+    path = tmp_path / "best.pth"
+    state = exp.build_model().state_dict()
+    save_checkpoint(path, {"model": state, "recipe": exp.to_dict()})
+    load_start(exp, exp.build_model(), path)
+    other = {"paper": "identity", "identity": "paper"}[trained]
+    exp = override(exp, {"attention_start": other})
+    with pytest.raises(UserError, match=f"best.pth was trained with attention_start {trained}"):
+        load_start(exp, exp.build_model(), path)
+
+
 class TestShareOfTheStart:
     def test_of_random_weights(self):
         with pytest.raises(UserError, match=r"start_share 0.5 .* random: give weights with -c"):
             load_start(Recipe(start_share=0.5), None, None)
 
     def test_of_attention_that_blocks(self, coco):
-        exp = override(load_experiment(EXPS / "nano_ela_s.py"), {"start_share": 0.5})
+        changes = {"start_share": 0.5, "class_head_start": "coco"}
+        exp = override(load_experiment(EXPS / "nano_ela_s.py"), changes)
         with pytest.raises(UserError, match=r"new attention .* attention_start identity"):
             load_start(exp, exp.build_model(), coco)
 
+    def test_of_new_class_predictors(self, coco):
+        exp = load_experiment(EXPS / "nano.py")
+        exp = override(exp, {"start_share": 0.5, "classes": ("gizmo", "widget")})
+        with pytest.raises(UserError, match="new class predictors these know no class"):
+            load_start(exp, exp.build_model(), coco)
+
     def test_without_attention(self, coco):
-        exp = override(load_experiment(EXPS / "nano.py"), {"start_share": 0.5})
+        changes = {"start_share": 0.5, "class_head_start": "coco"}
+        exp = override(load_experiment(EXPS / "nano.py"), changes)
         load_start(exp, exp.build_model(), coco)

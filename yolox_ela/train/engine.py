@@ -106,6 +106,12 @@ class Training:
         self.commit = source_commit()
         self.steps_per_epoch = steps_per_epoch(len(train_split), recipe)
         self.total_steps = self.steps_per_epoch * recipe.epochs
+        if recipe.warmup_steps > self.total_steps / 2:
+            logger.warning(
+                "warm-up takes {} of the run's {} steps: with so few images, lower warmup_steps",
+                recipe.warmup_steps,
+                self.total_steps,
+            )
         self.read_interval = 1 if self.device.type == "cpu" else READ_INTERVAL
         self.monitor = StepMonitor()
         self.watch = Stopwatch()
@@ -321,7 +327,7 @@ class Training:
     # Evaluation
 
     def _evaluate(self) -> dict[str, Any]:
-        """Results of the averaged weights on the test split, the same on every process."""
+        """Results of the weights to keep on the test split, the same on every process."""
         results, detections = self._score(self.ema.result())
         if self.accelerator.is_main_process:
             evaluation = SavedEvaluation(detections, self.test_split, results)
@@ -415,7 +421,7 @@ class Training:
         logger.info("resumed at step {} of {}", self.progress.step, self.total_steps)
 
     def _weights(self, row: dict[str, Any]) -> dict[str, Any]:
-        """A checkpoint for use: averaged weights under upstream's key `model`, and their origin."""
+        """A checkpoint for use: weights to keep under upstream's key `model`, and their origin."""
         return {
             "model": {name: t.cpu() for name, t in self.ema.result().state_dict().items()},
             "experiment": self.recipe.name,
