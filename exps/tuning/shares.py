@@ -13,6 +13,7 @@ from yolox_ela.errors import UserError
 from yolox_ela.evaluate.evaluator import EvalSettings, evaluate
 from yolox_ela.experiment import load_experiment
 from yolox_ela.overrides import override, pairs_to_dict
+from yolox_ela.train.ema import mix_in
 from yolox_ela.train.progress import headline, score_text
 from yolox_ela.train.run_folder import RunFolder
 from yolox_ela.train.start import load_start
@@ -34,15 +35,13 @@ def main() -> int:
         raise UserError(f"{last} has a share of its start already")
     network = exp.build_model()
     load_start(exp, network, args.checkpoint)
-    start = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    split = load_split(args.data, exp.test_sets, exp.classes)
     device = select_device(args.device)
     network.to(device)
+    start = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    split = load_split(args.data, exp.test_sets, exp.classes)
     for share in SHARES:
-        for name, tensor in network.state_dict().items():
-            tensor.copy_(content["model"][name])
-            if tensor.is_floating_point():
-                tensor.lerp_(start[name].to(device), share)
+        network.load_state_dict(content["model"])
+        mix_in(network, start, share)
         results, _ = evaluate(
             network, split, EvalSettings.of(exp), device=device, workers=exp.workers
         )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from loguru import logger
 from PIL import Image
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -84,3 +85,12 @@ def tiny_voc(tmp_path_factory):
     with tarfile.open(TINY) as archive:
         archive.extractall(root, filter="data")
     return root
+
+
+@pytest.fixture
+def warnings():
+    """Messages that a user sees on the screen."""
+    seen = []
+    handler = logger.add(lambda message: seen.append(message.record["message"]), level="WARNING")
+    yield seen
+    logger.remove(handler)

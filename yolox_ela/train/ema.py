@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Generic, TypeVar
 
 import torch
@@ -54,7 +54,6 @@ class ModelEma(Generic[Network]):
         torch._foreach_lerp_(self._averaged, self._trained, weight)
         torch._foreach_copy_(self._counts, self._trained_counts)
 
-    @torch.no_grad()
     def result(self) -> Network:
         """The network to evaluate and to keep: the average and the recipe's share of the start.
 
@@ -63,10 +62,16 @@ class ModelEma(Generic[Network]):
         if self.start is None:
             return self.model
         mixed = copy.deepcopy(self.model)
-        for name, tensor in mixed.state_dict().items():
-            if tensor.is_floating_point():
-                tensor.lerp_(self.start[name], self.recipe.start_share)
+        mix_in(mixed, self.start, self.recipe.start_share)
         return mixed
+
+
+@torch.no_grad()
+def mix_in(network: nn.Module, start: Mapping[str, Tensor], share: float) -> None:
+    """Replace this share (0-1) of a network's weights and statistics by those of a state dict."""
+    for name, tensor in network.state_dict().items():
+        if tensor.is_floating_point():
+            tensor.lerp_(start[name], share)
 
 
 def _is_float(pair: tuple[Tensor, Tensor]) -> bool:

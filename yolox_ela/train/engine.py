@@ -20,9 +20,6 @@ from yolox_ela.data.loader import (
 from yolox_ela.data.multiscale import input_size, network_input
 from yolox_ela.data.voc import VocSplit
 from yolox_ela.errors import UserError
-from yolox_ela.evaluate.detections import Detections
-from yolox_ela.evaluate.evaluator import EvalSettings, evaluate
-from yolox_ela.evaluate.saved import SavedEvaluation, save_evaluation
 from yolox_ela.evaluate.scores import METRICS
 from yolox_ela.model import YoloxNano
 from yolox_ela.recipe import Recipe
@@ -34,8 +31,8 @@ from yolox_ela.train.checkpoint import (
     restore_random_state,
     save_checkpoint,
 )
+from yolox_ela.train.evaluation import keep_evaluation, score_network
 from yolox_ela.train.finite import all_finite, dump_non_finite, first_non_finite
-from yolox_ela.train.prediction_sheet import draw_predictions, save_png
 from yolox_ela.train.progress import (
     LOSS_PARTS,
     Progress,
@@ -328,12 +325,10 @@ class Training:
 
     def _evaluate(self) -> dict[str, Any]:
         """Results of the weights to keep on the test split, the same on every process."""
-        results, detections = self._score(self.ema.result())
+        network = self.ema.result()
+        results, detections = score_network(network, self.test_split, self.recipe, self.accelerator)
         if self.accelerator.is_main_process:
-            evaluation = SavedEvaluation(detections, self.test_split, results)
-            save_evaluation(self.folder.evaluation, evaluation)
-            sheet = draw_predictions(detections, self.test_split)
-            save_png(sheet, self.folder.path / "predictions.png")
+            sheet = keep_evaluation(results, detections, self.test_split, self.folder)
             self.trackers.log_image("predictions", sheet, self.progress.step)
         return results
 
@@ -343,26 +338,8 @@ class Training:
             return {}
         raw = copy.deepcopy(self.ema.model)  # free of what accelerate wraps the trained one in
         raw.load_state_dict(self.network.state_dict())
-        results, _ = self._score(raw)
+        results, _ = score_network(raw, self.test_split, self.recipe, self.accelerator)
         return {f"raw_{metric}": value for metric, value in headline(results).items()}
-
-    def _score(self, model: YoloxNano) -> tuple[dict[str, Any], Detections]:
-        """Evaluate a network on the test split, together with the other processes."""
-        recipe, world = self.recipe, self.accelerator.num_processes
-        if world > 1:
-            # BatchNorm's statistics differ between processes; the first one's are evaluated.
-            for buffer in model.buffers():
-                torch.distributed.broadcast(buffer, 0)
-        return evaluate(
-            model,
-            self.test_split,
-            EvalSettings.of(recipe),
-            device=self.device,
-            batch_size=max(1, recipe.batch_size // world),
-            workers=recipe.workers,
-            rank=self.accelerator.process_index,
-            world=world,
-        )
 
     # Stopping, saving, resuming
 

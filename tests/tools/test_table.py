@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from test_tools import PROJECT, SMALL, exp, run
+from command_line import PROJECT, SMALL, exp, run
 
 from yolox_ela.data.sample import draw_sample
 from yolox_ela.tables.record import append_row, read_rows

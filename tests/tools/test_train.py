@@ -1,0 +1,181 @@
+"""tools/train.py as a user runs it: what a run writes, its reports, interruption, processes."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+from command_line import PROJECT, SMALL, environment, exp, run, tree
+
+
+def test_run_folder(trained, project):
+    folder, output = trained
+    assert "weights: random, seed 3" in output.stderr
+    assert "epoch 3/3" in output.stderr
+    assert "mean" in output.stdout
+    config = json.loads((folder / "config.json").read_text())
+    assert config["seed"] == 3
+    assert config["image_size"] == 64
+    assert config["momentum"] == 0.937
+    (environment,) = json.loads((folder / "environment.json").read_text())
+    assert environment["versions"]["torch"] == torch.__version__.split("+")[0]
+    assert "epoch 3/3" in (folder / "train.log").read_text()
+    final = json.loads((project / "final.json").read_text())
+    assert final == json.loads((folder / "results.json").read_text())
+    files = {path.name for path in folder.iterdir()}
+    assert {"best.pth", "last.pth", "state.pth", "curves.png"} <= files
+    assert any((folder / "tensorboard").glob("events.out.tfevents.*"))
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    for part in ("Learning curves", "Training batches", "What is taken for what", "dark3"):
+        assert part in page, part
+
+
+def test_writes_into_the_run_folder_only(trained, project):
+    assert {path.name for path in project.iterdir()} <= {"tools", "exps", "runs", "final.json"}
+    there = {path.name for path in (project / "exps").iterdir()}
+    assert there <= {path.name for path in (PROJECT / "exps").iterdir()}
+
+
+def test_evaluation_repeats_the_final_scores(call, trained, project, data):
+    folder, _ = trained
+    json_file, detections = project / "eval.json", project / "detections.json"
+    call(
+        "tools/eval.py",
+        "-f",
+        exp(project),
+        "-c",
+        folder / "last.pth",
+        "--data",
+        data,
+        "--split",
+        "test",
+        "--device",
+        "cpu",
+        "--json",
+        json_file,
+        "--save-detections",
+        detections,
+    )
+    results = json.loads(json_file.read_text())
+    expected = json.loads((folder / "results.json").read_text())
+    for key in ("ap50_voc07", "ap50", "ap50_95", "images", "per_class", "detections"):
+        assert results[key] == expected[key], key
+    assert results["settings"]["image_size"] == 64, "as trained, not the recipe's 640"
+    entries = json.loads(detections.read_text())
+    assert len(entries) == results["detections"]
+    assert set(entries[0]) >= {"image_id", "category_id", "bbox", "score"}
+
+
+def test_reports_of_evaluations_side_by_side(call, trained, project, data, tmp_path):
+    folder, _ = trained
+    words = ["-f", exp(project), "--data", data, "--device", "cpu"]
+    for weights in ("best", "last"):
+        report = tmp_path / weights
+        call(
+            "tools/eval.py",
+            *words,
+            "-c",
+            folder / f"{weights}.pth",
+            "--report",
+            report,
+            "--rectangular",
+        )
+        assert "Choosing a score threshold" in (report / "report.html").read_text("utf-8")
+    call("tools/report.py", tmp_path / "best", tmp_path / "last", "-o", tmp_path / "c")
+    assert "last against best" in (tmp_path / "c" / "report.html").read_text("utf-8")
+    done = call("tools/report.py", folder, tmp_path, expect=2)
+    assert "no " in done.stderr
+    assert "evaluation.npz" in done.stderr
+    # A training run's folder is not overwritten by an evaluation's report.
+    done = call(
+        "tools/eval.py",
+        *words,
+        "-c",
+        folder / "best.pth",
+        "--report",
+        folder,
+        expect=2,
+    )
+    assert "already holds a run" in done.stderr
+
+
+def test_a_second_run_gets_its_own_folder(call, trained, project, data, tmp_path, monkeypatch):
+    """And decoded images a folder outside all, where a third run would find them."""
+    monkeypatch.setenv("YOLOX_ELA_CACHE", str(tmp_path))
+    before = tree(trained[0])
+    words = ["-f", exp(project), "--data", data, "-c", trained[0] / "last.pth", *SMALL]
+    words += ["-e", "1", "--cache", "disk", "--augment", "device", "--device", "cpu"]
+    call("tools/train.py", *words)
+    second = project / "runs" / "nano_ela_s-2"
+    assert (second / "last.pth").is_file()
+    assert json.loads((second / "timing.json").read_text())["images_per_second"] > 0
+    assert tree(trained[0]) == before
+    (cache,) = (tmp_path / "images").iterdir()
+    assert cache.stat().st_size > 20 * 64 * 40 * 3
+
+
+def test_interrupt_of_the_whole_group_and_resume(trained, project, data):
+    """Ctrl-C reaches loader processes too; the resumed run equals the uninterrupted one."""
+    folder = project / "runs" / "interrupted"
+    words = ["-f", exp(project), "--data", data, "-c", "none", *SMALL, "seed", "3"]
+    words += ["-o", folder]
+    command = [sys.executable, "tools/train.py", *map(str, words)]
+    process = subprocess.Popen(
+        command,
+        cwd=project,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    for line in process.stderr:
+        if "epoch 1/3" in line:
+            break
+    os.killpg(process.pid, signal.SIGINT)
+    rest = process.communicate(timeout=120)[1]
+    if process.returncode == 0:
+        pytest.fail("the run ended before the signal came")
+    assert process.returncode == 130, rest
+    assert "continue with the same command and --resume" in rest
+    assert "Traceback" not in rest
+
+    run(project, "tools/train.py", *words, "--resume")
+    resumed = torch.load(folder / "last.pth", weights_only=True)
+    whole = torch.load(trained[0] / "last.pth", weights_only=True)
+    for name, tensor in whole["model"].items():
+        assert torch.equal(resumed["model"][name], tensor), name
+
+
+def test_two_processes_follow_the_same_schedule(trained, project, data):
+    run(
+        project,
+        "tools/train.py",
+        "-f",
+        exp(project),
+        "--data",
+        data,
+        "-c",
+        "none",
+        "-d",
+        2,
+        "-o",
+        project / "runs" / "two",
+        *SMALL,
+        "seed",
+        "3",
+    )
+    rows = []
+    for folder in (trained[0], project / "runs" / "two"):
+        with (folder / "metrics.csv").open() as file:
+            rows.append(list(csv.DictReader(file)))
+    for one, two in zip(*rows, strict=True):
+        assert one["step"] == two["step"]
+        assert one["lr"] == two["lr"]
+        # Halves of a batch have their own BatchNorm and their own number of positives.
+        assert float(two["loss"]) == pytest.approx(float(one["loss"]), rel=0.3)
+    results = json.loads((project / "runs" / "two" / "results.json").read_text())
+    assert results["images"] == 8, "every image once, over both processes"

@@ -1,0 +1,61 @@
+"""Scoring the weights of a run: by all its processes, with what is kept of it in its folder."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+
+from yolox_ela.data.voc import VocSplit
+from yolox_ela.evaluate.detections import Detections
+from yolox_ela.evaluate.evaluator import EvalSettings, evaluate
+from yolox_ela.evaluate.saved import SavedEvaluation, save_evaluation
+from yolox_ela.model import YoloxNano
+from yolox_ela.recipe import Recipe
+from yolox_ela.train.prediction_sheet import draw_predictions, save_png
+from yolox_ela.train.run_folder import RunFolder
+
+
+def score_network(
+    network: YoloxNano, split: VocSplit, recipe: Recipe, accelerator: Accelerator
+) -> tuple[dict[str, Any], Detections]:
+    """Evaluate a network on a split, together with the other processes.
+
+    Args:
+        network: on the accelerator's device; its buffers, BatchNorm's statistics, become those of
+            the first process on all.
+        split: images to evaluate on.
+        recipe: gives input size, thresholds, batch and workers.
+        accelerator: device and processes.
+
+    Returns:
+        The results of `score_detections` and all detections, the same on every process.
+    """
+    world = accelerator.num_processes
+    if world > 1:
+        for buffer in network.buffers():
+            torch.distributed.broadcast(buffer, 0)
+    return evaluate(
+        network,
+        split,
+        EvalSettings.of(recipe),
+        device=accelerator.device,
+        batch_size=max(1, recipe.batch_size // world),
+        workers=recipe.workers,
+        rank=accelerator.process_index,
+        world=world,
+    )
+
+
+def keep_evaluation(
+    results: dict[str, Any], detections: Detections, split: VocSplit, folder: RunFolder
+) -> np.ndarray:
+    """Write evaluation.npz and predictions.png; the picture of `draw_predictions`.
+
+    Raises:
+        UserError: a file cannot be written.
+    """
+    save_evaluation(folder.evaluation, SavedEvaluation(detections, split, results))
+    sheet = draw_predictions(detections, split)
+    save_png(sheet, folder.path / "predictions.png")
+    return sheet
