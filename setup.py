@@ -12,6 +12,7 @@ RUNTIME = [
     "numpy>=1.26.4,<3",
     "opencv-python>=4.10,<6",
     "pillow>=10.1,<14",
+    "simplejpeg>=1.8.2,<2",
     "pycocotools>=2.0.8,<3",
     "scipy>=1.11.4,<2",
     "tabulate>=0.9,<1",

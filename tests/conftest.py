@@ -111,6 +111,14 @@ def closed_port(monkeypatch):
         yield port
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """Records of verified images go where no later run finds them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("YOLOX_ELA_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared():
     """The folder beside the project with real photographs and weights."""

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from yolox_ela.cli import project_folder, run_tool, tool_parser, write_result
-from yolox_ela.data.inspection import IMAGE_SUFFIXES
+from yolox_ela.data.image import IMAGE_SUFFIXES
 from yolox_ela.draw import draw_detections
 from yolox_ela.errors import UserError
 from yolox_ela.files import require_writable
@@ -74,12 +74,23 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def find_images(paths: Sequence[Path]) -> Iterator[Path]:
-    """The files as named, and the images directly inside the folders."""
+    """The files as named, and the images directly inside the folders; says what it leaves out.
+
+    Names that begin with a dot are the system's own, such as macOS's `._photo.jpg`.
+    """
     for path in paths:
-        if path.is_dir():
-            yield from sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
-        else:
+        if not path.is_dir():
             yield path
+            continue
+        files = sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
+        images = [p for p in files if p.suffix.lower() in IMAGE_SUFFIXES]
+        yield from images
+        if others := sorted({p.suffix.lower() or p.name for p in files} - set(IMAGE_SUFFIXES)):
+            print(
+                f"{path}: {len(files) - len(images)} files are left out ({', '.join(others)}); "
+                f"pictures end in {', '.join(IMAGE_SUFFIXES)}",
+                file=sys.stderr,
+            )
 
 
 def output_paths(paths: Sequence[Path], folder: Path) -> list[Path]:

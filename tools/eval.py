@@ -22,6 +22,7 @@ from yolox_ela.cli import (
     tool_parser,
     write_result,
 )
+from yolox_ela.data.values import ValueRange
 from yolox_ela.data.voc import load_split, read_id_list
 from yolox_ela.device import select_device
 from yolox_ela.errors import UserError
@@ -61,7 +62,8 @@ def main() -> int:
     exp, model, content = load_network(args)
     origin = find_origin(args, exp, content) if args.record else None
     device = select_device(args.device)
-    split = load_split(locate_data(args, exp.test_sets, PROJECT), exp.test_sets, exp.classes)
+    data = locate_data(args, exp.test_sets, PROJECT)
+    split = load_split(data, exp.test_sets, exp.classes, ValueRange.recorded(content))
     if args.ids:
         split = split.subset_of_ids(read_id_list(args.ids))
     settings = EvalSettings.of(exp)

@@ -34,7 +34,7 @@ from yolox_ela.data.bank import CACHES, ImageBank, choose_cache, open_images
 from yolox_ela.data.feed import AUGMENTS, DeviceFeed, Feed, HostFeed, draws_on_device
 from yolox_ela.data.loader import require_batch_fits
 from yolox_ela.data.sample import draw_sample
-from yolox_ela.data.voc import VocSplit, load_split, require_disjoint
+from yolox_ela.data.voc import VocSplit, load_split, require_disjoint, share_values
 from yolox_ela.device import select_device
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.report import format_results
@@ -79,9 +79,11 @@ def main() -> int:
     # All that can be wrong with the input shows here, before a run folder exists.
     with accelerator.main_process_first():
         data, weights = locate_inputs(args, exp)
-    train_split = load_split(data, exp.train_sets, exp.classes)
-    test_split = load_split(data, exp.test_sets, exp.classes)
+    with accelerator.local_main_process_first():  # the others find the images verified
+        train_split = load_split(data, exp.train_sets, exp.classes)
+        test_split = load_split(data, exp.test_sets, exp.classes)
     require_disjoint(train_split, test_split)
+    train_split, test_split = share_values(train_split, test_split)
     model = exp.build_model()
     origin = f"those of the run in {folder.path}"
     if not args.resume:

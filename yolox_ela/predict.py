@@ -4,14 +4,16 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, overload
 
 import numpy as np
 import torch
 
-from yolox_ela.data.image import read_photograph
+from yolox_ela.data.image import read_image
 from yolox_ela.data.render import letterbox
+from yolox_ela.data.values import UNDECIDED, ValueRange
 from yolox_ela.device import select_device
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.evaluator import EvalSettings
@@ -88,6 +90,7 @@ class Detector:
         score_threshold: boxes that score less are not reported.
         nms_iou: overlap above which the weaker of two boxes of a class is dropped.
         device: where to compute; see `select_device`.
+        values: what is white in pictures of more than 8 bits, if the network's training data said.
 
     Raises:
         UserError: the names do not fit the network, or a number cannot be right.
@@ -102,6 +105,7 @@ class Detector:
         score_threshold: float = 0.3,
         nms_iou: float = 0.45,
         device: str = "auto",
+        values: ValueRange = UNDECIDED,
     ) -> None:
         if len(classes) != model.head.num_classes:
             raise UserError(
@@ -116,6 +120,7 @@ class Detector:
         self.model = model.eval()
         self.predict = predictor(model, self.device, FAST)
         self.classes = tuple(classes)
+        self.values = values
         self.settings = EvalSettings(image_size, score_threshold, nms_iou)
 
     @classmethod
@@ -154,6 +159,7 @@ class Detector:
             score_threshold=score_threshold,
             nms_iou=nms_iou,
             device=device,
+            values=ValueRange.recorded(content),
         )
 
     @overload
@@ -205,11 +211,11 @@ class Detector:
         Raises:
             UserError: a picture cannot be read, and there is no `on_error`.
         """
-        side = self.settings.image_size
+        prepare = partial(_prepare, side=self.settings.image_size, values=self.values)
         pool = ThreadPoolExecutor(READERS)
         try:
             batch: list[_Letterboxed] = []
-            for image, future in _ahead(pool, images, side):
+            for image, future in _ahead(pool, images, prepare):
                 try:
                     batch.append(future.result())
                 except UserError as error:
@@ -243,23 +249,25 @@ class Detector:
 
 
 def _ahead(
-    pool: ThreadPoolExecutor, images: Iterable[ImageLike], side: int
+    pool: ThreadPoolExecutor,
+    images: Iterable[ImageLike],
+    prepare: Callable[[ImageLike], _Letterboxed],
 ) -> Iterator[tuple[ImageLike, "Future[_Letterboxed]"]]:
     """Each picture with its preparation, which was begun some pictures earlier."""
     begun: deque[tuple[ImageLike, Future[_Letterboxed]]] = deque()
     for image in images:
-        begun.append((image, pool.submit(_prepare, image, side)))
+        begun.append((image, pool.submit(prepare, image)))
         if len(begun) > 2 * READERS:
             yield begun.popleft()
     yield from begun
 
 
-def _prepare(image: ImageLike, side: int) -> _Letterboxed:
-    picture = _as_picture(image)
+def _prepare(image: ImageLike, side: int, values: ValueRange) -> _Letterboxed:
+    picture = _as_picture(image, values)
     return _Letterboxed(image, picture, *letterbox(picture, side))
 
 
-def _as_picture(image: ImageLike) -> np.ndarray:
+def _as_picture(image: ImageLike, values: ValueRange) -> np.ndarray:
     if isinstance(image, np.ndarray):
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
             raise UserError(
@@ -268,4 +276,4 @@ def _as_picture(image: ImageLike) -> np.ndarray:
         return image
     if not isinstance(image, (str, Path)):
         raise UserError(f"an image is a path or an array, not {image!r}")
-    return read_photograph(image)
+    return read_image(image, values)

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from yolox_ela.cli import add_overrides, run_tool, tool_parser
 from yolox_ela.data.bank import open_images
 from yolox_ela.data.feed import HostFeed
-from yolox_ela.data.image import read_image
 from yolox_ela.data.multiscale import input_size, network_input
 from yolox_ela.data.render import letterbox
 from yolox_ela.data.voc import VocSplit, load_split
@@ -95,7 +94,8 @@ def step_rows(
 
 def probe_batch(split: VocSplit, size: int) -> Tensor:
     """(N, 3, size, size) float, the first photographs of a split as evaluation sees them."""
-    squares = [letterbox(read_image(path), size)[0] for path in split.paths[:PHOTOGRAPHS]]
+    count = min(PHOTOGRAPHS, len(split))
+    squares = [letterbox(split.read(index), size)[0] for index in range(count)]
     return torch.stack([torch.from_numpy(s).permute(2, 0, 1) for s in squares]).float()
 
 

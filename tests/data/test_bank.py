@@ -17,6 +17,7 @@ from yolox_ela.data.bank import (
     bank_bytes,
     choose_cache,
     disk_bank,
+    memory_bank,
     open_images,
 )
 from yolox_ela.data.loader import train_loader
@@ -42,7 +43,7 @@ def folder(tmp_path):
 
 
 def assert_same_images(images, split):
-    files = ImageFiles(split.paths, SIDE)
+    files = ImageFiles(split, SIDE)
     for index in range(len(split)):
         assert np.array_equal(images[index], files[index])
 
@@ -73,38 +74,73 @@ def test_batches_do_not_depend_on_the_cache(split, folder, cache, workers):
 
 
 def test_the_size_is_known_beforehand(split):
-    expected = sum(ImageFiles(split.paths, SIDE)[index].nbytes for index in range(len(split)))
+    expected = sum(ImageFiles(split, SIDE)[index].nbytes for index in range(len(split)))
     assert bank_bytes(split, SIDE) == expected
 
 
 # The file
 
 
-def test_a_second_run_does_not_decode(split, folder, monkeypatch):
+def reload(root):
+    return load_split(root, ["2007/trainval"], ("car",))
+
+
+@pytest.mark.parametrize("change", ["nothing", "unpacked anew", "elsewhere"])
+def test_the_same_data_are_decoded_once(split, folder, voc, change, tmp_path, monkeypatch):
+    """Content decides, wherever it lies."""
     disk_bank(split, SIDE, folder)
     (file,) = folder.iterdir()
     before = file.stat().st_mtime_ns
-    monkeypatch.setattr(bank_module, "read_image", lambda path: pytest.fail("decoded again"))
-    disk_bank(split, SIDE, folder)
+    root = voc.root / "VOCdevkit"
+    if change == "unpacked anew":
+        for path in root.rglob("*.jpg"):
+            os.utime(path, ns=(1, 1))
+    elif change == "elsewhere":
+        root = shutil.copytree(root, tmp_path / "another place")
+    again = reload(root)
+    monkeypatch.setattr(bank_module, "_decode_into", lambda *args: pytest.fail("decoded again"))
+    bank = disk_bank(again, SIDE, folder)
     assert file.stat().st_mtime_ns == before
+    assert_same_images(bank, again)
 
 
-@pytest.mark.parametrize("change", ["pixels", "touched", "cut short"])
-def test_a_change_is_noticed(split, folder, voc, change):
+def test_other_pixels_are_decoded_anew(split, folder, voc):
+    disk_bank(split, SIDE, folder)
+    picture = np.full((60, 40, 3), 255, np.uint8)
+    voc.image("01").write_bytes(cv2.imencode(".jpg", picture)[1].tobytes())
+    again = reload(voc.root)
+    bank = disk_bank(again, SIDE, folder)
+    assert_same_images(bank, again)
+    assert bank[1].min() > 250
+
+
+@pytest.mark.parametrize("change", ["a pixel", "cut short", "its end", "longer"])
+def test_a_damaged_file_is_noticed_and_replaced(split, folder, change, warnings):
     disk_bank(split, SIDE, folder)
     (file,) = folder.iterdir()
-    if change == "pixels":
-        picture = np.full((60, 40, 3), 255, np.uint8)
-        voc.image("01").write_bytes(cv2.imencode(".jpg", picture)[1].tobytes())
-    elif change == "touched":
-        status = voc.image("01").stat()
-        os.utime(voc.image("01"), ns=(status.st_atime_ns, status.st_mtime_ns + 1))
-    else:
-        file.write_bytes(file.read_bytes()[:-40])
-    old = file.read_bytes()
+    good = file.read_bytes()
+    bad = bytearray(good)
+    if change == "a pixel":
+        bad[1234] ^= 1
+    elif change == "its end":
+        bad[-1] ^= 1
+    file.write_bytes({"cut short": good[:-40], "longer": good + b"x"}.get(change, bytes(bad)))
     assert_same_images(disk_bank(split, SIDE, folder), split)
-    assert file.read_bytes() != old
+    assert file.read_bytes() == good
     assert [path.name for path in folder.iterdir()] == [file.name]
+    assert any("is damaged: images are decoded anew" in message for message in warnings)
+
+
+def test_damage_is_found_in_every_piece(split, folder, monkeypatch):
+    """Files are checked in pieces, of which these have many."""
+    monkeypatch.setattr(bank_module, "PIECE", 1000)
+    disk_bank(split, SIDE, folder)
+    (file,) = folder.iterdir()
+    good = file.read_bytes()
+    for at in range(0, bank_bytes(split, SIDE), 997):
+        file.write_bytes(good[:at] + bytes([good[at] ^ 128]) + good[at + 1 :])
+        disk_bank(split, SIDE, folder)
+        assert file.read_bytes() == good, at
 
 
 def test_another_size_has_a_file_of_its_own(split, folder):
@@ -125,18 +161,28 @@ def test_a_full_disk_is_told_before_decoding(split, folder, monkeypatch):
 # Trouble
 
 
-@pytest.mark.parametrize("cache", ["ram", "disk"])
-def test_a_damaged_image_is_named_and_leaves_no_file(split, folder, voc, cache):
-    voc.image("03").write_bytes(b"garbage")
-    with pytest.raises(UserError, match=r"03\.jpg: it is damaged"):
-        open_images(split, SIDE, cache, folder)
+@pytest.mark.parametrize("cache", ["ram", "disk", "off"])
+@pytest.mark.parametrize("content", [b"garbage", "another image", "same shape", None])
+def test_an_image_that_changed_is_named_and_leaves_no_file(split, folder, voc, cache, content):
+    path = voc.image("03")
+    if content is None:
+        path.unlink()
+    elif content == "same shape":
+        path.write_bytes(cv2.imencode(".jpg", cv2.imread(str(path)) // 2)[1].tobytes())
+    else:
+        path.write_bytes(content if isinstance(content, bytes) else voc.image("01").read_bytes())
+    with pytest.raises(UserError, match=r"03\.jpg has (changed|been removed) since .*--resume"):
+        assert_same_images(open_images(split, SIDE, cache, folder), split)
     assert not folder.exists() or list(folder.iterdir()) == []
 
 
-def test_an_image_that_was_replaced_by_one_of_another_shape_is_named(split, folder, voc):
-    voc.image("00").write_bytes(voc.image("01").read_bytes())
-    with pytest.raises(UserError, match=r"00\.jpg is not the picture of \[60, 40\] pixels"):
-        open_images(split, SIDE, "ram", folder)
+def test_an_image_that_was_written_anew_with_the_same_content_is_fine(split, voc):
+    for path in voc.folder.rglob("*.jpg"):
+        content = path.read_bytes()
+        path.unlink()
+        path.write_bytes(content)
+        os.utime(path, ns=(1, 1))
+    assert_same_images(memory_bank(split, SIDE), split)
 
 
 class TestMemory:

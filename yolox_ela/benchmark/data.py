@@ -108,7 +108,7 @@ def batch_tasks(given: Pictures, recipe: Recipe) -> dict[str, Callable[[], objec
     return {
         UPSTREAM: upstream(False),
         UPSTREAM_RAM: upstream(True),
-        FILES: ours(ImageFiles(given.split.paths, recipe.image_size)),
+        FILES: ours(ImageFiles(given.split, recipe.image_size)),
         RAM: ours(bank),
         GPU: ours(bank, colors_later=True),
     }
@@ -129,7 +129,7 @@ def loader_tasks(
         return partial(take, partial(upstream_loader, dataset, recipe.batch_size, workers))
 
     bank = memory_bank(given.split, recipe.image_size)
-    files = ImageFiles(given.split.paths, recipe.image_size)
+    files = ImageFiles(given.split, recipe.image_size)
     return {
         UPSTREAM: upstream(False),
         UPSTREAM_RAM: upstream(True),

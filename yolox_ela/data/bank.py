@@ -5,6 +5,7 @@ A sample is the same whichever way its images come; only the time differs.
 
 import hashlib
 import os
+import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,13 +14,13 @@ from typing import Protocol
 
 import cv2
 import numpy as np
+import simplejpeg
 import torch
 from loguru import logger
 from torch import Tensor
 from tqdm import tqdm
 
 from yolox_ela.data.augment import letterbox_scale, resized
-from yolox_ela.data.image import read_image
 from yolox_ela.data.machine import available_memory, usable_cores
 from yolox_ela.data.render import resize_to_fit
 from yolox_ela.data.voc import VocSplit
@@ -27,6 +28,7 @@ from yolox_ela.errors import UserError
 from yolox_ela.files import GIB, require_space, write_atomically
 
 CACHES = ("auto", "ram", "disk", "off")
+PIECE = 2**26  # bytes of a file that are checked at a time
 RAM_SHARE = 0.5  # of the free memory that an automatic cache may take
 
 
@@ -52,16 +54,16 @@ class ImageFiles:
     """Images that are decoded and resized whenever they are asked for.
 
     Attributes:
-        paths: of the files.
+        split: the images.
         side: pixels of the longer side.
     """
 
-    paths: np.ndarray
+    split: VocSplit
     side: int
 
     def __getitem__(self, index: int) -> np.ndarray:
         """Read one; see `Images`."""
-        return resize_to_fit(read_image(self.paths[index]), self.side)[0]
+        return resize_to_fit(self.split.read(index), self.side)[0]
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def open_images(split: VocSplit, side: int, cache: str, folder: Path) -> Images:
     """
     if cache == "disk":
         return disk_bank(split, side, folder)
-    return memory_bank(split, side) if cache == "ram" else ImageFiles(split.paths, side)
+    return memory_bank(split, side) if cache == "ram" else ImageFiles(split, side)
 
 
 def bank_bytes(split: VocSplit, side: int) -> int:
@@ -163,24 +165,29 @@ def memory_bank(split: VocSplit, side: int) -> ImageBank:
 
 
 def disk_bank(split: VocSplit, side: int, folder: Path) -> ImageBank:
-    """Map the file of decoded images; decode them if it is missing or any image has changed.
+    """Map the file of decoded images; decode them if it is missing or damaged.
+
+    The file belongs to the contents of the images, wherever they lie. Its own bytes are checked
+    whenever it is opened, which takes a second for some gigabytes.
 
     Raises:
         UserError: an image cannot be read, or the disk is full.
     """
-    identity = hashlib.sha256("\n".join([str(side), *split.paths.tolist()]).encode())
-    path = folder / f"images_{side}_{identity.hexdigest()[:16]}.bin"
+    digest = _contents_digest(split, side)
+    path = folder / f"images_{side}_{digest.hex()[:16]}.bin"
     starts, sizes = _layout(split, side)
-    digest, length = _files_digest(split), bank_bytes(split, side)
-    if not _is_current(path, length, digest):
+    length = bank_bytes(split, side)
+    trailer = len(digest) + 4 * len(_pieces(length))
+    if not _is_intact(path, length, digest):
         require_space(path, length)
         logger.info("decoding images into {}: {:.2f} GiB", path, length / GIB)
 
         def write(temporary: Path) -> None:
-            _allocate(temporary, length + len(digest))
-            mapped = np.memmap(temporary, np.uint8, "r+", shape=(length + len(digest),))
-            mapped[length:] = np.frombuffer(digest, np.uint8)
+            _allocate(temporary, length + trailer)
+            mapped = np.memmap(temporary, np.uint8, "r+", shape=(length + trailer,))
             _decode_into(ImageBank(torch.from_numpy(mapped), starts, sizes, side), split)
+            end = digest + _checksums(mapped[:length])
+            mapped[length:] = np.frombuffer(end, np.uint8)
             mapped.flush()
 
         write_atomically(path, write)
@@ -204,29 +211,43 @@ def _map_bank(path: Path, starts: np.ndarray, sizes: np.ndarray, side: int) -> I
     return ImageBank(pixels, starts, sizes, side, path)
 
 
-def _is_current(path: Path, length: int, digest: bytes) -> bool:
+def _is_intact(path: Path, length: int, digest: bytes) -> bool:
+    """Whether the file is there, of these images, and has the bytes that were once written."""
+    end = len(digest) + 4 * len(_pieces(length))
     try:
-        with path.open("rb") as file:
-            file.seek(length)
-            return file.read() == digest
-    except FileNotFoundError:
-        return False
+        if not path.exists():
+            return False
+        if path.stat().st_size == length + end:
+            mapped = np.memmap(path, np.uint8, "r")
+            if mapped[length:].tobytes() == digest + _checksums(mapped[:length]):
+                return True
     except OSError as error:
         raise UserError(
             f"cannot read {path}: {error.strerror}; delete it, name another folder by "
             "YOLOX_ELA_CACHE, or use --cache off"
         ) from error
+    logger.warning("{} is damaged: images are decoded anew", path)
+    return False
 
 
-def _files_digest(split: VocSplit) -> bytes:
-    """Changes when any image file, or the library that decodes them, does."""
-    digest = hashlib.sha256(f"OpenCV {cv2.__version__}".encode())
-    for path, size in zip(split.paths.tolist(), split.sizes.tolist(), strict=True):
-        try:
-            status = Path(path).stat()
-        except OSError as error:
-            raise UserError(f"cannot open image {path}: {error.strerror}") from error
-        digest.update(f"{path} {size} {status.st_size} {status.st_mtime_ns}\n".encode())
+def _checksums(content: np.ndarray) -> bytes:
+    """CRC-32 of each piece of the content, computed in threads."""
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        sums = pool.map(lambda piece: zlib.crc32(content[piece].data), _pieces(len(content)))
+        return np.array(list(sums), np.uint32).tobytes()
+
+
+def _pieces(length: int) -> list[slice]:
+    return [slice(start, min(length, start + PIECE)) for start in range(0, length, PIECE)]
+
+
+def _contents_digest(split: VocSplit, side: int) -> bytes:
+    """Changes when any image does, or what decodes and resizes it."""
+    by = f"OpenCV {cv2.__version__}, simplejpeg {simplejpeg.__version__}"
+    digest = hashlib.sha256(f"{by}, {side}, {split.values}".encode())
+    if len(split.hashes) != len(split):
+        raise ValueError("images whose contents are not known cannot be kept on disk")
+    digest.update(split.hashes.tobytes())
     return digest.digest()
 
 
@@ -243,16 +264,10 @@ def _layout(split: VocSplit, side: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _decode_into(bank: ImageBank, split: VocSplit) -> None:
-    files = ImageFiles(split.paths, bank.side)
+    files = ImageFiles(split, bank.side)
 
     def decode(index: int) -> None:
-        image, place = files[index], bank[index]
-        if image.shape != place.shape:
-            raise UserError(
-                f"{split.paths[index]} is not the picture of {split.sizes[index].tolist()} pixels "
-                "that it was when its annotation was read; do not change data under a run"
-            )
-        place[:] = image
+        bank[index][:] = files[index]
 
     with ThreadPoolExecutor(usable_cores()) as pool:  # OpenCV lets other threads run
         everything: Sequence[int] = range(len(split))

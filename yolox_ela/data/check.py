@@ -2,14 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from yolox_ela.data.image import decode_check
 from yolox_ela.data.inspection import inspect_set
 from yolox_ela.data.problems import Problem, Severity, format_problems
+from yolox_ela.data.values import ValueRange
+from yolox_ela.data.verification import verify_images
 from yolox_ela.errors import UserError
 
 
@@ -88,34 +88,26 @@ def check_dataset(root: Path, sets: Sequence[str], classes: Sequence[str]) -> Ch
     """
     problems: list[Problem] = []
     summaries: list[SetSummary] = []
-    seen: dict[Path, str] = {}
+    seen: dict[bytes | Path, tuple[Path, str]] = {}  # by content and by place
     for entry in sets:
         images, found = inspect_set(root, entry, classes)
-        problems += found
+        verified = verify_images([image.path for image in images], again=True)
+        problems += [*found, *verified.problems]
+        try:
+            verified.range_of_values(ValueRange(), entry)
+        except UserError as error:
+            problems.append(Problem(Path(root), "pixel values", str(error)))
         summary = SetSummary(entry, images=len(images))
-        for image in images:
-            if image.path in seen:
-                detail = f"in {seen[image.path]} and in {entry}"
+        for image, sha256 in zip(images, verified.hashes.tolist(), strict=True):
+            key = sha256 or image.path
+            path, earlier = seen.setdefault(key, (image.path, entry))
+            if earlier != entry:
+                same = "" if path == image.path else f", there as {path}"
+                detail = f"in {earlier} and in {entry}{same}"
                 problems.append(Problem(image.path, "leakage", detail))
-            seen.setdefault(image.path, entry)
             summary.objects += len(image.labels)
             summary.difficult += int(image.difficult.sum())
             summary.negatives += len(image.labels) == 0
             summary.per_class.update(classes[label] for label in image.labels)
         summaries.append(summary)
-        # Pillow decodes outside the interpreter's lock, so threads do.
-        with ThreadPoolExecutor() as pool:
-            problems += [
-                p
-                for p in pool.map(_decode_problem, (image.path for image in images))
-                if p is not None
-            ]
     return CheckReport(Path(root), summaries, problems)
-
-
-def _decode_problem(path: Path) -> Problem | None:
-    try:
-        decode_check(path)
-    except UserError as error:
-        return Problem(path, "unreadable image", str(error))
-    return None

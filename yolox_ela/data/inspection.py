@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from yolox_ela.data.annotation import Annotation, parse_annotation
-from yolox_ela.data.image import image_size
+from yolox_ela.data.image import IMAGE_SUFFIXES, image_header
+from yolox_ela.data.orientation import turn_problems
 from yolox_ela.data.problems import Problem, Severity
 from yolox_ela.errors import UserError
 from yolox_ela.recipe import parse_set
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 PARTS = ("Annotations", "ImageSets", "JPEGImages")
 
 
@@ -153,14 +153,14 @@ def check_image(
     except ValueError as error:
         return None, [Problem(xml, "bad annotation", str(error))]
     try:
-        size = image_size(path)
+        size, orientation = image_header(path)
     except UserError as error:
         return None, [Problem(path, "unreadable image", str(error))]
 
-    problems = []
+    problems = list(turn_problems(xml, path, orientation, size, annotation.size))
     if annotation.size is None:
         problems.append(Problem(xml, "no size", "taken from the image", Severity.WARNING))
-    elif annotation.size != size:
+    elif annotation.size != size and not problems:
         detail = f"XML says {_by(annotation.size)}, the image is {_by(size)}"
         problems.append(Problem(xml, "size mismatch", detail))
 

@@ -18,7 +18,6 @@ from yolox_ela.data.augment import SamplePlan, plan_boxes, plan_sample, sample_g
 from yolox_ela.data.bank import ImageFiles, Images
 from yolox_ela.data.device.boxes import most_objects
 from yolox_ela.data.device.plans import PlanBatch
-from yolox_ela.data.image import read_image
 from yolox_ela.data.machine import usable_cores
 from yolox_ela.data.render import Renderer, pad, resize_to_fit
 from yolox_ela.data.voc import VocSplit
@@ -131,7 +130,7 @@ class TrainDataset(Dataset):
     ) -> None:
         self.split = split
         self.recipe = recipe.plain()
-        self.images = images or ImageFiles(split.paths, recipe.image_size)
+        self.images = images or ImageFiles(split, recipe.image_size)
         self.colors_later = colors_later
         self._renderer: Renderer | None = None  # made by the process that draws
 
@@ -312,7 +311,7 @@ class EvalDataset(Dataset):
 
     def __getitem__(self, index: int) -> tuple[int, np.ndarray, float]:
         """The position, (H, W, 3) uint8 BGR, and its scale."""
-        image, scale = resize_to_fit(read_image(self.split.paths[index]), self.image_size)
+        image, scale = resize_to_fit(self.split.read(index), self.image_size)
         return index, image, scale
 
 

@@ -3,15 +3,23 @@
 import hashlib
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from loguru import logger
 
+from yolox_ela.data.image import decode, read_file, to_bgr
 from yolox_ela.data.inspection import CheckedImage, inspect_set, read_lines
 from yolox_ela.data.problems import Problem, Severity, format_problems
+from yolox_ela.data.values import UNDECIDED, ValueRange
+from yolox_ela.data.verification import hash_of, real_path, stamp_of, verify_images
 from yolox_ela.errors import UserError
+
+_GO_ON = (
+    "data must not change under a run: put the file back and go on (--resume continues a training "
+    "run), or begin anew"
+)
 
 
 @dataclass(frozen=True)
@@ -27,6 +35,9 @@ class VocSplit:
         boxes: (M, 4) float32, inside their image.
         labels: (M,) int64 index into `classes`.
         difficult: (M,) bool; ignored by VOC's evaluation.
+        hashes: (I,) SHA-256 of each image file in hexadecimal, as bytes; empty where unknown.
+        stamps: (I, 3) int64; see `stamp_of`.
+        values: what is white in images of more than 8 bits.
     """
 
     classes: tuple[str, ...]
@@ -37,6 +48,9 @@ class VocSplit:
     boxes: np.ndarray
     labels: np.ndarray
     difficult: np.ndarray
+    hashes: np.ndarray = field(default_factory=lambda: np.zeros(0, "S64"))
+    stamps: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.int64))
+    values: ValueRange = UNDECIDED
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -45,12 +59,49 @@ class VocSplit:
         """The rows of an image's objects in `boxes`, `labels` and `difficult`."""
         return slice(int(self.offsets[index]), int(self.offsets[index + 1]))
 
+    def read(self, index: int) -> np.ndarray:
+        """The pixels of an image: (H, W, 3) uint8 BGR.
+
+        Raises:
+            UserError: the file cannot be read, or is not what it was when the set was loaded.
+        """
+        path = Path(self.paths[index])
+        if len(self.hashes) and not path.exists():
+            raise UserError(f"image {path} has been removed since this command began; {_GO_ON}")
+        data = read_file(path)
+        if (
+            len(self.hashes)
+            and stamp_of(path) != tuple(self.stamps[index].tolist())  # else it need not be hashed
+            and hash_of(data).encode() != self.hashes[index]
+        ):
+            raise UserError(f"image {path} has changed since this command began; {_GO_ON}")
+        pixels = to_bgr(decode(data, path).pixels, self.values, path)
+        if (pixels.shape[1], pixels.shape[0]) != tuple(self.sizes[index].tolist()):
+            raise UserError(
+                f"image {path} is not of the {self.sizes[index].tolist()} pixels that it had when "
+                f"this command began; {_GO_ON}"
+            )
+        return pixels
+
     def fingerprint(self) -> str:
-        """Hash of ids, sizes and objects, to tell whether data changed under a run."""
+        """Hash of ids, sizes, objects and pixels, to tell whether data changed under a run."""
+        return hashlib.sha256(
+            self.labels_fingerprint().encode() + self.hashes.tobytes()
+        ).hexdigest()
+
+    def labels_fingerprint(self) -> str:
+        """Hash of ids, sizes and objects, without pixels."""
         digest = hashlib.sha256("\n".join(self.ids.tolist()).encode())
         for array in (self.sizes, self.offsets, self.boxes, self.labels, self.difficult):
             digest.update(array.tobytes())
         return digest.hexdigest()
+
+    def has_same_data(self, other: "VocSplit") -> bool:
+        """Whether images and objects are the same; pixels count where both know theirs."""
+        if self.classes != other.classes or self.labels_fingerprint() != other.labels_fingerprint():
+            return False
+        both = len(self.hashes) and len(other.hashes)
+        return not both or np.array_equal(self.hashes, other.hashes)
 
     def subset(self, keep: Sequence[int]) -> "VocSplit":
         """The images at these positions, in this order."""
@@ -68,6 +119,9 @@ class VocSplit:
             self.boxes[rows],
             self.labels[rows],
             self.difficult[rows],
+            self.hashes[list(keep)] if len(self.hashes) else self.hashes,
+            self.stamps[list(keep)] if len(self.stamps) else self.stamps,
+            self.values,
         )
 
     def subset_of_ids(self, ids: Sequence[str]) -> "VocSplit":
@@ -82,13 +136,20 @@ class VocSplit:
         return self.subset(np.flatnonzero(np.isin(self.ids, list(ids))).tolist())
 
 
-def load_split(root: Path, sets: Sequence[str], classes: Sequence[str]) -> VocSplit:
-    """Read the annotations of one or more sets, checking everything short of decoding images.
+def load_split(
+    root: Path,
+    sets: Sequence[str],
+    classes: Sequence[str],
+    values: ValueRange = UNDECIDED,
+) -> VocSplit:
+    """Read the annotations of one or more sets, and verify every image.
 
     Args:
         root: a VOCdevkit, the folder that holds one, or a single VOC-layout folder.
         sets: `year/split` entries.
         classes: the class names that labels index.
+        values: what is white in images of more than 8 bits, as a checkpoint records it; where it
+            does not say, the largest value of the sets decides.
 
     Raises:
         UserError: something is missing, or training on it would be wrong; lists the files.
@@ -100,11 +161,14 @@ def load_split(root: Path, sets: Sequence[str], classes: Sequence[str]) -> VocSp
         of_set, found = inspect_set(root, entry, classes)
         problems += found
         for image in of_set:
-            if image.path in seen:
-                detail = f"in {seen[image.path]} and in {entry}"
+            place = real_path(image.path)  # a year's folder may be a link to another's
+            if place in seen:
+                detail = f"in {seen[place]} and in {entry}"
                 problems.append(Problem(image.path, "image in two sets", detail))
-            seen[image.path] = entry
+            seen[place] = entry
         images += of_set
+    verified = verify_images([image.path for image in images])
+    problems += verified.problems
     report = f"python tools/dataset.py check --data {shlex.quote(str(root))} --sets " + " ".join(
         sets
     )
@@ -133,17 +197,36 @@ def load_split(root: Path, sets: Sequence[str], classes: Sequence[str]) -> VocSp
         boxes=np.concatenate([image.boxes for image in images]).astype(np.float32),
         labels=np.concatenate([image.labels for image in images]),
         difficult=np.concatenate([image.difficult for image in images]),
+        hashes=verified.hashes,
+        stamps=verified.stamps,
+        values=verified.range_of_values(values, " + ".join(sets)),
     )
 
 
 def require_disjoint(train_split: VocSplit, test_split: VocSplit) -> None:
-    """Raise UserError if images are trained on and evaluated on, which makes scores worthless."""
-    shared = np.intersect1d(train_split.paths, test_split.paths)
+    """Raise UserError if images are trained on and evaluated on, which makes scores worthless.
+
+    Images are known by their content, whatever their names and folders.
+    """
+    shared, in_train, in_test = np.intersect1d(
+        train_split.hashes, test_split.hashes, return_indices=True
+    )
     if len(shared):
+        at = in_train.argmin()
+        first, second = train_split.paths[in_train[at]], test_split.paths[in_test[at]]
+        same = str(first) if first == second else f"{first} has the content of {second}"
         raise UserError(
             f"{len(shared)} images are in the sets to train on and to evaluate on (first: "
-            f"{shared[0]}); take them out of one of the split files"
+            f"{same}); take them out of one of the split files"
         )
+
+
+def share_values(train_split: VocSplit, test_split: VocSplit) -> tuple[VocSplit, VocSplit]:
+    """Both sets, read with the range of values that holds those of either."""
+    values = train_split.values.joined(test_split.values)
+    if not train_split.values == test_split.values == values:
+        logger.info("both sets are read with the same range: {}", values)
+    return replace(train_split, values=values), replace(test_split, values=values)
 
 
 def read_id_list(path: Path) -> list[str]:

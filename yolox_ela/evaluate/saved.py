@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from yolox_ela.data.values import ValueRange
 from yolox_ela.data.voc import VocSplit
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.detections import Detections
@@ -58,8 +59,11 @@ def load_evaluation(path: Path) -> SavedEvaluation:
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            split = {f.name: arrays[f"split.{f.name}"] for f in _SPLIT}
+            # Older files lack what has a default.
+            split = {f.name: arrays[name] for f in _SPLIT if (name := f"split.{f.name}") in arrays}
             split["classes"] = tuple(split["classes"].tolist())
+            if "values" in split:
+                split["values"] = ValueRange(*split["values"].tolist())
             return SavedEvaluation(
                 Detections(**{f.name: arrays[f"detections.{f.name}"] for f in _DETECTIONS}),
                 VocSplit(**split),
@@ -70,7 +74,7 @@ def load_evaluation(path: Path) -> SavedEvaluation:
             f"no {path}: name the folder of a run that has been evaluated, or one that eval.py "
             "--report has written"
         ) from error
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} is damaged or no saved evaluation: {error}") from error
 
 

@@ -7,7 +7,6 @@ returns these two is looked at; others have no such gates, and are left out.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -18,7 +17,6 @@ from matplotlib.patches import Rectangle
 from torch import Tensor, nn
 
 from yolox_ela.data.augment import resized
-from yolox_ela.data.image import read_image
 from yolox_ela.data.render import letterbox
 from yolox_ela.data.voc import VocSplit
 from yolox_ela.errors import UserError
@@ -214,7 +212,7 @@ def gates_section(
     problems = []
     for index in _evenly(len(split), statistics_over):
         try:
-            image = read_image(Path(split.paths[index]))
+            image = split.read(index)
         except UserError as error:
             problems.append(str(error))
             continue
@@ -227,7 +225,7 @@ def gates_section(
     figures = {}
     for number, place in enumerate(_evenly(len(read), photographs), 1):
         index = read[place]
-        image, boxes = read_image(Path(split.paths[index])), split.boxes[split.objects(index)]
+        image, boxes = split.read(index), split.boxes[split.objects(index)]
         for name, draw_from in KINDS.items():
             maps = {site: (draw_from(gates), gates.cell) for site, gates in observed[index].items()}
             figure = draw_gate_maps(image, str(split.ids[index]), maps, boxes)

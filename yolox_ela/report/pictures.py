@@ -1,11 +1,9 @@
 """Photographs in a report: training batches as the network saw them, and the worst errors."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
-from yolox_ela.data.image import read_image
 from yolox_ela.data.loader import SampleKey, StepSampler, TrainDataset, steps_per_epoch
 from yolox_ela.data.multiscale import input_size, network_input
 from yolox_ela.data.voc import VocSplit
@@ -186,7 +184,7 @@ def _training_cell(dataset: TrainDataset, key: SampleKey, side: int) -> Cell:
 def _crop(split: VocSplit, image: int, marks: Sequence[Mark], caption: str) -> Cell:
     caption += f"\n{split.ids[image]}"
     try:
-        pixels = read_image(Path(split.paths[image]))
+        pixels = split.read(image)
     except UserError as error:
         return Cell(str(error), caption=caption)
     window = crop_window([mark.box for mark in marks], split.sizes[image])

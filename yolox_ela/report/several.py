@@ -73,10 +73,7 @@ def _require_comparable(runs: Sequence[ScoredRun]) -> None:
     first = runs[0]
     for run in runs[1:]:
         mine, other = first.evaluation, run.evaluation
-        if (mine.split.classes, mine.split.fingerprint()) != (
-            other.split.classes,
-            other.split.fingerprint(),
-        ):
+        if not mine.split.has_same_data(other.split):
             raise UserError(
                 f"{first.label} and {run.label} were scored on different images or objects; "
                 "evaluate both on the same with eval.py --report"

@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
 
-from yolox_ela.data.image import read_image
 from yolox_ela.data.render import PAD_VALUE, letterbox
 from yolox_ela.data.voc import VocSplit
 from yolox_ela.draw import draw_detections
@@ -37,7 +36,7 @@ def draw_predictions(detections: Detections, split: VocSplit) -> np.ndarray:
     rows, cell = -(-count // COLUMNS), SIDE + GAP
     cells = np.full((rows * COLUMNS, cell, cell, 3), PAD_VALUE, np.uint8)
     for index in range(count):
-        image, scale = letterbox(read_image(split.paths[index]), SIDE)
+        image, scale = letterbox(split.read(index), SIDE)
         found = _detections_of(index, detections, split, scale)
         drawn = draw_detections(image, found)[:, :, ::-1]
         cells[index, :SIDE, :SIDE] = _draw_objects(drawn, index, split, scale)

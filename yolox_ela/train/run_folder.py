@@ -25,6 +25,8 @@ PACKAGES = (
     "accelerate",
     "numpy",
     "opencv-python",
+    "simplejpeg",
+    "pillow",
     "pycocotools",
 )
 
@@ -41,6 +43,7 @@ class RunFolder:
         self.curves = self.path / "curves.png"
         self.results = self.path / "results.json"
         self.evaluation = self.path / "evaluation.npz"  # the newest, for reports
+        self.data = self.path / "data.npz"  # hashes of its images and objects
 
     def check(self, *, resume: bool) -> None:
         """Make sure that the folder is free for a new run, or holds one to resume.
