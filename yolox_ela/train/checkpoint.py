@@ -25,13 +25,11 @@ def save_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
     write_atomically(path, lambda temporary: temporary.write_bytes(buffer.getbuffer()))
 
 
-def require_same_run(
-    content: Mapping[str, Any], recipe: Recipe, data_fingerprint: str, folder: Path
-) -> None:
-    """Make sure that a saved state belongs to this recipe and this data.
+def require_same_run(content: Mapping[str, Any], recipe: Recipe, folder: Path) -> None:
+    """Make sure that a saved state belongs to this recipe.
 
     Raises:
-        UserError: a setting that decides the result, or the training data, has changed.
+        UserError: a setting that decides the result has changed.
     """
     # A field that the state knows nothing of is newer than it, and had its default's effect.
     mine, saved = recipe.to_dict(), Recipe().to_dict() | content.get("recipe", {})
@@ -44,11 +42,6 @@ def require_same_run(
         raise UserError(
             f"{folder} was started with other settings ({'; '.join(changed)}); give the same "
             "ones, or start a new run"
-        )
-    if content.get("train_data") != data_fingerprint:
-        raise UserError(
-            f"{folder} was trained on other images or boxes than {' + '.join(recipe.train_sets)} "
-            "now has; give the same --data"
         )
 
 

@@ -31,6 +31,7 @@ from yolox_ela.train.checkpoint import (
     restore_random_state,
     save_checkpoint,
 )
+from yolox_ela.train.data_of_run import data_entries, keep_data, require_same_data
 from yolox_ela.train.evaluation import keep_evaluation, score_network
 from yolox_ela.train.finite import all_finite, dump_non_finite, first_non_finite
 from yolox_ela.train.progress import (
@@ -129,6 +130,8 @@ class Training:
         if self.progress.step >= self.total_steps and not self._epoch_is_open():
             logger.info("{} is complete; nothing left to train", self.folder.path)
             return json.loads(self.folder.results.read_text(encoding="utf-8"))
+        if self.accelerator.is_main_process:
+            keep_data(self.folder.data, self.train_split, self.test_split)
         with self.trackers, StopRequest() as stop:
             results = self._train(stop)
         self.accelerator.end_training()
@@ -362,7 +365,7 @@ class Training:
             "random": states,
             "progress": self.progress.to_dict(),
             "recipe": self.recipe.to_dict(),
-            "train_data": self.train_split.fingerprint(),
+            **data_entries(self.train_split, self.test_split),
             "start": self.start,
             "commit": self.commit,
         }
@@ -375,7 +378,8 @@ class Training:
             UserError: it is damaged, or belongs to other settings or data.
         """
         content = read_checkpoint(self.folder.state)
-        require_same_run(content, self.recipe, self.train_split.fingerprint(), self.folder.path)
+        require_same_run(content, self.recipe, self.folder.path)
+        require_same_data(content, self.train_split, self.test_split, self.folder.data)
         try:
             self.step.load_state_dict(content)
         except ValueError as error:
@@ -408,5 +412,6 @@ class Training:
             "metrics": {key: row[key] for key in METRICS if key in row},
             "start": self.start,
             "train_images": len(self.train_split),
+            **data_entries(self.train_split, self.test_split),
             "commit": self.commit,
         }
