@@ -34,6 +34,7 @@ from yolox_ela.data.bank import CACHES, ImageBank, choose_cache, open_images
 from yolox_ela.data.feed import AUGMENTS, DeviceFeed, Feed, HostFeed, draws_on_device
 from yolox_ela.data.loader import require_batch_fits
 from yolox_ela.data.sample import draw_sample
+from yolox_ela.data.values import UNDECIDED
 from yolox_ela.data.voc import VocSplit, load_split, require_disjoint, share_values
 from yolox_ela.device import select_device
 from yolox_ela.errors import UserError
@@ -322,6 +323,8 @@ def report_data(data: Path, train_split: VocSplit, test_split: VocSplit) -> None
         len(train_split.labels),
         len(test_split),
     )
+    if train_split.values != UNDECIDED:
+        logger.info("values of all sets: {}", train_split.values)
 
 
 if __name__ == "__main__":

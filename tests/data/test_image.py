@@ -211,13 +211,16 @@ def blocks_lost(data, length):
     return data[: scan + 40] + bits + data[scan + 40 :]
 
 
+@pytest.mark.parametrize("progressive", [False, True])
 @pytest.mark.parametrize("quality", [70, 90, 97])
 @pytest.mark.parametrize("harm", [zeroed, cut_but_ended, blocks_lost])
 @pytest.mark.parametrize("length", [100, 600])
-def test_what_a_jpeg_decoder_only_warns_of_is_damage(photograph, tmp_path, harm, length, quality):
+def test_what_a_jpeg_decoder_only_warns_of_is_damage(
+    photograph, tmp_path, harm, length, quality, progressive
+):
     """And zeros in the middle are, where they are valid codes of which no decoder says a word."""
     buffer = io.BytesIO()
-    photograph.resize((300, 220)).save(buffer, "JPEG", quality=quality)
+    photograph.resize((300, 220)).save(buffer, "JPEG", quality=quality, progressive=progressive)
     path = tmp_path / "a.jpg"
     path.write_bytes(harm(buffer.getvalue(), length))
     with pytest.raises(UserError, match=r"a\.jpg: it is damaged"):

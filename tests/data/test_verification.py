@@ -12,6 +12,8 @@ from reading import CAR, CLASSES, TRAINVAL, load
 
 from yolox_ela.data import verification as verification_module
 from yolox_ela.data.check import check_dataset
+from yolox_ela.data.classes import VOC_CLASSES
+from yolox_ela.data.image import read_image
 from yolox_ela.data.values import UNDECIDED, ValueRange
 from yolox_ela.data.verification import verify_images
 from yolox_ela.data.verified import Content, VerifiedImages
@@ -287,3 +289,58 @@ def test_the_fingerprint_knows_pixels(voc):
     assert after.labels_fingerprint() == before.labels_fingerprint()
     assert not after.has_same_data(before)
     assert after.values == UNDECIDED
+
+
+# Real cases
+
+
+@pytest.fixture
+def case(shared, tiny_voc, tmp_path):
+    """A folder of ../shared/cases with the photographs put back that its IMAGES.txt lists."""
+
+    def restore(name):
+        root = shutil.copytree(
+            shared / "cases" / name, tmp_path / name, copy_function=shutil.copyfile
+        )
+        for folder in (root, *root.rglob("*")):
+            if folder.is_dir():
+                folder.chmod(0o755)
+        for line in (root / "IMAGES.txt").read_text().splitlines():
+            target, _, image_id = line.rpartition(" ")
+            (photograph,) = tiny_voc.rglob(f"JPEGImages/{image_id}.jpg")
+            (root / target).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(photograph, root / target)
+        return root
+
+    return restore
+
+
+def test_photographs_turned_by_exif(case, tiny_voc):
+    """The upright object lies under its box, in a square picture as well."""
+    root = case("07-exif")
+    split = load_split(root, TRAINVAL, VOC_CLASSES)
+    square, other = (split.ids.tolist().index(image_id) for image_id in ("000627", "000506"))
+    stored = np.asarray(Image.open(split.paths[square]))[:, :, ::-1]
+    (box,) = split.boxes[split.objects(square)].astype(int)
+    assert box.tolist() == [10, 300, 99, 389]
+    window = split.read(square)[300:390, 10:100]
+    assert np.array_equal(window, np.rot90(stored[300:390, 300:390], -1))
+    official = read_image(min(tiny_voc.rglob("000506.jpg"))).astype(int)
+    assert split.sizes[other].tolist() == [375, 500]
+    assert np.abs(split.read(other) - official).mean() < 6
+
+
+def test_twelve_bits_in_a_set_of_eight(case, tiny_voc):
+    split = load_split(case("24-sixteen-bit"), TRAINVAL, VOC_CLASSES)
+    assert split.values == (4095, 0)
+    index = split.ids.tolist().index("000506")
+    plain = read_image(min(tiny_voc.rglob("000506.jpg"))).mean(axis=2)
+    assert np.abs(split.read(index)[:, :, 0] - plain).mean() < 12
+
+
+def test_linked_years(case):
+    root = case("20-linked-years")
+    (root / "VOC2012").symlink_to("VOC2007", target_is_directory=True)
+    train, test = (load_split(root, [f"{y}/trainval"], VOC_CLASSES) for y in ("2007", "2012"))
+    with pytest.raises(UserError, match="8 images are in the sets to train on and to evaluate on"):
+        require_disjoint(train, test)

@@ -2,9 +2,13 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 from command_line import exp
+from PIL import Image
+
+from yolox_ela.data.image import IMAGE_SUFFIXES
 
 
 def test_pictures_json_and_exit_code(call, trained, project, data, tmp_path):
@@ -40,6 +44,27 @@ def test_pictures_json_and_exit_code(call, trained, project, data, tmp_path):
     boxes = np.array([d["box"] for d in entries[0]["detections"]])
     assert (boxes >= 0).all()
     assert (boxes[:, 2] <= entries[0]["width"]).all()
+
+
+def test_a_folder_of_a_users_things(call, trained, project, data, tmp_path):
+    """Pictures of every format are read, the system's files are no pictures, the rest is named."""
+    source = min((data / "VOCdevkit" / "VOC2007" / "JPEGImages").iterdir())
+    folder = tmp_path / "holidays"
+    folder.mkdir()
+    for suffix in IMAGE_SUFFIXES:
+        Image.open(source).save(folder / f"photo{suffix}")
+    (folder / "._photo.jpg").write_bytes(b"\0\x05\x16\x07 of macOS")
+    (folder / ".DS_Store").write_bytes(b"")
+    (folder / "clip.mp4").write_bytes(b"\0\0\0\x20ftypisom")
+    (folder / "notes").write_text("no picture")
+    words = ["-f", exp(project), "-c", trained[0] / "best.pth", "--device", "cpu"]
+    done = call("tools/demo.py", *words, folder, "-o", tmp_path / "out")
+    entries = json.loads((tmp_path / "out" / "detections.json").read_text())
+    assert [Path(e["image"]).suffix for e in entries] == sorted(IMAGE_SUFFIXES)
+    assert not any("error" in entry for entry in entries)
+    assert "2 files are left out (.mp4, notes)" in done.stderr
+    done = call("tools/demo.py", *words, folder / "clip.mp4", "-o", tmp_path / "out", expect=1)
+    assert "it is a video, which is not supported yet" in done.stderr
 
 
 def test_wrong_experiment_for_the_weights(call, trained, project, data):

@@ -2,23 +2,40 @@
 
 Measured by zeroing parts of photographs: lost data show as "premature end of data segment" or
 "bad Huffman code", and at qualities above 90 mostly as "extraneous bytes before marker", since the
-decoder is done before the data are. Nothing at all shows where zeros happen to be valid codes.
+decoder is done before the data are. Where zeros happen to be valid codes, nothing shows at all.
 """
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import simplejpeg
 from PIL import Image
 
 SURPLUS = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
-END, START_OF_SCAN, HUFFMAN_TABLES = b"\xff\xd9", 0xDA, 0xC4
-SEQUENTIAL = (0xC0, 0xC1)  # frames whose scans are coded one coefficient after the other
+MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # in or behind a scan's data
+START_OF_SCAN, HUFFMAN_TABLES, END = 0xDA, 0xC4, 0xD9
+HUFFMAN_FRAMES = (0xC0, 0xC1, 0xC2)  # sequential and progressive
 ALONE = (0x01, *range(0xD0, 0xD8))  # markers without a length
 LOST = 64  # zero bytes in a row
-END_OF_BLOCK, ZEROS = 0x00, 0xF0  # Huffman symbols of coefficients that are all 0
 MAX_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # where Pillow, too, refuses
+
+
+class Segment(NamedTuple):
+    """A part of a file.
+
+    Attributes:
+        marker: its second byte.
+        start: where it begins.
+        body: its content, without marker and length.
+        scan: the coded data behind the header of a scan.
+    """
+
+    marker: int
+    start: int
+    body: bytes
+    scan: bytes = b""
 
 
 def decode_jpeg(data: bytes) -> tuple[np.ndarray, str]:
@@ -42,20 +59,23 @@ def decode_jpeg(data: bytes) -> tuple[np.ndarray, str]:
 def has_lost_data(data: bytes) -> bool:
     """Whether a part of the picture's data was replaced by zeros that are valid codes.
 
-    A run of zeros is legitimate only where zero bits mean "nothing more in this block", as in
-    flat pictures with Huffman tables of their own.
+    A long run of zeros is legitimate where zero bits mean "nothing more in this block", as in flat
+    pictures with Huffman tables of their own. Where they are the code of a coefficient, the run
+    would be hundreds of equal coefficients one after the other, which no picture has.
     """
-    segments = list(_segments(data))
-    if not segments or segments[-1][0] != START_OF_SCAN:
-        return False
-    scan_start, scan = segments[-1][1], segments[-1][2]
-    if not any(marker in SEQUENTIAL for marker, _, _ in segments):
-        return False
-    if data.find(bytes(LOST), scan_start, data.find(END, scan_start)) < 0:
-        return False
-    table = scan[2] & 15  # of the first component's coefficients
-    first = _first_symbols(b"".join(body for m, _, body in segments if m == HUFFMAN_TABLES))
-    return first.get(table, END_OF_BLOCK) not in (END_OF_BLOCK, ZEROS)
+    symbols: dict[int, int] = {}
+    zeros, is_huffman = bytes(LOST), False
+    for marker, _, body, scan in _segments(data):
+        if marker in HUFFMAN_FRAMES:
+            is_huffman = True
+        elif marker == HUFFMAN_TABLES:
+            symbols |= _first_symbols(body)
+        elif marker == START_OF_SCAN and is_huffman and len(body) >= 6:
+            last = body[-2]  # of the coefficients that the scan holds
+            symbol = symbols.get(body[2] & 15, 0)  # by the table of its first component
+            if last and symbol & 15 and zeros in scan:
+                return True
+    return False
 
 
 def _decode(data: bytes) -> np.ndarray:
@@ -69,19 +89,25 @@ def _decode(data: bytes) -> np.ndarray:
     return np.ascontiguousarray(np.asarray(rgb)[:, :, ::-1])
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Marker, start and content of each segment up to and with the first scan's header."""
+def _segments(data: bytes) -> Iterator[Segment]:
+    """The parts of the first picture, without what lies between them."""
     position = 2
-    while 0 <= (start := data.find(b"\xff", position)) < len(data) - 3:
+    while 0 <= (start := data.find(b"\xff", position)) < len(data) - 1:
         marker = data[start + 1]
         if marker in (0x00, 0xFF):
             position = start + 1
             continue
+        if marker == END:
+            yield Segment(marker, start, b"")
+            return
         length = 0 if marker in ALONE else int.from_bytes(data[start + 2 : start + 4], "big")
         position = start + 2 + length
-        yield marker, start, data[start + 4 : position]
+        body, scan = data[start + 4 : position], b""
         if marker == START_OF_SCAN:
-            return
+            end = MARKER.search(data, position)
+            stop = end.start() if end else len(data)
+            scan, position = data[position:stop], stop
+        yield Segment(marker, start, body, scan)
 
 
 def _without_surplus(data: bytes) -> bytes:
@@ -89,19 +115,20 @@ def _without_surplus(data: bytes) -> bytes:
     value behind these; libjpeg skips both with a warning.
     """
     segments = list(_segments(data))
-    if not segments or segments[-1][0] != START_OF_SCAN:
+    scans = [part.start for part in segments if part.marker == START_OF_SCAN]
+    if not scans:
         return data
-    ahead = [
-        data[start : start + 2] if marker in ALONE else data[start : start + 4] + body
-        for marker, start, body in segments[:-1]
-    ]
-    tidy = b"".join([data[:2], *ahead, data[segments[-1][1] :]])
+    ahead = [data[:2]]
+    for marker, start, body, _ in segments:
+        if start < scans[0]:
+            ahead.append(data[start : start + 2 + (0 if marker in ALONE else 2 + len(body))])
+    tidy = b"".join([*ahead, data[scans[0] :]])
     try:
         simplejpeg.decode_jpeg(tidy, "GRAY", strict=True)
     except ValueError as error:
         surplus = SURPLUS.search(str(error))
-        end = tidy.find(END, sum(map(len, ahead)) + 2)
-        if surplus and end >= 0:
+        if surplus and segments[-1].marker == END:
+            end = segments[-1].start - (len(data) - len(tidy))
             padding = tidy[end - int(surplus[1]) : end]
             if len(set(padding)) == 1:
                 return tidy[: end - len(padding)] + tidy[end:]
@@ -109,7 +136,10 @@ def _without_surplus(data: bytes) -> bytes:
 
 
 def _first_symbols(tables: bytes) -> dict[int, int]:
-    """For each table of coefficients, the symbol whose code is all zero bits."""
+    """For each table of coefficients, the symbol whose code is all zero bits.
+
+    The low half of a symbol is the number of bits of a coefficient; 0: there is none.
+    """
     first, position = {}, 0
     while position + 17 < len(tables):
         kind, count = tables[position], sum(tables[position + 1 : position + 17])

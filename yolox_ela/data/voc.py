@@ -66,9 +66,13 @@ class VocSplit:
             UserError: the file cannot be read, or is not what it was when the set was loaded.
         """
         path = Path(self.paths[index])
-        if len(self.hashes) and not path.exists():
-            raise UserError(f"image {path} has been removed since this command began; {_GO_ON}")
-        data = read_file(path)
+        try:
+            data = read_file(path)
+        except UserError as error:
+            if len(self.hashes) and not path.exists():
+                message = f"image {path} has been removed since this command began; {_GO_ON}"
+                raise UserError(message) from error
+            raise
         if (
             len(self.hashes)
             and stamp_of(path) != tuple(self.stamps[index].tolist())  # else it need not be hashed
@@ -224,8 +228,6 @@ def require_disjoint(train_split: VocSplit, test_split: VocSplit) -> None:
 def share_values(train_split: VocSplit, test_split: VocSplit) -> tuple[VocSplit, VocSplit]:
     """Both sets, read with the range of values that holds those of either."""
     values = train_split.values.joined(test_split.values)
-    if not train_split.values == test_split.values == values:
-        logger.info("both sets are read with the same range: {}", values)
     return replace(train_split, values=values), replace(test_split, values=values)
 
 
