@@ -3,6 +3,7 @@
 import os
 import re
 import runpy
+import shutil
 import socket
 import subprocess
 import sys
@@ -127,6 +128,31 @@ def tiny_voc(shared, tmp_path_factory):
     with tarfile.open(shared / "data" / "voc2007_tiny.tar") as archive:
         archive.extractall(root, filter="data")
     return root
+
+
+@pytest.fixture
+def case(shared, tiny_voc, tmp_path):
+    """Restore a folder of ../shared/cases by the start of its name, as in `case("01")`.
+
+    A copy, with the photographs put back that its IMAGES.txt lists.
+    """
+
+    def restore(name):
+        (source,) = (shared / "cases").glob(f"{name}*")
+        root = tmp_path / source.name
+        shutil.copytree(source, root, copy_function=shutil.copyfile)
+        for folder in (root, *root.rglob("*")):
+            if folder.is_dir():
+                folder.chmod(0o755)  # the original may be read-only
+        listed = root / "IMAGES.txt"
+        for line in listed.read_text().splitlines() if listed.is_file() else ():
+            target, _, image_id = line.rpartition(" ")
+            (photograph,) = tiny_voc.rglob(f"JPEGImages/{image_id}.jpg")
+            (root / target).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(photograph, root / target)
+        return root
+
+    return restore
 
 
 @pytest.fixture(scope="session")

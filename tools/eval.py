@@ -63,7 +63,7 @@ def main() -> int:
     device = select_device(args.device)
     split = load_split(locate_data(args, exp.test_sets, PROJECT), exp.test_sets, exp.classes)
     if args.ids:
-        split = split.subset_of_ids(read_id_list(args.ids))
+        split = split.subset_of_ids(read_id_list(args.ids, split))
     settings = EvalSettings.of(exp)
     inference = Inference(
         fuse=not args.plain,
