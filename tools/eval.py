@@ -22,11 +22,11 @@ from yolox_ela.cli import (
     tool_parser,
     write_result,
 )
-from yolox_ela.data.voc import load_split, read_id_list
+from yolox_ela.data.voc import load_pictures, load_split, read_id_list
 from yolox_ela.device import select_device
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.detections import to_coco_results
-from yolox_ela.evaluate.evaluator import EvalSettings, evaluate
+from yolox_ela.evaluate.evaluator import EvalSettings, detect_split, evaluate
 from yolox_ela.evaluate.report import format_results
 from yolox_ela.evaluate.saved import SavedEvaluation, save_evaluation
 from yolox_ela.experiment import VocNano, adopt_checkpoint, load_experiment
@@ -35,7 +35,13 @@ from yolox_ela.inference import PRECISIONS, Inference
 from yolox_ela.model import YoloxNano, build_yolox_nano
 from yolox_ela.overrides import override, pairs_to_dict
 from yolox_ela.report.single import RunMaterial, write_single_report
-from yolox_ela.tables.entry import Origin, checkpoint_origin, run_row, zero_shot_origin
+from yolox_ela.tables.entry import (
+    Origin,
+    checkpoint_origin,
+    require_scores,
+    run_row,
+    zero_shot_origin,
+)
 from yolox_ela.tables.record import append_row, require_record
 from yolox_ela.train.run_folder import RunFolder, describe_environment
 from yolox_ela.weights import (
@@ -61,9 +67,15 @@ def main() -> int:
     exp, model, content = load_network(args)
     origin = find_origin(args, exp, content) if args.record else None
     device = select_device(args.device)
-    split = load_split(locate_data(args, exp.test_sets, PROJECT), exp.test_sets, exp.classes)
+    data = locate_data(args, exp.test_sets, PROJECT)
+    unannotated = load_pictures(data, exp.test_sets, exp.classes)
+    split = unannotated or load_split(data, exp.test_sets, exp.classes)
     if args.ids:
         split = split.subset_of_ids(read_id_list(args.ids, split))
+    if unannotated is not None:
+        require_detections_only(args, exp)
+    elif args.record:
+        require_scores(split)
     settings = EvalSettings.of(exp)
     inference = Inference(
         fuse=not args.plain,
@@ -71,15 +83,24 @@ def main() -> int:
         compile=args.compile,
         rectangular=args.rectangular,
     )
-    results, detections = evaluate(
-        model.to(device),
-        split,
-        settings,
-        device=device,
-        batch_size=exp.batch_size,
-        workers=exp.workers,
-        inference=inference,
-    )
+    options: dict[str, Any] = {
+        "device": device,
+        "batch_size": exp.batch_size,
+        "workers": exp.workers,
+        "inference": inference,
+    }
+    if unannotated is not None:
+        detections = detect_split(model.to(device), split, settings, **options)
+        write_result(to_coco_results(detections, split), args.save_detections)
+        logger.info(
+            "{} detections in {} images are in {}; nothing is scored, since {} has no annotations",
+            len(detections),
+            len(split),
+            args.save_detections,
+            " + ".join(exp.test_sets),
+        )
+        return 0
+    results, detections = evaluate(model.to(device), split, settings, **options)
     results["settings"] |= {
         "experiment": exp.name,
         "zero_shot": args.zero_shot,
@@ -135,6 +156,17 @@ def parse_arguments() -> argparse.Namespace:
     add_record_options(parser, PROJECT)
     add_overrides(parser)
     return parser.parse_intermixed_args()
+
+
+def require_detections_only(args: argparse.Namespace, exp: VocNano) -> None:
+    """Raise UserError unless --save-detections is all that is asked of sets without annotations."""
+    asked = [name for name in ("json", "record", "report") if getattr(args, name)]
+    if asked or not args.save_detections:
+        excess = f", and leave out --{' --'.join(asked)}" if asked else ""
+        raise UserError(
+            f"{' + '.join(exp.test_sets)} has no annotations, so that nothing can be scored: give "
+            f"--save-detections FILE to write what is detected{excess}"
+        )
 
 
 def new_report(path: Path) -> RunFolder:

@@ -34,7 +34,7 @@ from yolox_ela.data.bank import CACHES, ImageBank, choose_cache, open_images
 from yolox_ela.data.feed import AUGMENTS, DeviceFeed, Feed, HostFeed, draws_on_device
 from yolox_ela.data.loader import require_batch_fits
 from yolox_ela.data.sample import draw_sample
-from yolox_ela.data.voc import VocSplit, load_split, require_disjoint
+from yolox_ela.data.voc import VocSplit, load_split, require_disjoint, require_objects
 from yolox_ela.device import select_device
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.report import format_results
@@ -45,7 +45,7 @@ from yolox_ela.logs import log_to_file, log_to_screen
 from yolox_ela.overrides import override, pairs_to_dict
 from yolox_ela.report.curves import read_metrics
 from yolox_ela.report.single import RunMaterial, write_single_report
-from yolox_ela.tables.entry import checkpoint_origin, run_row
+from yolox_ela.tables.entry import checkpoint_origin, require_scores, run_row
 from yolox_ela.tables.record import append_row, require_record
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
@@ -80,8 +80,11 @@ def main() -> int:
     with accelerator.main_process_first():
         data, weights = locate_inputs(args, exp)
     train_split = load_split(data, exp.train_sets, exp.classes)
+    require_objects(train_split, data, exp.train_sets)
     test_split = load_split(data, exp.test_sets, exp.classes)
     require_disjoint(train_split, test_split)
+    if args.record:
+        require_scores(test_split)
     model = exp.build_model()
     origin = f"those of the run in {folder.path}"
     if not args.resume:
@@ -120,7 +123,8 @@ def main() -> int:
         return EXIT_INTERRUPTED
     if accelerator.is_main_process:
         print(format_results(results))
-        logger.info("weights to use: {} and {}", folder.best, folder.last)
+        weights = [str(path) for path in (folder.best, folder.last) if path.is_file()]
+        logger.info("weights to use: {}", " and ".join(weights))  # no best one without scores
         if args.json:
             write_result(results, args.json)
         if args.record:

@@ -107,9 +107,10 @@ def score_detections(
     """All metrics of a split, as plain JSON values.
 
     Returns:
-        `ap50_voc07`, `ap50`, `ap50_95` (means over classes with objects, in 0-1), `per_class`
-        with the same and the counts, `classes_without_objects`, `images`, `objects`,
-        `difficult`, `detections`, `settings`, `seconds`.
+        `ap50_voc07`, `ap50`, `ap50_95` (means over classes with objects that count, in 0-1; None
+        if there is no such class), `per_class` with the same and the counts,
+        `classes_without_objects`, `images`, `objects`, `difficult`, `detections`, `settings`,
+        `seconds`.
     """
     return summarise(score_split(detections, split), detections, split, settings, seconds)
 
@@ -137,8 +138,8 @@ def summarise(
         for label in np.flatnonzero(scores.voc.positives)
     }
 
-    def mean(key: str) -> float:
-        return float(np.mean([row[key] for row in per_class.values()])) if per_class else 0.0
+    def mean(key: str) -> float | None:
+        return float(np.mean([row[key] for row in per_class.values()])) if per_class else None
 
     return {
         **{key: mean(key) for key in METRICS},

@@ -71,6 +71,11 @@ def write_comparison_report(folder: Path, runs: Sequence[ScoredRun]) -> Path:
 
 def _require_comparable(runs: Sequence[ScoredRun]) -> None:
     first = runs[0]
+    for run in runs:
+        if run.evaluation.results["ap50"] is None:
+            raise UserError(
+                f"{run.label} has no scores to compare: evaluation counts no object of its test set"
+            )
     for run in runs[1:]:
         mine, other = first.evaluation, run.evaluation
         if (mine.split.classes, mine.split.fingerprint()) != (

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from yolox_ela.data.voc import VocSplit
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.scores import METRICS
 from yolox_ela.experiment import VocNano
@@ -75,6 +76,15 @@ def checkpoint_origin(content: Mapping[str, Any], exp: VocNano, path: Path) -> O
         train_images=content.get("train_images"),
         weights=weights,
     )
+
+
+def require_scores(split: VocSplit) -> None:
+    """Raise UserError if an evaluation of the split will have no scores to record."""
+    if split.difficult.all():  # or there are no objects
+        raise UserError(
+            "--record: there will be no scores, since no object of the test set counts (those "
+            "marked as difficult do not); leave --record out, or name other test sets"
+        )
 
 
 def run_row(

@@ -67,7 +67,8 @@ class RunRow:
             _require(getattr(self, column) != "", column, "must not be empty")
         for column in ("ap50_voc07", "ap50", "ap50_95", "score_threshold", "nms_iou"):
             value = getattr(self, column)
-            _require(0 <= value <= 1, column, f"must be between 0 and 1, not {value}")
+            inside = value is not None and 0 <= value <= 1  # None: nothing was scored
+            _require(inside, column, f"must be between 0 and 1, not {value}")
         for column in ("seed", "train_images", "test_images", "epochs", "image_size"):
             value = getattr(self, column)
             _require(value is None or value >= 0, column, f"must not be negative, but is {value}")

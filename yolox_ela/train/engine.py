@@ -301,7 +301,7 @@ class Training:
         if is_best:
             progress.best, progress.best_epoch = row["ap50_voc07"], row["epoch"]
         if row["epoch"] == 0:
-            logger.info("before training: {}", score_text(row))
+            logger.info("before training: {}", score_text(row) or "nothing to score")
             return
         self.trackers.log({k: v for k, v in row.items() if k != "step"}, progress.step)
         if self.accelerator.is_main_process:

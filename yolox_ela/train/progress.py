@@ -45,12 +45,12 @@ class Progress:
 
 
 def headline(results: Mapping[str, Any]) -> dict[str, float]:
-    """The mean APs of an evaluation, as metrics.csv has them."""
-    return {key: results[key] for key in METRICS}
+    """The mean APs of an evaluation, as metrics.csv has them; none where nothing was scored."""
+    return {key: results[key] for key in METRICS if results[key] is not None}
 
 
 def score_text(row: Mapping[str, Any]) -> str:
-    """The APs of a row of the history in percent; empty if the epoch was not evaluated."""
+    """The APs of a row of the history in percent; empty if the epoch was not scored."""
     if "ap50" not in row:
         return ""
     return (
