@@ -41,7 +41,7 @@ def dense_loss(
     predictions = decode(raw.detach(), anchors.cells, anchors.strides)
     assignment = assign(predictions, anchors, targets)
     foreground = assignment.foreground[..., None]
-    foreground_count = foreground.sum()
+    foreground_count = foreground.sum().to(raw.dtype)
     num_foreground = foreground_count.clamp(min=1)
     matched = targets.gather(1, assignment.objects[..., None].expand(-1, -1, 5))
     labels, matched_boxes = matched.split([1, 4], dim=2)
