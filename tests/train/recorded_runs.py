@@ -88,7 +88,7 @@ def begin(path, name, splits, weights, *, resume=False, stop_after=0):
     accelerator = build_accelerator("cpu", "fp32")
     accelerator.end_training = lambda: None  # the next run needs the processes' connection
     if accelerator.is_main_process:
-        folder.create()
+        folder.path.mkdir(parents=True, exist_ok=True)
     accelerator.wait_for_everyone()
     torch.manual_seed(0)
     network = build_yolox_nano(20, RUNS[name][0])

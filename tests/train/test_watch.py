@@ -13,7 +13,7 @@ from yolox_ela.train.run_folder import RunFolder
 
 def training(tmp_path, recipe, splits):
     folder = RunFolder(tmp_path / "run")
-    folder.create()
+    folder.path.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
     recipe = override(recipe, {"epochs": 1, "final_fraction": 0.0, "warmup_fraction": 0.0})
     return Training(

@@ -4,6 +4,7 @@ import copy
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any, NoReturn
 
 import torch
@@ -43,6 +44,7 @@ from yolox_ela.train.run_timing import memory_in_use, summarise_timing
 from yolox_ela.train.schedule import learning_rate
 from yolox_ela.train.step import TrainStep
 from yolox_ela.train.stop import StopRequest
+from yolox_ela.train.together import together
 from yolox_ela.train.trackers import DEFAULT_TRACKERS, RunTrackers
 from yolox_ela.weights import read_checkpoint
 
@@ -125,8 +127,9 @@ class Training:
         if self.progress.step >= self.total_steps and not self._epoch_is_open():
             logger.info("{} is complete; nothing left to train", self.folder.path)
             return json.loads(self.folder.results.read_text(encoding="utf-8"))
-        with self.trackers, StopRequest() as stop:
-            results = self._train(stop)
+        with ExitStack() as stack:
+            together(self.accelerator, lambda: stack.enter_context(self.trackers))
+            results = self._train(stack.enter_context(StopRequest()))
         self.accelerator.end_training()
         if self.progress.step < self.total_steps:
             logger.info(
