@@ -20,6 +20,7 @@ RUNTIME = [
     "psutil>=5.9.8,<8",
     "tqdm>=4.67,<5",
     "matplotlib>=3.9,<4",
+    "filelock>=3.32,<5",  # 3.x for Python 3.10
     "tensorboard>=2.18,<3",
 ]
 

@@ -6,24 +6,29 @@ python tools/demo.py -f exps/nano_ela_s.py -c runs/nano_ela_s/best.pth photo.jpg
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
+from yolox_ela.claim import claim_folder
 from yolox_ela.cli import project_folder, run_tool, tool_parser, write_result
 from yolox_ela.data.inspection import IMAGE_SUFFIXES
 from yolox_ela.draw import draw_detections
 from yolox_ela.errors import UserError
-from yolox_ela.files import require_writable
 from yolox_ela.predict import Detector, ImageLike
 
 PROJECT = project_folder(__file__)
 
 
 def main() -> int:
-    args = parse_arguments()
+    with ExitStack() as held:  # the output's folder, until the end, however it comes
+        return run(parse_arguments(), held)
+
+
+def run(args: argparse.Namespace, held: ExitStack) -> int:
     detector = Detector.from_checkpoint(
         args.checkpoint,
         args.experiment,
@@ -35,7 +40,7 @@ def main() -> int:
     paths = list(dict.fromkeys(find_images(args.paths)))  # each once
     if not paths:
         raise UserError(f"no images in {', '.join(map(str, args.paths))}")
-    require_writable(args.output / "detections.json")
+    held.enter_context(claim_folder(args.output, "name another folder with -o"))
     targets = dict(zip(paths, output_paths(paths, args.output), strict=True))
     entries: dict[Any, dict[str, Any]] = {}
 

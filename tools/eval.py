@@ -5,12 +5,14 @@ python tools/eval.py -f exps/nano.py --zero-shot
 """
 
 import argparse
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from loguru import logger
 
+from yolox_ela.claim import claim_folder, require_unclaimed
 from yolox_ela.cli import (
     add_data_options,
     add_overrides,
@@ -53,13 +55,21 @@ from yolox_ela.weights import (
 )
 
 PROJECT = project_folder(__file__)
+HELD_REMEDY = "name another folder with --report"
 
 
 def main() -> int:
-    args = parse_arguments()
+    with ExitStack() as held:  # the report's folder, until the end, however it comes
+        return run(parse_arguments(), held)
+
+
+def run(args: argparse.Namespace, held: ExitStack) -> int:
     for output in filter(None, (args.json, args.save_detections)):
         require_writable(output)
-    report = new_report(args.report) if args.report else None
+    report = RunFolder(args.report) if args.report else None
+    if report is not None:
+        require_unclaimed(report.path, HELD_REMEDY)
+        report.check_report()
     if args.record:
         if args.precision != "fp32" or args.rectangular:
             raise UserError("--record keeps scores of fp32 and square inputs, which compare")
@@ -100,6 +110,9 @@ def main() -> int:
             " + ".join(exp.test_sets),
         )
         return 0
+    if report is not None:
+        held.enter_context(claim_folder(report.path, HELD_REMEDY))
+        report.check_report()  # a training may have begun there meanwhile
     results, detections = evaluate(model.to(device), split, settings, **options)
     results["settings"] |= {
         "experiment": exp.name,
@@ -167,14 +180,6 @@ def require_detections_only(args: argparse.Namespace, exp: VocNano) -> None:
             f"{' + '.join(exp.test_sets)} has no annotations, so that nothing can be scored: give "
             f"--save-detections FILE to write what is detected{excess}"
         )
-
-
-def new_report(path: Path) -> RunFolder:
-    """A folder for a report, before the evaluation that it takes."""
-    folder = RunFolder(path)
-    folder.check(resume=False)  # a training run's report is its own
-    folder.create()
-    return folder
 
 
 def add_inference_options(parser: argparse.ArgumentParser) -> None:

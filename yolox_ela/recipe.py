@@ -89,6 +89,9 @@ class Recipe:
     """Share of the newest batch in BatchNorm's running statistics."""
     freeze_batchnorm: bool = False
     """Keep BatchNorm's running statistics as they start, and normalise by them."""
+    sync_batchnorm: bool = False
+    """With several processes on CUDA: normalise by the whole batch instead of by each process's
+    share (PyTorch's SyncBatchNorm)."""
     momentum: float = 0.937
     """Nesterov momentum of SGD."""
     weight_decay: float = 5e-4

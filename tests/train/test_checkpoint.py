@@ -1,23 +1,16 @@
-"""Files are whole or absent, safe to read, and random states come back."""
+"""Files are whole or absent, and safe to read."""
 
 import os
-import random
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 import torch
 
 from yolox_ela.errors import UserError
 from yolox_ela.files import write_atomically
 from yolox_ela.recipe import Recipe
-from yolox_ela.train.checkpoint import (
-    random_state,
-    require_same_run,
-    restore_random_state,
-    save_checkpoint,
-)
+from yolox_ela.train.checkpoint import require_same_run, save_checkpoint
 
 
 def test_failed_write_keeps_the_old_file(tmp_path):
@@ -68,13 +61,6 @@ except UserError as error:
     )
     assert "refused: cannot write" in done.stdout, done.stdout + done.stderr
     assert not list(tmp_path.iterdir())
-
-
-def test_random_states_come_back(tmp_path):
-    save_checkpoint(tmp_path / "random.pth", random_state())
-    first = (random.random(), np.random.rand(), torch.rand(1).item())  # noqa: NPY002
-    restore_random_state(torch.load(tmp_path / "random.pth", weights_only=True))
-    assert first == (random.random(), np.random.rand(), torch.rand(1).item())  # noqa: NPY002
 
 
 class TestRequireSameRun:

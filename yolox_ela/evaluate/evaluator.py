@@ -18,6 +18,7 @@ from yolox_ela.evaluate.rules import VOC_IOU
 from yolox_ela.evaluate.scores import METRICS, SplitScores, score_split
 from yolox_ela.inference import FAST, Inference, predictor
 from yolox_ela.model import YoloxNano
+from yolox_ela.randomness import isolated_generators
 from yolox_ela.recipe import Recipe
 
 
@@ -189,17 +190,18 @@ def evaluate(
         The results of `score_detections`, the same on every process, and all detections.
     """
     start = time.perf_counter()
-    mine = detect_split(
-        model,
-        split,
-        settings,
-        device=device,
-        batch_size=batch_size,
-        workers=workers,
-        rank=rank,
-        world=world,
-        inference=inference,
-    )
+    with isolated_generators(rank):  # for modules that are random in evaluation mode too
+        mine = detect_split(
+            model,
+            split,
+            settings,
+            device=device,
+            batch_size=batch_size,
+            workers=workers,
+            rank=rank,
+            world=world,
+            inference=inference,
+        )
     if world == 1:
         return score_detections(mine, split, settings, time.perf_counter() - start), mine
     detections = Detections.concatenate(gather_object([mine]))
