@@ -177,8 +177,9 @@ def require_detections_only(args: argparse.Namespace, exp: VocNano) -> None:
     if asked or not args.save_detections:
         excess = f", and leave out --{' --'.join(asked)}" if asked else ""
         raise UserError(
-            f"{' + '.join(exp.test_sets)} has no annotations, so that nothing can be scored: give "
-            f"--save-detections FILE to write what is detected{excess}"
+            f"{' + '.join(exp.test_sets)} has no annotations (there is no XML of its images' names "
+            "in Annotations), so that nothing can be scored: give --save-detections FILE to write "
+            f"what is detected{excess}"
         )
 
 

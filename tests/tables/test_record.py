@@ -103,6 +103,11 @@ class TestRefused:
         with path.open("w", newline="") as file:
             csv.writer(file).writerows(rows)
 
+    def test_scores_that_there_are_not(self, build_row):
+        """Where no object counts, there is no mean."""
+        with pytest.raises(ValueError, match="ap50_95: must be between 0 and 1, not None"):
+            build_row(ap50_95=None)
+
     @pytest.mark.parametrize(
         ("header", "culprit"),
         [
