@@ -18,6 +18,7 @@ from yolox_ela.draw import draw_detections
 from yolox_ela.errors import UserError
 from yolox_ela.files import require_writable
 from yolox_ela.predict import Detector, ImageLike
+from yolox_ela.starts import start_file
 
 PROJECT = project_folder(__file__)
 
@@ -25,7 +26,7 @@ PROJECT = project_folder(__file__)
 def main() -> int:
     args = parse_arguments()
     detector = Detector.from_checkpoint(
-        args.checkpoint,
+        start_file(args.checkpoint),
         args.experiment,
         image_size=args.size,
         score_threshold=args.conf,
@@ -64,7 +65,7 @@ def main() -> int:
 
 def parse_arguments() -> argparse.Namespace:
     parser = tool_parser(__doc__.splitlines()[0])
-    parser.add_argument("-c", "--checkpoint", type=Path, required=True, help="trained weights")
+    parser.add_argument("-c", "--checkpoint", required=True, help="trained weights")
     parser.add_argument("paths", type=Path, nargs="+", help="images, or folders of images")
     parser.add_argument("-o", "--output", type=Path, default=PROJECT / "runs" / "demo")
     parser.add_argument("--conf", type=float, default=0.3, help="least score to show")

@@ -45,6 +45,7 @@ from yolox_ela.logs import log_to_file, log_to_screen
 from yolox_ela.overrides import override, pairs_to_dict
 from yolox_ela.report.curves import read_metrics
 from yolox_ela.report.single import RunMaterial, write_single_report
+from yolox_ela.starts import DEFAULT, STARTS, start_file, start_of_run
 from yolox_ela.tables.entry import checkpoint_origin, run_row
 from yolox_ela.tables.record import append_row, require_record
 from yolox_ela.train.accelerator import build_accelerator
@@ -55,9 +56,9 @@ from yolox_ela.train.run_folder import (
     latest_run_path,
     new_run_path,
 )
-from yolox_ela.train.start import load_start
+from yolox_ela.train.start import in_class_order_of, load_start
 from yolox_ela.train.trackers import DEFAULT_TRACKERS, TRACKERS, require_trackers
-from yolox_ela.weights import coco_weights, default_cache, read_checkpoint
+from yolox_ela.weights import default_cache, read_checkpoint
 
 PROJECT = project_folder(__file__)
 
@@ -75,6 +76,9 @@ def main() -> int:
     accelerator = build_accelerator(args.device, exp.precision)
     log_to_screen(main_process=accelerator.is_main_process)
     folder = choose_folder(args, exp, accelerator)
+    state = read_checkpoint(folder.state) if args.resume else {}
+    if args.resume:
+        exp = in_class_order_of(exp, state)
 
     # All that can be wrong with the input shows here, before a run folder exists.
     with accelerator.main_process_first():
@@ -83,9 +87,7 @@ def main() -> int:
     test_split = load_split(data, exp.test_sets, exp.classes)
     require_disjoint(train_split, test_split)
     model = exp.build_model()
-    origin = f"those of the run in {folder.path}"
-    if not args.resume:
-        origin = load_start(exp, model, weights)
+    start = start_of_run(state, folder.state) if args.resume else load_start(exp, model, weights)
 
     feed = open_feed(args, exp, train_split, accelerator)
     if accelerator.is_main_process:
@@ -93,14 +95,15 @@ def main() -> int:
         log_to_file(folder.path / "train.log")
         folder.append_environment(
             describe_environment(accelerator.device, accelerator.num_processes)
-            | {"data": str(data), "weights": origin}
+            | {"data": str(data), "weights": start.report}
+            | {"start": start.name, "start_sha256": start.sha256}
         )
         if not args.resume:
             folder.write_json("config.json", exp.to_dict())
         logger.info("run folder: {}", folder.path)
     accelerator.wait_for_everyone()
     report_data(data, train_split, test_split)
-    logger.info("weights: {}", origin)
+    logger.info("weights: {}", start)
     training = Training(
         exp,
         model,
@@ -108,7 +111,8 @@ def main() -> int:
         test_split,
         folder,
         accelerator,
-        start=start_name(args),
+        start=start.name,
+        start_sha256=start.sha256,
         trackers=trackers,
         feed=feed,
         compile=args.compile,
@@ -148,7 +152,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("-b", "--batch-size", type=int, help="images per step, all processes")
     parser.add_argument("-d", "--devices", type=int, default=1, help="processes on this machine")
     parser.add_argument(
-        "-c", "--checkpoint", help="weights to start from; default COCO's, 'none' for random ones"
+        "-c",
+        "--checkpoint",
+        help=f"weights to start from: a file, {', '.join(STARTS)}, or none; default {DEFAULT}",
     )
     parser.add_argument("-e", "--epochs", type=int)
     parser.add_argument("--precision", choices=("fp32", "fp16", "bf16"))
@@ -275,14 +281,7 @@ def starting_weights(args: argparse.Namespace) -> Path | None:
     """The file to start from; None for random weights."""
     if args.checkpoint == "none" or args.resume or (args.sample and not args.checkpoint):
         return None
-    return Path(args.checkpoint) if args.checkpoint else coco_weights()
-
-
-def start_name(args: argparse.Namespace) -> str:
-    """What tables of results call the starting weights; a resumed run knows its own."""
-    if args.checkpoint:
-        return "random" if args.checkpoint == "none" else Path(args.checkpoint).name
-    return "random" if args.sample else "coco"
+    return start_file(args.checkpoint or DEFAULT)
 
 
 def record(
@@ -293,7 +292,9 @@ def record(
     accelerator: Accelerator,
 ) -> None:
     """Add the run's row to the file of results."""
-    origin = checkpoint_origin(read_checkpoint(folder.last), exp, folder.last)
+    content = read_checkpoint(folder.last)
+    start = start_of_run(content, folder.last)
+    origin = checkpoint_origin(content, exp, folder.last, start)
     name = "sample" if args.sample and not args.data_name else data_name(args)
     row = run_row(
         exp,
