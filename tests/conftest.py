@@ -18,11 +18,12 @@ import pytest
 import torch
 from loguru import logger
 
+from yolox_ela.class_rows import COCO_CLASSES, pick_rows
 from yolox_ela.data.classes import VOC_CLASSES
 from yolox_ela.data.voc import VocSplit
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.model import build_yolox_nano
-from yolox_ela.weights import coco_class_rows, read_weights
+from yolox_ela.weights import read_weights
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # there are as many processes as cores already
     torch.set_num_threads(1)
@@ -159,7 +160,7 @@ def case(shared, tiny_voc, tmp_path):
 def zero_shot_weights(shared):
     """YOLOX-Nano as trained on COCO, its class predictors cut to VOC's classes."""
     path = shared / "weights" / "yolox_nano_coco.pth"
-    return coco_class_rows(read_weights(path), VOC_CLASSES, path)
+    return pick_rows(read_weights(path), COCO_CLASSES, VOC_CLASSES, path)
 
 
 @pytest.fixture

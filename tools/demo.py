@@ -19,6 +19,7 @@ from yolox_ela.data.inspection import IMAGE_SUFFIXES
 from yolox_ela.draw import draw_detections
 from yolox_ela.errors import UserError
 from yolox_ela.predict import Detector, ImageLike
+from yolox_ela.starts import start_file
 
 PROJECT = project_folder(__file__)
 
@@ -30,7 +31,7 @@ def main() -> int:
 
 def run(args: argparse.Namespace, held: ExitStack) -> int:
     detector = Detector.from_checkpoint(
-        args.checkpoint,
+        start_file(args.checkpoint),
         args.experiment,
         image_size=args.size,
         score_threshold=args.conf,
@@ -69,7 +70,7 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
 
 def parse_arguments() -> argparse.Namespace:
     parser = tool_parser(__doc__.splitlines()[0])
-    parser.add_argument("-c", "--checkpoint", type=Path, required=True, help="trained weights")
+    parser.add_argument("-c", "--checkpoint", required=True, help="trained weights")
     parser.add_argument("paths", type=Path, nargs="+", help="images, or folders of images")
     parser.add_argument("-o", "--output", type=Path, default=PROJECT / "runs" / "demo")
     parser.add_argument("--conf", type=float, default=0.3, help="least score to show")

@@ -5,6 +5,7 @@ python tools/eval.py -f exps/nano.py --zero-shot
 """
 
 import argparse
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 from loguru import logger
 
 from yolox_ela.claim import claim_folder, require_unclaimed
+from yolox_ela.class_rows import COCO_CLASSES, pick_rows, row_names, same_classes
 from yolox_ela.cli import (
     add_data_options,
     add_overrides,
@@ -37,6 +39,7 @@ from yolox_ela.inference import PRECISIONS, Inference
 from yolox_ela.model import YoloxNano, build_yolox_nano
 from yolox_ela.overrides import override, pairs_to_dict
 from yolox_ela.report.single import RunMaterial, write_single_report
+from yolox_ela.starts import DEFAULT, STARTS, Start, start_file, start_of_file, start_of_run
 from yolox_ela.tables.entry import (
     Origin,
     checkpoint_origin,
@@ -46,13 +49,7 @@ from yolox_ela.tables.entry import (
 )
 from yolox_ela.tables.record import append_row, require_record
 from yolox_ela.train.run_folder import RunFolder, describe_environment
-from yolox_ela.weights import (
-    coco_class_rows,
-    coco_weights,
-    load_trained,
-    read_checkpoint,
-    state_dict_of,
-)
+from yolox_ela.weights import load_trained, read_checkpoint, state_dict_of
 
 PROJECT = project_folder(__file__)
 HELD_REMEDY = "name another folder with --report"
@@ -74,8 +71,8 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
         if args.precision != "fp32" or args.rectangular:
             raise UserError("--record keeps scores of fp32 and square inputs, which compare")
         require_record(args.record)
-    exp, model, content = load_network(args)
-    origin = find_origin(args, exp, content) if args.record else None
+    exp, model, content, start = load_network(args)
+    origin = find_origin(args, exp, content, start) if args.record else None
     device = select_device(args.device)
     data = locate_data(args, exp.test_sets, PROJECT)
     unannotated = load_pictures(data, exp.test_sets, exp.classes)
@@ -117,7 +114,9 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
     results["settings"] |= {
         "experiment": exp.name,
         "zero_shot": args.zero_shot,
-        "checkpoint": str(args.checkpoint) if args.checkpoint else "COCO",
+        "checkpoint": str(args.checkpoint),
+        "start": start.name,
+        "start_sha256": start.sha256,
         "sets": list(exp.test_sets),
         "ids": str(args.ids) if args.ids else None,
         "device": str(device),
@@ -133,10 +132,10 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
         append_row(args.record, row)
         logger.info("recorded in {}", args.record)
     if report is not None:
-        checkpoint = args.checkpoint or "COCO's weights"
         report.append_environment(
             describe_environment(device, 1)
-            | {"data": data_name(args), "weights": f"{checkpoint} in {exp.name}"}
+            | {"data": data_name(args), "weights": f"{args.checkpoint} in {exp.name}"}
+            | {"start": start.name, "start_sha256": start.sha256}
         )
         report.write_json(report.results.name, results)
         evaluation = SavedEvaluation(detections, split, results)
@@ -150,7 +149,12 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
 
 def parse_arguments() -> argparse.Namespace:
     parser = tool_parser(__doc__.splitlines()[0])
-    parser.add_argument("-c", "--checkpoint", type=Path, help="weights; for --zero-shot COCO's")
+    parser.add_argument(
+        "-c",
+        "--checkpoint",
+        type=Path,
+        help=f"weights: a file, or {', '.join(STARTS)}, the default of --zero-shot being {DEFAULT}",
+    )
     parser.add_argument("-b", "--batch-size", type=int, help="images at a time")
     parser.add_argument("--split", help="split of the test set's year, or year/split")
     parser.add_argument("--ids", type=Path, metavar="FILE", help="only the image ids listed here")
@@ -195,38 +199,61 @@ def add_inference_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_network(args: argparse.Namespace) -> tuple[VocNano, YoloxNano, dict[str, Any]]:
-    """The experiment with all settings applied, its network, and the checkpoint's content."""
+def load_network(args: argparse.Namespace) -> tuple[VocNano, YoloxNano, dict[str, Any], Start]:
+    """The experiment with all settings applied, its network, the checkpoint's content and start."""
     exp = load_experiment(args.experiment)
     flags = {"batch_size": args.batch_size} if args.batch_size else {}
     if args.split:
         year = exp.test_sets[0].split("/")[0]
         flags["test_sets"] = (args.split if "/" in args.split else f"{year}/{args.split}",)
     overrides = pairs_to_dict(args.overrides)
+    if args.checkpoint is None and not args.zero_shot:
+        raise UserError("name the weights to evaluate with -c, or use --zero-shot")
+    args.checkpoint = path = start_file(args.checkpoint or DEFAULT)
+    content = read_checkpoint(path)
+    state = state_dict_of(content, path)
+    if not args.zero_shot:
+        exp = adopt_checkpoint(exp, content)
+    exp = override(override(exp, flags), overrides)
+    exp.validate()
+    names = row_names(content, state, exp.classes, path)
     if args.zero_shot:
-        exp = override(override(exp, flags), overrides)
-        path = args.checkpoint or coco_weights()
+        require_untrained(content, names, path)
         model = build_yolox_nano(len(exp.classes))  # COCO's weights know no attention
-        content = read_checkpoint(path)
-        state = state_dict_of(content, path)
-        load_trained(model, coco_class_rows(state, exp.classes, path), path)
         logger.info("zero-shot: {} without attention or training on VOC", path)
     else:
-        if args.checkpoint is None:
-            raise UserError("name the weights to evaluate with -c, or use --zero-shot")
-        content = read_checkpoint(args.checkpoint)
-        exp = override(override(adopt_checkpoint(exp, content), flags), overrides)
         model = exp.build_model()
-        load_trained(model, state_dict_of(content, args.checkpoint), args.checkpoint)
-    exp.validate()
-    return exp, model, content
+    load_trained(model, pick_rows(state, names, exp.classes, path), path)
+    trained = "recipe" in content
+    return (
+        exp,
+        model,
+        content,
+        start_of_run(content, path) if trained else start_of_file(path, state),
+    )
 
 
-def find_origin(args: argparse.Namespace, exp: VocNano, content: dict[str, Any]) -> Origin:
+def require_untrained(content: dict[str, Any], names: Sequence[str], path: Path) -> None:
+    """Zero-shot scores are those of COCO's weights as they are released.
+
+    Raises:
+        UserError: these are others.
+    """
+    if "recipe" in content or not same_classes(names, COCO_CLASSES):
+        raise UserError(
+            f"--zero-shot evaluates COCO's weights, with {len(COCO_CLASSES)} classes and without "
+            f"further training; {path} has {len(names)} classes"
+            + (" and was trained by this package" if "recipe" in content else "")
+        )
+
+
+def find_origin(
+    args: argparse.Namespace, exp: VocNano, content: dict[str, Any], start: Start
+) -> Origin:
     """How the weights came to be, for the record."""
     if args.zero_shot:
-        return zero_shot_origin(exp)
-    origin = checkpoint_origin(content, exp, args.checkpoint)
+        return zero_shot_origin(exp, start)
+    origin = checkpoint_origin(content, exp, args.checkpoint, start)
     if origin.epochs is None:
         logger.warning(
             "{} does not say how it was trained: no seed, epochs, sets or settings are recorded",

@@ -84,6 +84,8 @@ def sides_of(runs: Sequence[RunFolder]) -> list[str]:
     for run in runs:
         path = run.path / "config.json"
         config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        if config:
+            config["classes"] = sorted(config["classes"])  # their order means nothing
         configs.append(config and {k: v for k, v in config.items() if k not in MAY_DIFFER})
     names = []
     for run, config in zip(runs, configs, strict=True):

@@ -45,16 +45,17 @@ from yolox_ela.logs import collect_log, log_to_file, log_to_screen
 from yolox_ela.overrides import override, pairs_to_dict
 from yolox_ela.report.curves import read_metrics
 from yolox_ela.report.single import RunMaterial, write_single_report
+from yolox_ela.starts import DEFAULT, STARTS, start_file, start_of_run
 from yolox_ela.tables.entry import checkpoint_origin, require_scores, run_row
 from yolox_ela.tables.record import append_row, require_record
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
 from yolox_ela.train.run_claim import claim_run, required_path
 from yolox_ela.train.run_folder import RunFolder, describe_environment
-from yolox_ela.train.start import load_start
+from yolox_ela.train.start import in_class_order_of, load_start
 from yolox_ela.train.together import on_main, together
 from yolox_ela.train.trackers import DEFAULT_TRACKERS, TRACKERS, require_trackers
-from yolox_ela.weights import coco_weights, default_cache, read_checkpoint
+from yolox_ela.weights import default_cache, read_checkpoint
 
 PROJECT = project_folder(__file__)
 
@@ -79,27 +80,28 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
     runs, name = PROJECT / "runs", run_name(args, exp)
     path = on_main(accelerator, lambda: required_path(args.output, runs, name, resume=args.resume))
 
+    def claim() -> Path:
+        return held.enter_context(claim_run(path, runs, name, resume=args.resume)).path
+
+    state: dict[str, Any] = {}
+    if args.resume:  # held before it is read, so that nobody writes it meanwhile
+        folder = RunFolder(on_main(accelerator, claim))
+        state = together(accelerator, lambda: read_checkpoint(folder.state))
+        exp = in_class_order_of(exp, state)
+
     # All that can be wrong with the input shows here, before a run folder exists.
     data, weights = together(
         accelerator, lambda: locate_inputs(args, exp), first=accelerator.is_main_process
     )
-    train_split = load_split(data, exp.train_sets, exp.classes)
-    require_objects(train_split, data, exp.train_sets)
-    test_split = load_split(data, exp.test_sets, exp.classes)
-    require_disjoint(train_split, test_split)
-    if args.record:
-        require_scores(test_split)
+    train_split, test_split = together(accelerator, lambda: load_splits(args, exp, data))
     model = exp.build_model()
-    origin = f"those of the run in {path}"
-    if not args.resume:
-        origin = load_start(exp, model, weights)
-
+    if args.resume:
+        start = start_of_run(state, folder.state)
+    else:
+        start = together(accelerator, lambda: load_start(exp, model, weights))
     feed = open_feed(args, exp, train_split, accelerator)
-
-    def claim() -> Path:
-        return held.enter_context(claim_run(path, runs, name, resume=args.resume)).path
-
-    folder = RunFolder(on_main(accelerator, claim))
+    if not args.resume:
+        folder = RunFolder(on_main(accelerator, claim))
     training = Training(
         exp,
         model,
@@ -107,7 +109,8 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
         test_split,
         folder,
         accelerator,
-        start=start_name(args),
+        start=start.name,
+        start_sha256=start.sha256,
         trackers=trackers,
         feed=feed,
         compile=args.compile,
@@ -119,7 +122,8 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
         held.enter_context(log_to_file(folder.path / "train.log", earlier()))
         folder.append_environment(
             describe_environment(accelerator.device, accelerator.num_processes)
-            | {"data": str(data), "weights": origin}
+            | {"data": str(data), "weights": start.report}
+            | {"start": start.name, "start_sha256": start.sha256}
         )
         if not args.resume:
             folder.write_json("config.json", exp.to_dict())
@@ -127,7 +131,7 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
     on_main(accelerator, begin)
     logger.info("run folder: {}", folder.path)
     report_data(data, train_split, test_split)
-    logger.info("weights: {}", origin)
+    logger.info("weights: {}", start)
     results = training.run()
     if results is None:
         return EXIT_INTERRUPTED
@@ -162,7 +166,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("-b", "--batch-size", type=int, help="images per step, all processes")
     parser.add_argument("-d", "--devices", type=int, default=1, help="processes on this machine")
     parser.add_argument(
-        "-c", "--checkpoint", help="weights to start from; default COCO's, 'none' for random ones"
+        "-c",
+        "--checkpoint",
+        help=f"weights to start from: a file, {', '.join(STARTS)}, or none; default {DEFAULT}",
     )
     parser.add_argument("-e", "--epochs", type=int)
     parser.add_argument("--precision", choices=("fp32", "fp16", "bf16"))
@@ -226,6 +232,17 @@ def locate_inputs(args: argparse.Namespace, exp: VocNano) -> tuple[Path, Path | 
     return data, starting_weights(args)
 
 
+def load_splits(args: argparse.Namespace, exp: VocNano, data: Path) -> tuple[VocSplit, VocSplit]:
+    """The images to train on and to evaluate on, fit for both."""
+    train_split = load_split(data, exp.train_sets, exp.classes)
+    require_objects(train_split, data, exp.train_sets)
+    test_split = load_split(data, exp.test_sets, exp.classes)
+    require_disjoint(train_split, test_split)
+    if args.record:
+        require_scores(test_split)
+    return train_split, test_split
+
+
 def open_feed(
     args: argparse.Namespace, exp: VocNano, split: VocSplit, accelerator: Accelerator
 ) -> Feed:
@@ -280,14 +297,7 @@ def starting_weights(args: argparse.Namespace) -> Path | None:
     """The file to start from; None for random weights."""
     if args.checkpoint == "none" or args.resume or (args.sample and not args.checkpoint):
         return None
-    return Path(args.checkpoint) if args.checkpoint else coco_weights()
-
-
-def start_name(args: argparse.Namespace) -> str:
-    """What tables of results call the starting weights; a resumed run knows its own."""
-    if args.checkpoint:
-        return "random" if args.checkpoint == "none" else Path(args.checkpoint).name
-    return "random" if args.sample else "coco"
+    return start_file(args.checkpoint or DEFAULT)
 
 
 def record(
@@ -298,7 +308,9 @@ def record(
     accelerator: Accelerator,
 ) -> None:
     """Add the run's row to the file of results."""
-    origin = checkpoint_origin(read_checkpoint(folder.last), exp, folder.last)
+    content = read_checkpoint(folder.last)
+    start = start_of_run(content, folder.last)
+    origin = checkpoint_origin(content, exp, folder.last, start)
     name = "sample" if args.sample and not args.data_name else data_name(args)
     row = run_row(
         exp,

@@ -23,7 +23,7 @@ from yolox_ela.recipe import Recipe
 RECIPES: dict[str, dict[str, Any]] = {
     "paper": {},
     "tuned": {
-        "class_head_start": "coco",
+        "class_head_start": "by_name",
         "attention_start": "identity",
         "start_share": 0.25,
         "epochs": 8,

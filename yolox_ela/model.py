@@ -18,6 +18,7 @@ from yolox_ela.loss.dense import dense_loss
 # YOLOX-Nano. Widths are for the full model, `WIDTH` scales them.
 DEPTH, WIDTH = 0.33, 0.25
 IN_CHANNELS = (256, 512, 1024)
+BATCHNORM_EPS = 1e-3  # upstream's value
 
 LOSSES = ("total_loss", "iou_loss", "conf_loss", "cls_loss", "l1_loss", "num_fg", "foreground")
 
@@ -261,5 +262,5 @@ def build_yolox_nano(
         backbone.attach(attention, share_sites=share_sites)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
-            module.eps, module.momentum = 1e-3, 0.03  # upstream's values
+            module.eps, module.momentum = BATCHNORM_EPS, 0.03  # upstream's values
     return model

@@ -11,6 +11,7 @@ from yolox_ela.errors import UserError
 from yolox_ela.files import write_atomically
 from yolox_ela.recipe import Recipe
 from yolox_ela.train.checkpoint import require_same_run, save_checkpoint
+from yolox_ela.weights import read_checkpoint
 
 
 def test_failed_write_keeps_the_old_file(tmp_path):
@@ -69,6 +70,12 @@ class TestRequireSameRun:
 
     def test_workers_may_change(self, tmp_path):
         require_same_run(self.content(workers=3), Recipe(workers=0), "abc", tmp_path)
+
+    def test_a_setting_that_was_called_otherwise(self, tmp_path):
+        """A run of an earlier version goes on."""
+        save_checkpoint(tmp_path / "state.pth", self.content(class_head_start="coco"))
+        recipe = Recipe(class_head_start="by_name")
+        require_same_run(read_checkpoint(tmp_path / "state.pth"), recipe, "abc", tmp_path)
 
     def test_other_settings_are_listed(self, tmp_path):
         with pytest.raises(UserError, match=r"lr was 0.01, is 0.02; seed was 4, is 0"):

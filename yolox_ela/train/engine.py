@@ -64,6 +64,7 @@ class Training:
         folder: where everything is written, created.
         accelerator: device, precision and processes.
         start: what the starting weights are called in tables of results.
+        start_sha256: their digest; see `Start`.
         trackers: names of trackers to log to; see `require_trackers`.
         feed: of samples of `train_split`, drawn by loader processes from files by default.
         compile: see `TrainStep`.
@@ -82,6 +83,7 @@ class Training:
         accelerator: Accelerator,
         *,
         start: str = "",
+        start_sha256: str = "",
         trackers: Sequence[str] = DEFAULT_TRACKERS,
         feed: Feed | None = None,
         compile: bool = False,
@@ -89,7 +91,7 @@ class Training:
         require_batch_fits(recipe.batch_size, accelerator.num_processes)
         self.recipe, self.folder, self.accelerator = recipe, folder, accelerator
         self.train_split, self.test_split = train_split, test_split
-        self.start = start
+        self.start, self.start_sha256 = start, start_sha256
         self.device = accelerator.device
         self.feed: Feed = feed or HostFeed(train_split, recipe, self.device)
         self.samples: tuple[Tensor, Tensor] | None = None  # of the newest step
@@ -368,6 +370,7 @@ class Training:
             "recipe": self.recipe.to_dict(),
             "train_data": self.train_split.fingerprint(),
             "start": self.start,
+            "start_sha256": self.start_sha256,
             "commit": self.commit,
         }
         save_checkpoint(self.folder.state, content)
@@ -390,6 +393,7 @@ class Training:
             ) from error
         self.progress = Progress(**content["progress"])
         self.start = content.get("start", "")
+        self.start_sha256 = content.get("start_sha256", "")
         self._restore_processes(content)
         logger.info("resumed at step {} of {}", self.progress.step, self.total_steps)
 
@@ -428,6 +432,7 @@ class Training:
             "epoch": row["epoch"],
             "metrics": {key: row[key] for key in METRICS if key in row},
             "start": self.start,
+            "start_sha256": self.start_sha256,
             "train_images": len(self.train_split),
             "commit": self.commit,
         }

@@ -129,7 +129,8 @@ class RunFolder:
         return {
             "run": str(self.path),
             "command": entry["command"],
-            **{name: entry[name] for name in ("data", "weights") if name in entry},
+            **{name: entry[name] for name in ("data", "weights", "start") if name in entry},
+            **({"start, SHA-256": entry["start_sha256"]} if entry.get("start_sha256") else {}),
             "commit": entry["commit"],
             "machine": f"{machine}; torch {entry['versions']['torch']}",
         }
