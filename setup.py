@@ -17,10 +17,12 @@ RUNTIME = [
     "scipy>=1.11.4,<2",
     "tabulate>=0.9,<1",
     "thop>=0.1.1.post2209072238,<1",
+    "safetensors>=0.4.3,<1",
     "loguru>=0.7.2,<1",
     "psutil>=5.9.8,<8",
     "tqdm>=4.67,<5",
     "matplotlib>=3.9,<4",
+    "filelock>=3.32,<5",  # 3.x for Python 3.10
     "tensorboard>=2.18,<3",
 ]
 

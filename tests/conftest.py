@@ -3,6 +3,7 @@
 import os
 import re
 import runpy
+import shutil
 import socket
 import subprocess
 import sys
@@ -17,11 +18,12 @@ import pytest
 import torch
 from loguru import logger
 
+from yolox_ela.class_rows import COCO_CLASSES, pick_rows
 from yolox_ela.data.classes import VOC_CLASSES
 from yolox_ela.data.voc import VocSplit
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.model import build_yolox_nano
-from yolox_ela.weights import coco_class_rows, read_weights
+from yolox_ela.weights import read_weights
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # there are as many processes as cores already
     torch.set_num_threads(1)
@@ -137,11 +139,36 @@ def tiny_voc(shared, tmp_path_factory):
     return root
 
 
+@pytest.fixture
+def case(shared, tiny_voc, tmp_path):
+    """Restore a folder of ../shared/cases by the start of its name, as in `case("01")`.
+
+    A copy, with the photographs put back that its IMAGES.txt lists.
+    """
+
+    def restore(name):
+        (source,) = (shared / "cases").glob(f"{name}*")
+        root = tmp_path / source.name
+        shutil.copytree(source, root, copy_function=shutil.copyfile)
+        for folder in (root, *root.rglob("*")):
+            if folder.is_dir():
+                folder.chmod(0o755)  # the original may be read-only
+        listed = root / "IMAGES.txt"
+        for line in listed.read_text().splitlines() if listed.is_file() else ():
+            target, _, image_id = line.rpartition(" ")
+            (photograph,) = tiny_voc.rglob(f"JPEGImages/{image_id}.jpg")
+            (root / target).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(photograph, root / target)
+        return root
+
+    return restore
+
+
 @pytest.fixture(scope="session")
 def zero_shot_weights(shared):
     """YOLOX-Nano as trained on COCO, its class predictors cut to VOC's classes."""
     path = shared / "weights" / "yolox_nano_coco.pth"
-    return coco_class_rows(read_weights(path), VOC_CLASSES, path)
+    return pick_rows(read_weights(path), COCO_CLASSES, VOC_CLASSES, path)
 
 
 @pytest.fixture

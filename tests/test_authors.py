@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from yolox_ela.attention import ela_t
-from yolox_ela.authors import IMAGENET_MEAN, IMAGENET_STD, fold_normalisation, import_authors
+from yolox_ela.authors import import_authors
 from yolox_ela.errors import UserError
 from yolox_ela.model import SITES, build_yolox_nano
+from yolox_ela.normalisation import IMAGENET_MEAN, IMAGENET_STD
 from yolox_ela.weights import load_trained, read_weights
 
 
@@ -57,11 +58,6 @@ def test_unknown_attention_is_refused():
     }
     with pytest.raises(UserError, match="feat07"):
         import_authors(state)
-
-
-def test_folding_keeps_the_type_and_shape():
-    folded = fold_normalisation(torch.rand(16, 12, 3, 3), torch.rand(16))
-    assert [tuple(t.shape) for t in folded.values()] == [(16, 12, 3, 3), (16,)]
 
 
 def test_shared_sites_are_one_module_a_width():

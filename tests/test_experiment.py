@@ -96,6 +96,7 @@ def test_a_frozen_backbone_keeps_its_weights():
     [
         ("attention_start", "nothing", "is one of"),
         ("class_head_start", "imagenet", "is one of"),
+        ("class_head_start", "coco", "is now called by_name"),
         ("warmup_steps", -1, "must not be negative"),
         ("batchnorm_momentum", 1.5, "between 0 and 1"),
     ],

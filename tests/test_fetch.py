@@ -39,6 +39,14 @@ class TestFetch:
         assert get([server.add("/a", CONTENT)], destination) == destination
         assert server.requests == []
 
+    def test_a_digest_of_a_part_of_the_content(self, server, tmp_path):
+        words = {"algorithm": "sha256", "label": "the file", "digest_of": lambda path: "right"}
+        url, destination = server.add("/a", CONTENT), tmp_path / "file.bin"
+        with pytest.raises(DownloadError, match="wrong sha256 right, expected other"):
+            fetch([url], destination, digest="other", **words)
+        assert fetch([url], destination, digest="right", **words) == destination
+        assert fetch([], destination, digest="right", **words) == destination
+
     def test_wrong_file_in_place_is_replaced(self, server, tmp_path):
         destination = tmp_path / "file.bin"
         destination.write_bytes(b"<html>not found</html>")

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from yolox_ela.attention import ela_s
+from yolox_ela.class_rows import COCO_CLASSES
 from yolox_ela.data.classes import VOC_CLASSES
 from yolox_ela.data.image import read_image
 from yolox_ela.data.voc import load_split
@@ -316,9 +317,26 @@ class TestFromCheckpoint:
         with pytest.raises(UserError, match=r"best\.pth.*-f"):
             self.detect(checkpoint, EXPERIMENTS / "nano_ela_l.py")
 
-    def test_wrong_classes(self, shared):
-        with pytest.raises(UserError, match=r"yolox_nano_coco\.pth"):
-            self.detect(shared / "weights" / "yolox_nano_coco.pth", EXPERIMENTS / "nano.py")
+    def test_names_of_weights_that_have_none(self, shared, tmp_path):
+        """COCO's or VOC's by their number; else the experiment's, if it has as many."""
+        coco = shared / "weights" / "yolox_nano_coco.pth"
+        detector = self.detect(coco, EXPERIMENTS / "nano.py", image_size=320)
+        assert detector.classes == COCO_CLASSES
+        path = tmp_path / "plain.pth"
+        torch.save(build_yolox_nano(3).state_dict(), path)
+        assert self.detect(path, VocNano(classes=self.CLASSES)).classes == self.CLASSES
+        with pytest.raises(UserError, match=r"plain\.pth has predictors for 3 .*experiment has 20"):
+            self.detect(path, EXPERIMENTS / "nano.py")
+
+    def test_names_in_the_order_of_the_rows(self, checkpoint):
+        """Whatever the experiment's."""
+
+        class Mine(VocNano):
+            def attention(self, channels):
+                return ela_s(channels)
+
+        other = Mine(classes=("peas", "fish", "chips"))
+        assert self.detect(checkpoint, other).classes == self.CLASSES
 
     def test_missing(self, checkpoint):
         with pytest.raises(UserError, match=r"last\.pth"):

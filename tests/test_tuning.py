@@ -33,7 +33,7 @@ def script(shared, tiny_voc, capsys, monkeypatch):
 
 def test_first_steps(script):
     """The start that README speaks of: the paper's gates block, the identity's do not."""
-    tuned = ["class_head_start", "coco", "attention_start", "identity"]
+    tuned = ["class_head_start", "by_name", "attention_start", "identity"]
     rows = {}
     for name, words in (("paper", []), ("tuned", tuned)):
         header, *table = script("first_steps", "nano_ela_s", *SMALL, *words, SHOWN=(0, 1, 2))
@@ -50,7 +50,7 @@ def test_first_steps(script):
 
 def test_shares(script, zero_shot_weights, tmp_path):
     """Of a run that has not moved at all every mixture scores the same, and none is 0."""
-    exp = override(load_experiment(EXPS / "nano.py"), {"class_head_start": "coco"})
+    exp = override(load_experiment(EXPS / "nano.py"), {"class_head_start": "by_name"})
     content = {"model": zero_shot_weights, "recipe": exp.to_dict()}
     save_checkpoint(tmp_path / "last.pth", content)
     words = ["--run", tmp_path, "image_size", "64", "workers", "0"]

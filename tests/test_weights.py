@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from torch import nn
 
 from yolox_ela.attention import ela_l, ela_s
@@ -15,41 +16,16 @@ from yolox_ela.data.classes import VOC_CLASSES
 from yolox_ela.errors import UserError
 from yolox_ela.model import build_yolox_nano
 from yolox_ela.weights import (
-    coco_class_rows,
     load_pretrained,
     load_trained,
     read_checkpoint,
     read_weights,
-    start_class_head,
+    weights_digest,
 )
 
 SOURCE = Path("weights.pth")
 CLASS_TENSORS = {
     f"head.cls_preds.{level}.{kind}" for level in range(3) for kind in ("weight", "bias")
-}
-
-# COCO's 80 classes are numbered 0-79 in the order of its category ids; these are VOC's twenty.
-COCO_NUMBERS = {
-    "aeroplane": 4,
-    "bicycle": 1,
-    "bird": 14,
-    "boat": 8,
-    "bottle": 39,
-    "bus": 5,
-    "car": 2,
-    "cat": 15,
-    "chair": 56,
-    "cow": 19,
-    "diningtable": 60,
-    "dog": 16,
-    "horse": 17,
-    "motorbike": 3,
-    "person": 0,
-    "pottedplant": 58,
-    "sheep": 18,
-    "sofa": 57,
-    "train": 6,
-    "tvmonitor": 62,
 }
 
 
@@ -93,6 +69,91 @@ class TestReading:
             read_weights(tmp_path / "absent.pth")
         with pytest.raises(UserError, match=tmp_path.name):  # a folder
             read_weights(tmp_path)
+
+    @pytest.mark.parametrize(
+        "wrap",
+        [
+            lambda state: {f"module.{name}": t for name, t in state.items()},
+            lambda state: {"model": {f"_orig_mod.{name}": t for name, t in state.items()}},
+            lambda state: {"model": {f"module._orig_mod.{n}": t for n, t in state.items()}},
+            lambda state: {n.replace("head.", "head._orig_mod."): t for n, t in state.items()},
+            lambda state: {"state_dict": state, "epoch": 3},
+            lambda state: {"state_dict": {f"_orig_mod.module.{n}": t for n, t in state.items()}},
+            lambda state: {"start_epoch": 3, "model": state, "best_ap": np.float64(0.5)},
+            lambda state: {"model": state, "curr_ap": np.float32(0.5), "epoch": np.int64(3)},
+            lambda state: {**state, "epoch": 3},
+        ],
+        ids=[
+            "DataParallel", "compiled", "both", "head compiled", "state_dict", "state_dict of both",
+            "upstream", "numpy scalars", "beside numbers",
+        ],
+    )  # fmt: skip
+    def test_containers(self, saved, wrap):
+        state = build().state_dict()
+        assert same(read_weights(saved(wrap(state))), state)
+
+    def test_numpy_scalars_under_numpy_1s_name(self, saved):
+        path = saved({"model": build().state_dict(), "best_ap": np.float64(0.25)})
+        path.write_bytes(
+            path.read_bytes().replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
+        )
+        with pytest.raises(UserError, match="damaged"):  # the archive has checksums
+            read_checkpoint(path)
+        torch.save(
+            {"model": build().state_dict(), "best_ap": np.float64(0.25)},
+            path,
+            _use_new_zipfile_serialization=False,
+        )
+        path.write_bytes(
+            path.read_bytes().replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
+        )
+        assert b"numpy._core" not in path.read_bytes()
+        assert read_checkpoint(path)["best_ap"] == 0.25
+
+    def test_numpy_arrays_are_refused(self, saved):
+        with pytest.raises(UserError, match=r"file\.pth"):
+            read_weights(saved({"model": build().state_dict(), "extra": np.zeros(3, object)}))
+
+    def test_safetensors_under_any_name(self, tmp_path):
+        state = build(2).state_dict()
+        for name in ("w.safetensors", "w.pth"):
+            save_file(state, tmp_path / name, {"classes": '["cat", "dog"]'})
+            assert same(read_weights(tmp_path / name), state)
+            assert read_checkpoint(tmp_path / name)["classes"] == ["cat", "dog"]
+        save_file(state, tmp_path / "w.pth")
+        assert "classes" not in read_checkpoint(tmp_path / "w.pth")
+
+    def test_damaged_safetensors(self, tmp_path):
+        path = tmp_path / "w.safetensors"
+        save_file(build().state_dict(), path)
+        path.write_bytes(path.read_bytes()[:-1000])
+        with pytest.raises(UserError, match=r"w\.safetensors cannot be read"):
+            read_weights(path)
+
+    @pytest.mark.parametrize(
+        ("state", "message"),
+        [
+            ({"w": torch.eye(3).to_sparse()}, "w is not a dense tensor"),
+            ({"w": torch.ones(3, dtype=torch.complex64)}, "w is not a dense tensor"),
+            ({"w": torch.ones(1), "module.w": torch.zeros(1)}, "two networks: w is there"),
+        ],
+        ids=["sparse", "complex", "twice"],
+    )
+    def test_tensors_that_are_no_weights(self, saved, state, message):
+        with pytest.raises(UserError, match=message):
+            read_weights(saved(state))
+
+    @pytest.mark.parametrize(
+        "classes", ["cat", 3, [], ["cat", 4], ["cat", "dog", "cat"], {0: "cat"}]
+    )
+    def test_classes_that_are_no_names(self, saved, classes):
+        with pytest.raises(UserError, match=r"file\.pth: its entry 'classes'"):
+            read_checkpoint(saved({"model": build().state_dict(), "classes": classes}))
+
+    def test_settings_under_their_present_names(self, saved):
+        content = {"model": {}, "recipe": {"class_head_start": "coco", "lr": 0.1}}
+        found = read_checkpoint(saved(content))["recipe"]
+        assert found == {"class_head_start": "by_name", "lr": 0.1}
 
     @pytest.mark.parametrize("damage", ["half", "empty", "text"])
     def test_damaged(self, saved, damage):
@@ -147,16 +208,12 @@ class Touch:
 
 class TestLoadPretrained:
     def test_other_classes(self):
-        """Everything is taken but the six class predictors, which keep their initial values."""
-        source, model = build(80, seed=1).state_dict(), build()
+        """Rows are made to fit by name before; see `start_rows`."""
+        model = build()
         before = copy_of(model.state_dict())
-        report = load_pretrained(model, source, SOURCE)
-        after = model.state_dict()
-        assert set(report.wrong_shape) == CLASS_TENSORS
-        assert set(report.loaded) == after.keys() - CLASS_TENSORS
-        assert report.new == report.unused == []
-        assert all(torch.equal(after[n], source[n]) for n in after.keys() - CLASS_TENSORS)
-        assert all(torch.equal(after[n], before[n]) for n in CLASS_TENSORS)
+        with pytest.raises(UserError, match=r"weights\.pth.* 6 of .*head\.cls_preds"):
+            load_pretrained(model, build(80).state_dict(), SOURCE)
+        assert same(model.state_dict(), before)
 
     def test_attention_is_new(self):
         source, model = build(seed=1).state_dict(), build(attention=ela_s)
@@ -167,7 +224,7 @@ class TestLoadPretrained:
         assert added
         assert set(report.new) == added
         assert set(report.loaded) == source.keys()
-        assert report.wrong_shape == report.unused == []
+        assert report.unused == []
         assert all(torch.equal(after[n], source[n]) for n in source)
         assert all(torch.equal(after[n], before[n]) for n in added)
 
@@ -175,16 +232,14 @@ class TestLoadPretrained:
         source, model = build(attention=ela_s, seed=1).state_dict(), build()
         report = load_pretrained(model, source, SOURCE)
         assert set(report.unused) == source.keys() - model.state_dict().keys()
-        assert report.wrong_shape == report.new == []
+        assert report.new == []
         assert same(model.state_dict(), {n: source[n] for n in report.loaded})
 
     def test_report_as_text(self):
-        report = load_pretrained(build(attention=ela_s), build(80).state_dict(), SOURCE)
+        report = load_pretrained(build(attention=ela_s), build().state_dict(), SOURCE)
         text = str(report)
         for part in (
             f"{len(report.loaded)} tensors loaded",
-            "6 dropped by shape",
-            "head.cls_preds",
             f"{7 * 3} new",  # conv weight, norm weight and bias at seven sites
             "backbone.attention",
         ):
@@ -195,7 +250,7 @@ class TestLoadPretrained:
         "foreign",
         [
             lambda: {"conv1.weight": torch.zeros(64, 3, 7, 7), "bn1.weight": torch.zeros(64)},
-            lambda: {f"module.{name}": t for name, t in build().state_dict().items()},
+            lambda: {f"student.{name}": t for name, t in build().state_dict().items()},
         ],
         ids=["resnet", "renamed"],
     )
@@ -273,86 +328,36 @@ class TestLoadTrained:
             load_trained(build(attention=ela_s), build().state_dict(), SOURCE)
 
 
-class TestCocoClassRows:
-    def numbered(self):
-        """80-class weights whose class predictors carry their class number."""
-        state = build(80).state_dict()
-        for name in CLASS_TENSORS:
-            numbers = torch.arange(80.0).reshape(-1, *[1] * (state[name].dim() - 1))
-            state[name] = numbers.expand_as(state[name]).clone()
-        return state
+class TestDigest:
+    def test_of_the_weights_whatever_their_container(self, saved, tmp_path):
+        state = build().state_dict()
+        digest = weights_digest(state)
+        shuffled = dict(reversed(state.items()))
+        assert weights_digest(shuffled) == digest
+        assert weights_digest(read_weights(saved({"state_dict": shuffled}))) == digest
+        save_file(state, tmp_path / "w")
+        assert weights_digest(read_weights(tmp_path / "w")) == digest
+        counter = "backbone.backbone.stem.conv.bn.num_batches_tracked"
+        assert weights_digest(state | {counter: torch.tensor(7)}) == digest
 
-    def test_rows_by_name(self):
-        state = self.numbered()
-        cut = coco_class_rows(state, VOC_CLASSES, SOURCE)
-        wanted = torch.tensor([float(COCO_NUMBERS[name]) for name in VOC_CLASSES])
-        for name in CLASS_TENSORS:
-            assert cut[name].shape == (20, *state[name].shape[1:])
-            assert (cut[name].reshape(20, -1) == wanted[:, None]).all()
-        others = state.keys() - CLASS_TENSORS
-        assert cut.keys() == state.keys()
-        assert all(torch.equal(cut[name], state[name]) for name in others)
-        assert all(len(state[name]) == 80 for name in CLASS_TENSORS), "the argument is untouched"
-        load_trained(build(), cut, SOURCE)
+    def test_of_every_bit(self):
+        state = {"a": torch.zeros(2, 3), "b": torch.ones(1)}
+        others = [
+            state | {"b": torch.nextafter(torch.ones(1), torch.zeros(1))},
+            state | {"a": torch.zeros(3, 2)},
+            state | {"b": torch.ones(1, dtype=torch.float64)},
+            {"a": state["a"], "c": state["b"]},
+            {"a": state["a"]},
+        ]
+        assert len({weights_digest(each) for each in [state, *others]}) == 6
+        assert weights_digest(state, without=["b"]) == weights_digest({"a": state["a"]})
 
-    def test_any_order_and_choice(self):
-        cut = coco_class_rows(self.numbered(), ["tvmonitor", "zebra", "person"], SOURCE)
-        assert cut["head.cls_preds.1.bias"].tolist() == [62, 22, 0]
-
-    def test_unknown_class(self):
-        with pytest.raises(UserError, match="unicorn") as raised:
-            coco_class_rows(self.numbered(), ["cat", "unicorn"], SOURCE)
-        assert "cat" not in str(raised.value)
-
-    def test_weights_of_other_classes(self):
-        with pytest.raises(UserError, match=r"weights\.pth.*20"):
-            coco_class_rows(build(20).state_dict(), VOC_CLASSES, SOURCE)
-
-
-class TestStartClassHead:
-    def numbered(self):
-        return TestCocoClassRows().numbered()
-
-    def test_shared_classes_start_from_coco_and_others_as_they_are(self):
-        model, state = build(3), self.numbered()
-        own = {name: model.state_dict()[name].clone() for name in CLASS_TENSORS}
-        started, known = start_class_head(model, state, ["tvmonitor", "unicorn", "dog"], SOURCE)
-        assert known == ["tvmonitor", "dog"]
-        for name in CLASS_TENSORS:
-            assert (started[name][0] == 62).all()
-            assert torch.equal(started[name][1], own[name][1])
-            assert (started[name][2] == 16).all()
-        report = load_pretrained(model, started, SOURCE)
-        assert report.wrong_shape == report.new == []
-
-    def test_all_of_voc_is_the_zero_shot_network(self):
-        state = self.numbered()
-        started, known = start_class_head(build(), state, VOC_CLASSES, SOURCE)
-        assert known == list(VOC_CLASSES)
-        cut = coco_class_rows(state, VOC_CLASSES, SOURCE)
-        assert all(torch.equal(started[name], cut[name]) for name in cut)
-
-    def test_weights_of_a_run_are_left_alone(self):
-        state = build(20).state_dict()
-        started, known = start_class_head(build(20), state, VOC_CLASSES, SOURCE)
-        assert known == []
-        assert all(torch.equal(started[name], state[name]) for name in state)
-
-    def test_nothing_in_common(self):
-        with pytest.raises(UserError, match="use class_head_start random"):
-            start_class_head(build(1), self.numbered(), ["unicorn"], SOURCE)
+    def test_of_every_type(self):
+        for kind in (torch.bfloat16, torch.float16, torch.int64):
+            assert len(weights_digest({"scalar": torch.tensor(3, dtype=kind)})) == 64
 
 
 class TestRealWeights:
-    def test_all_but_the_class_predictors_load(self, shared):
-        path = shared / "weights" / "yolox_nano_coco.pth"
-        state, model = read_weights(path), build()
-        report = load_pretrained(model, state, path)
-        assert set(report.wrong_shape) == CLASS_TENSORS
-        assert report.new == report.unused == []
-        after = model.state_dict()
-        assert all(torch.equal(after[n], state[n]) for n in after.keys() - CLASS_TENSORS)
-
     def test_all_of_it_loads_for_coco(self, shared):
         path = shared / "weights" / "yolox_nano_coco.pth"
         load_trained(build(80), read_weights(path), path)

@@ -7,6 +7,8 @@ python tools/dataset.py sample --output /somewhere/sample
 
 import argparse
 import json
+from dataclasses import fields
+from itertools import takewhile
 from pathlib import Path
 
 from yolox_ela.cli import (
@@ -33,10 +35,16 @@ def main() -> int:
 
 def check(args: argparse.Namespace) -> int:
     """Report every problem; exit code 1 if training on the data would be wrong."""
-    recipe = override(Recipe(), pairs_to_dict(args.overrides))
+    # Recipe fields after --sets are no sets; argparse cannot tell.
+    names = {field.name for field in fields(Recipe)}
+    entries = list(takewhile(lambda word: word not in names, args.sets or ()))
+    words = args.overrides + (args.sets or [])[len(entries) :]
+    recipe = override(Recipe(), pairs_to_dict(words))
     recipe.validate()
-    sets = tuple(args.sets or recipe.train_sets + recipe.test_sets)
-    report = check_dataset(locate_data(args, sets, PROJECT), sets, recipe.classes)
+    sets = tuple(entries or recipe.train_sets + recipe.test_sets)
+    train_sets = [e for e in sets if e in recipe.train_sets or e not in recipe.test_sets]
+    data = locate_data(args, sets, PROJECT)
+    report = check_dataset(data, sets, recipe.classes, train_sets=train_sets)
     if args.json == Path("-"):
         print(json.dumps(report.to_dict(), indent=2))
     else:

@@ -6,26 +6,32 @@ python tools/demo.py -f exps/nano_ela_s.py -c runs/nano_ela_s/best.pth photo.jpg
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
+from yolox_ela.claim import claim_folder
 from yolox_ela.cli import project_folder, run_tool, tool_parser, write_result
 from yolox_ela.data.image import IMAGE_SUFFIXES
 from yolox_ela.draw import draw_detections
 from yolox_ela.errors import UserError
-from yolox_ela.files import require_writable
 from yolox_ela.predict import Detector, ImageLike
+from yolox_ela.starts import start_file
 
 PROJECT = project_folder(__file__)
 
 
 def main() -> int:
-    args = parse_arguments()
+    with ExitStack() as held:  # the output's folder, until the end, however it comes
+        return run(parse_arguments(), held)
+
+
+def run(args: argparse.Namespace, held: ExitStack) -> int:
     detector = Detector.from_checkpoint(
-        args.checkpoint,
+        start_file(args.checkpoint),
         args.experiment,
         image_size=args.size,
         score_threshold=args.conf,
@@ -35,7 +41,7 @@ def main() -> int:
     paths = list(dict.fromkeys(find_images(args.paths)))  # each once
     if not paths:
         raise UserError(f"no images in {', '.join(map(str, args.paths))}")
-    require_writable(args.output / "detections.json")
+    held.enter_context(claim_folder(args.output, "name another folder with -o"))
     targets = dict(zip(paths, output_paths(paths, args.output), strict=True))
     entries: dict[Any, dict[str, Any]] = {}
 
@@ -64,7 +70,7 @@ def main() -> int:
 
 def parse_arguments() -> argparse.Namespace:
     parser = tool_parser(__doc__.splitlines()[0])
-    parser.add_argument("-c", "--checkpoint", type=Path, required=True, help="trained weights")
+    parser.add_argument("-c", "--checkpoint", required=True, help="trained weights")
     parser.add_argument("paths", type=Path, nargs="+", help="images, or folders of images")
     parser.add_argument("-o", "--output", type=Path, default=PROJECT / "runs" / "demo")
     parser.add_argument("--conf", type=float, default=0.3, help="least score to show")

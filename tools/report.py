@@ -12,6 +12,7 @@ from pathlib import Path
 
 from loguru import logger
 
+from yolox_ela.claim import claim_folder
 from yolox_ela.cli import run_tool, tool_parser
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.saved import load_evaluation
@@ -20,6 +21,7 @@ from yolox_ela.report.several import ScoredRun, write_comparison_report
 from yolox_ela.report.single import RunMaterial, write_single_report
 from yolox_ela.train.run_folder import RunFolder
 
+HELD_REMEDY = "name another folder with -o"
 # Settings in which seeds of one side may differ.
 MAY_DIFFER = ("seed", "workers", "eval_interval", "evaluate_start", "evaluate_raw")
 
@@ -39,7 +41,8 @@ def main() -> int:
             ScoredRun(str(run.path), side, load_evaluation(run.evaluation), history_of(run))
             for run, side in zip(runs, sides, strict=True)
         ]
-        page = write_comparison_report(args.output or Path("comparison"), scored)
+        with claim_folder(args.output or Path("comparison"), HELD_REMEDY) as folder:
+            page = write_comparison_report(folder.path, scored)
     logger.info("report: {}", page)
     return 0
 
@@ -66,7 +69,8 @@ def report_one(run: RunFolder, output: Path) -> Path:
     evaluation = load_evaluation(run.evaluation)
     title = run.path.resolve().name
     material = RunMaterial(history=history_of(run))
-    return write_single_report(output, title, run.facts(), evaluation, material)
+    with claim_folder(output, HELD_REMEDY):
+        return write_single_report(output, title, run.facts(), evaluation, material)
 
 
 def history_of(run: RunFolder) -> list[dict[str, float]]:
@@ -80,6 +84,8 @@ def sides_of(runs: Sequence[RunFolder]) -> list[str]:
     for run in runs:
         path = run.path / "config.json"
         config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        if config:
+            config["classes"] = sorted(config["classes"])  # their order means nothing
         configs.append(config and {k: v for k, v in config.items() if k not in MAY_DIFFER})
     names = []
     for run, config in zip(runs, configs, strict=True):

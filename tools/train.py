@@ -10,12 +10,12 @@ import argparse
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast_object_list
 from loguru import logger
 
 from yolox_ela.cli import (
@@ -35,36 +35,44 @@ from yolox_ela.data.feed import AUGMENTS, DeviceFeed, Feed, HostFeed, draws_on_d
 from yolox_ela.data.loader import require_batch_fits
 from yolox_ela.data.sample import draw_sample
 from yolox_ela.data.values import UNDECIDED
-from yolox_ela.data.voc import VocSplit, load_split, require_disjoint, share_values
+from yolox_ela.data.voc import (
+    VocSplit,
+    load_split,
+    require_disjoint,
+    require_objects,
+    share_values,
+)
 from yolox_ela.device import select_device
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.report import format_results
 from yolox_ela.evaluate.saved import load_evaluation
 from yolox_ela.experiment import RECIPES, SAMPLE_SETTINGS, VocNano, load_experiment
 from yolox_ela.files import require_writable
-from yolox_ela.logs import log_to_file, log_to_screen
+from yolox_ela.logs import collect_log, log_to_file, log_to_screen
 from yolox_ela.overrides import override, pairs_to_dict
 from yolox_ela.report.curves import read_metrics
 from yolox_ela.report.single import RunMaterial, write_single_report
-from yolox_ela.tables.entry import checkpoint_origin, run_row
+from yolox_ela.starts import DEFAULT, STARTS, start_file, start_of_run
+from yolox_ela.tables.entry import checkpoint_origin, require_scores, run_row
 from yolox_ela.tables.record import append_row, require_record
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
-from yolox_ela.train.run_folder import (
-    RunFolder,
-    describe_environment,
-    latest_run_path,
-    new_run_path,
-)
-from yolox_ela.train.start import load_start
+from yolox_ela.train.run_claim import claim_run, required_path
+from yolox_ela.train.run_folder import RunFolder, describe_environment
+from yolox_ela.train.start import in_class_order_of, load_start
+from yolox_ela.train.together import on_main, together
 from yolox_ela.train.trackers import DEFAULT_TRACKERS, TRACKERS, require_trackers
-from yolox_ela.weights import coco_weights, default_cache, read_checkpoint
+from yolox_ela.weights import default_cache, read_checkpoint
 
 PROJECT = project_folder(__file__)
 
 
 def main() -> int:
-    args = parse_arguments()
+    with ExitStack() as held:  # the run's folder and its log, until the end, however it comes
+        return run(parse_arguments(), held)
+
+
+def run(args: argparse.Namespace, held: ExitStack) -> int:
     trackers = require_trackers(args.tracker)
     exp = configured_experiment(args)
     if args.json:
@@ -75,35 +83,36 @@ def main() -> int:
         launch_processes(args, exp)
     accelerator = build_accelerator(args.device, exp.precision)
     log_to_screen(main_process=accelerator.is_main_process)
-    folder = choose_folder(args, exp, accelerator)
+    earlier = collect_log()
+    runs, name = PROJECT / "runs", run_name(args, exp)
+    path = on_main(accelerator, lambda: required_path(args.output, runs, name, resume=args.resume))
+
+    def claim() -> Path:
+        return held.enter_context(claim_run(path, runs, name, resume=args.resume)).path
+
+    state: dict[str, Any] = {}
+    if args.resume:  # held before it is read, so that nobody writes it meanwhile
+        folder = RunFolder(on_main(accelerator, claim))
+        state = together(accelerator, lambda: read_checkpoint(folder.state))
+        exp = in_class_order_of(exp, state)
 
     # All that can be wrong with the input shows here, before a run folder exists.
-    with accelerator.main_process_first():
-        data, weights = locate_inputs(args, exp)
-    with accelerator.local_main_process_first():  # the others find the images verified
-        train_split = load_split(data, exp.train_sets, exp.classes)
-        test_split = load_split(data, exp.test_sets, exp.classes)
-    require_disjoint(train_split, test_split)
-    train_split, test_split = share_values(train_split, test_split)
+    data, weights = together(
+        accelerator, lambda: locate_inputs(args, exp), first=accelerator.is_main_process
+    )
+    train_split, test_split = together(
+        accelerator,
+        lambda: load_splits(args, exp, data),
+        first=accelerator.is_local_main_process,  # the others find the images verified
+    )
     model = exp.build_model()
-    origin = f"those of the run in {folder.path}"
-    if not args.resume:
-        origin = load_start(exp, model, weights)
-
+    if args.resume:
+        start = start_of_run(state, folder.state)
+    else:
+        start = together(accelerator, lambda: load_start(exp, model, weights))
     feed = open_feed(args, exp, train_split, accelerator)
-    if accelerator.is_main_process:
-        folder.create()
-        log_to_file(folder.path / "train.log")
-        folder.append_environment(
-            describe_environment(accelerator.device, accelerator.num_processes)
-            | {"data": str(data), "weights": origin}
-        )
-        if not args.resume:
-            folder.write_json("config.json", exp.to_dict())
-        logger.info("run folder: {}", folder.path)
-    accelerator.wait_for_everyone()
-    report_data(data, train_split, test_split)
-    logger.info("weights: {}", origin)
+    if not args.resume:
+        folder = RunFolder(on_main(accelerator, claim))
     training = Training(
         exp,
         model,
@@ -111,19 +120,36 @@ def main() -> int:
         test_split,
         folder,
         accelerator,
-        start=start_name(args),
+        start=start.name,
+        start_sha256=start.sha256,
         trackers=trackers,
         feed=feed,
         compile=args.compile,
     )
     if args.resume:
-        training.resume()
+        together(accelerator, training.resume)
+
+    def begin() -> None:  # nothing is written before
+        held.enter_context(log_to_file(folder.path / "train.log", earlier()))
+        folder.append_environment(
+            describe_environment(accelerator.device, accelerator.num_processes)
+            | {"data": str(data), "weights": start.report}
+            | {"start": start.name, "start_sha256": start.sha256}
+        )
+        if not args.resume:
+            folder.write_json("config.json", exp.to_dict())
+
+    on_main(accelerator, begin)
+    logger.info("run folder: {}", folder.path)
+    report_data(data, train_split, test_split)
+    logger.info("weights: {}", start)
     results = training.run()
     if results is None:
         return EXIT_INTERRUPTED
     if accelerator.is_main_process:
         print(format_results(results))
-        logger.info("weights to use: {} and {}", folder.best, folder.last)
+        weights = [str(path) for path in (folder.best, folder.last) if path.is_file()]
+        logger.info("weights to use: {}", " and ".join(weights))  # no best one without scores
         if args.json:
             write_result(results, args.json)
         if args.record:
@@ -151,7 +177,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("-b", "--batch-size", type=int, help="images per step, all processes")
     parser.add_argument("-d", "--devices", type=int, default=1, help="processes on this machine")
     parser.add_argument(
-        "-c", "--checkpoint", help="weights to start from; default COCO's, 'none' for random ones"
+        "-c",
+        "--checkpoint",
+        help=f"weights to start from: a file, {', '.join(STARTS)}, or none; default {DEFAULT}",
     )
     parser.add_argument("-e", "--epochs", type=int)
     parser.add_argument("--precision", choices=("fp32", "fp16", "bf16"))
@@ -197,6 +225,7 @@ def launch_processes(args: argparse.Namespace, exp: VocNano) -> NoReturn:
     require_batch_fits(exp.batch_size, count)
     if select_device(args.device).type == "cuda" and count > torch.cuda.device_count():
         raise UserError(f"-d {count}: there are {torch.cuda.device_count()} GPUs")
+    required_path(args.output, PROJECT / "runs", run_name(args, exp), resume=args.resume)
     locate_inputs(args, exp)  # one process downloads, and complains if it cannot
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(count)]
     command = [sys.executable, *launcher, *sys.argv]
@@ -214,24 +243,34 @@ def locate_inputs(args: argparse.Namespace, exp: VocNano) -> tuple[Path, Path | 
     return data, starting_weights(args)
 
 
+def load_splits(args: argparse.Namespace, exp: VocNano, data: Path) -> tuple[VocSplit, VocSplit]:
+    """The images to train on and to evaluate on, fit for both."""
+    train_split = load_split(data, exp.train_sets, exp.classes)
+    require_objects(train_split, data, exp.train_sets)
+    test_split = load_split(data, exp.test_sets, exp.classes)
+    require_disjoint(train_split, test_split)
+    if args.record:
+        require_scores(test_split)
+    return share_values(train_split, test_split)
+
+
 def open_feed(
     args: argparse.Namespace, exp: VocNano, split: VocSplit, accelerator: Accelerator
 ) -> Feed:
     """Samples to train on, made as --augment and --cache say; a cache is filled now."""
     device, side, folder = accelerator.device, exp.image_size, default_cache() / "images"
     on_device = draws_on_device(args.augment, split, exp, device)
-    choice = [args.cache]
-    if accelerator.is_main_process:
-        processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-        # To the device go all images, through memory or a file.
-        wanted = "ram" if on_device and args.cache != "disk" else args.cache
-        choice = [choose_cache(split, side, wanted, processes=processes)]
-    if accelerator.num_processes > 1:  # all do as the first; later the memory is less
-        broadcast_object_list(choice)
-    (cache,) = choice
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    # To the device go all images, through memory or a file.
+    wanted = "ram" if on_device and args.cache != "disk" else args.cache
+    # All do as the first; later the memory is less.
+    cache = on_main(accelerator, lambda: choose_cache(split, side, wanted, processes=processes))
     # One process of each machine writes a file on disk; the others find it.
-    with accelerator.local_main_process_first():
-        images = open_images(split, side, cache, folder)
+    images = together(
+        accelerator,
+        lambda: open_images(split, side, cache, folder),
+        first=accelerator.is_local_main_process,
+    )
     if on_device and isinstance(images, ImageBank):
         return DeviceFeed(split, exp, device, images)
     return HostFeed(split, exp, device, images)
@@ -260,32 +299,16 @@ def configured_experiment(args: argparse.Namespace) -> VocNano:
     return exp
 
 
-def choose_folder(args: argparse.Namespace, exp: VocNano, accelerator: Accelerator) -> RunFolder:
-    """The run's folder, the same on every process; not made yet."""
-    choice = [args.output]
-    if args.output is None:
-        name = f"{exp.name}_sample" if args.sample else exp.name
-        choose = latest_run_path if args.resume else new_run_path
-        choice = [choose(PROJECT / "runs", name)]
-        if accelerator.num_processes > 1:
-            broadcast_object_list(choice)
-    folder = RunFolder(choice[0])
-    folder.check(resume=args.resume)
-    return folder
+def run_name(args: argparse.Namespace, exp: VocNano) -> str:
+    """What the run's folder is called in runs/, but for a number."""
+    return f"{exp.name}_sample" if args.sample else exp.name
 
 
 def starting_weights(args: argparse.Namespace) -> Path | None:
     """The file to start from; None for random weights."""
     if args.checkpoint == "none" or args.resume or (args.sample and not args.checkpoint):
         return None
-    return Path(args.checkpoint) if args.checkpoint else coco_weights()
-
-
-def start_name(args: argparse.Namespace) -> str:
-    """What tables of results call the starting weights; a resumed run knows its own."""
-    if args.checkpoint:
-        return "random" if args.checkpoint == "none" else Path(args.checkpoint).name
-    return "random" if args.sample else "coco"
+    return start_file(args.checkpoint or DEFAULT)
 
 
 def record(
@@ -296,7 +319,9 @@ def record(
     accelerator: Accelerator,
 ) -> None:
     """Add the run's row to the file of results."""
-    origin = checkpoint_origin(read_checkpoint(folder.last), exp, folder.last)
+    content = read_checkpoint(folder.last)
+    start = start_of_run(content, folder.last)
+    origin = checkpoint_origin(content, exp, folder.last, start)
     name = "sample" if args.sample and not args.data_name else data_name(args)
     row = run_row(
         exp,

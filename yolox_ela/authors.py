@@ -2,13 +2,12 @@
 
 Their detector (arXiv 2403.01123) has upstream YOLOX's parameter names, one ELA module a width
 (`feat06`, `feat1`, `feat2` for 64, 128, 256 channels), two modules that nothing uses (`feat5`,
-`feat10`), and takes RGB images in 0-1, normalised by ImageNet's mean and deviation. The paper calls
-it ELA-S; its 5-tap depthwise convolutions are ELA-T by the paper's section 3.3.
+`feat10`), and takes normalised RGB (see `normalisation`). The paper calls it ELA-S; its 5-tap
+depthwise convolutions are ELA-T by the paper's section 3.3.
 """
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 
 from yolox_ela.errors import UserError
@@ -20,9 +19,6 @@ PARTS = {
     "gn.bias": "gate_h.1.bias",
 }
 UNUSED = ("backbone.feat5.", "backbone.feat10.")
-STEM = "backbone.backbone.stem.conv"
-IMAGENET_MEAN = (0.485, 0.456, 0.406)  # RGB, for images in 0-1
-IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def is_authors_state(state: Mapping[str, Tensor]) -> bool:
@@ -31,10 +27,7 @@ def is_authors_state(state: Mapping[str, Tensor]) -> bool:
 
 
 def import_authors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the attention, drop what is unused, and fold the normalisation into the stem.
-
-    The result takes BGR in 0-255 and equals the original away from the image's border, where the
-    original pads with ImageNet's mean and this one with black.
+    """Rename the attention and drop what is unused.
 
     Raises:
         UserError: a tensor is left that belongs nowhere.
@@ -49,24 +42,4 @@ def import_authors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
                 raise UserError(f"'{name}' is not part of the authors' network")
             name = f"backbone.attention.{FEATURES[module]}.{PARTS[part]}"
         renamed[name] = tensor
-    return renamed | fold_normalisation(
-        renamed[f"{STEM}.conv.weight"], renamed[f"{STEM}.bn.running_mean"]
-    )
-
-
-def fold_normalisation(weight: Tensor, running_mean: Tensor) -> dict[str, Tensor]:
-    """The stem's tensors for BGR 0-255 from those for normalised RGB.
-
-    Args:
-        weight: (O, 12, k, k); Focus stacks the 3 colours of 4 neighbouring pixels.
-        running_mean: (O,) of the stem's BatchNorm.
-    """
-    mean, std = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)
-    by_color = weight.unflatten(1, (4, 3))
-    shift = (by_color * (mean / std)[:, None, None]).sum(dim=(1, 2, 3, 4))
-    folded = (by_color / (255 * std)[:, None, None]).flip(2)
-    return {
-        f"{STEM}.conv.weight": folded.flatten(1, 2).contiguous(),
-        # The convolution lacks the shift, so the mean that is taken off it lacks it too.
-        f"{STEM}.bn.running_mean": running_mean + shift,
-    }
+    return renamed

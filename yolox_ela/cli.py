@@ -3,19 +3,19 @@
 import argparse
 import json
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from loguru import logger
-
 from yolox_ela.data.download import prepare_voc
-from yolox_ela.errors import UserError
+from yolox_ela.errors import EndedElsewhereError, UserError
 from yolox_ela.files import write_atomically
 from yolox_ela.logs import log_to_screen
 from yolox_ela.recipe import parse_set
 
 EXIT_ERROR, EXIT_INTERRUPTED = 2, 130
+REPORT_SECONDS = 2  # for the process that has failed: torchrun ends all once one of them has ended
 
 
 def run_tool(main: Callable[[], int]) -> None:
@@ -23,8 +23,10 @@ def run_tool(main: Callable[[], int]) -> None:
     log_to_screen()
     try:
         sys.exit(main())
+    except EndedElsewhereError:
+        time.sleep(REPORT_SECONDS)
+        sys.exit(EXIT_ERROR)
     except UserError as error:
-        logger.debug("{}", error)  # reaches a run's log file, if there is one
         print(f"error: {error}", file=sys.stderr)
         sys.exit(EXIT_ERROR)
     except KeyboardInterrupt:

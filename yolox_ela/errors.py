@@ -11,3 +11,7 @@ class UserError(Exception):
         # A DataLoader worker hands an error on as the text of its traceback, which ends in ours.
         marker = f"{type(self).__module__}.{type(self).__qualname__}: "
         super().__init__(message.rpartition(marker)[2].strip())
+
+
+class EndedElsewhereError(UserError):
+    """Another process of the same run has failed, and reports why; this one only ends."""

@@ -15,6 +15,7 @@ from torch import nn
 from yolox_ela.errors import UserError
 from yolox_ela.model import YoloxNano, build_yolox_nano
 from yolox_ela.overrides import override
+from yolox_ela.randomness import isolated_generators
 from yolox_ela.recipe import Recipe
 
 # `train.py --recipe`: what changes the paper's recipe, which experiments have. `tuned` was chosen
@@ -22,7 +23,7 @@ from yolox_ela.recipe import Recipe
 RECIPES: dict[str, dict[str, Any]] = {
     "paper": {},
     "tuned": {
-        "class_head_start": "coco",
+        "class_head_start": "by_name",
         "attention_start": "identity",
         "start_share": 0.25,
         "epochs": 8,
@@ -61,7 +62,7 @@ class VocNano(Recipe):
 
     def build_model(self) -> YoloxNano:
         """The network with random weights, the same for the same `seed`."""
-        with torch.random.fork_rng(devices=[]):
+        with isolated_generators(self.seed):
             torch.manual_seed(self.seed)
             model = build_yolox_nano(
                 len(self.classes), self.attention, share_sites=self.share_sites

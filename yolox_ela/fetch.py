@@ -7,7 +7,7 @@ import errno
 import hashlib
 import shutil
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
@@ -28,7 +28,13 @@ class DownloadError(UserError):
 
 
 def fetch(
-    urls: Sequence[str], destination: Path, *, algorithm: str, digest: str, label: str
+    urls: Sequence[str],
+    destination: Path,
+    *,
+    algorithm: str,
+    digest: str,
+    label: str,
+    digest_of: Callable[[Path], str] | None = None,
 ) -> Path:
     """Download one file, unless it is there already, and return its path.
 
@@ -42,14 +48,16 @@ def fetch(
         algorithm: "md5" or "sha256".
         digest: hexadecimal, lower case.
         label: what the file is, for the progress bar (only on a terminal) and the messages.
+        digest_of: computes it where it is of a part of the content instead of the whole file.
 
     Raises:
         DownloadError: every url failed; each is named with its reason.
         UserError: the disk is full or not writable.
     """
     failures: dict[str, str] = {}
+    measure = digest_of or (lambda path: file_digest(path, algorithm))
     if destination.is_file():
-        found = file_digest(destination, algorithm)
+        found = measure(destination)
         if found == digest:
             return destination
         failures[str(destination)] = f"wrong {algorithm} {found}, expected {digest}"
@@ -67,7 +75,7 @@ def fetch(
         except (OSError, HTTPException) as error:
             failures[url] = _reason(error)
         else:
-            found = file_digest(part, algorithm)
+            found = measure(part)
             if found == digest:
                 part.replace(destination)
                 return destination

@@ -2,10 +2,14 @@
 
 import sys
 import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from loguru import logger
 from tqdm import tqdm
+
+from yolox_ela.errors import UserError
 
 SCREEN_FORMAT = "<dim>{time:HH:mm:ss}</dim> <level>{level: <7}</level> {message}"
 FILE_FORMAT = "{time:YYYY-MM-DD HH:mm:ss} {level: <7} {message}"
@@ -26,6 +30,33 @@ def _write_above_bar(message: str) -> None:
     tqdm.write(message, end="", file=sys.stderr)
 
 
-def log_to_file(path: Path) -> None:
-    """Also append messages to a file."""
-    logger.add(path, format=FILE_FORMAT, level="DEBUG", encoding="utf-8")
+def collect_log() -> Callable[[], list[str]]:
+    """Also collect messages, for a file that cannot be written yet; ends with the result's call."""
+    lines: list[str] = []
+    sink = logger.add(lines.append, format=FILE_FORMAT, level="DEBUG")
+
+    def finish() -> list[str]:
+        logger.remove(sink)
+        return lines
+
+    return finish
+
+
+@contextmanager
+def log_to_file(path: Path, earlier: Sequence[str] = ()) -> Iterator[None]:
+    """Within `with`, also append messages to a file, and the UserError that leaves it.
+
+    Args:
+        path: the file; its folder exists.
+        earlier: lines to begin with, from `collect_log`.
+    """
+    with path.open("a", encoding="utf-8") as file:
+        file.writelines(earlier)
+    sink = logger.add(path, format=FILE_FORMAT, level="DEBUG", encoding="utf-8")
+    try:
+        yield
+    except UserError as error:
+        logger.debug("{}", error)
+        raise
+    finally:
+        logger.remove(sink)

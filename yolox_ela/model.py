@@ -18,6 +18,9 @@ from yolox_ela.loss.dense import dense_loss
 # YOLOX-Nano. Widths are for the full model, `WIDTH` scales them.
 DEPTH, WIDTH = 0.33, 0.25
 IN_CHANNELS = (256, 512, 1024)
+BATCHNORM_EPS = 1e-3  # upstream's value
+
+LOSSES = ("total_loss", "iou_loss", "conf_loss", "cls_loss", "l1_loss", "num_fg", "foreground")
 
 # Where attention acts, and the channels of the map there (at WIDTH).
 SITES = {
@@ -104,11 +107,12 @@ class Head(YoloxHead):
     """
 
     dense: bool | None = None
+    _foreground: int = 0  # anchors with an object in the batch, counted by upstream's loop
 
     def forward(
         self, xin: Sequence[Tensor], labels: Tensor | None = None, imgs: Tensor | None = None
     ) -> Any:
-        """Upstream's: losses in training mode, see `dense_loss`, decoded predictions in others.
+        """Losses in training mode, as `dense_loss` returns them; else decoded predictions.
 
         Args:
             xin: a map for each stride.
@@ -116,8 +120,12 @@ class Head(YoloxHead):
             imgs: the images, which upstream's loop passes on and nothing uses.
         """
         dense = xin[0].device.type != "cpu" if self.dense is None else self.dense
-        if labels is None or not (self.training and dense):
+        if labels is None or not self.training:
             return super().forward(xin, labels, imgs)
+        if not dense:
+            self._foreground = 0
+            losses = super().forward(xin, labels, imgs)
+            return (*losses, xin[0].new_tensor(self._foreground))
         maps = [self._predict(level, x) for level, x in enumerate(xin)]
         anchors = self._anchors(maps)
         raw = torch.cat([output.flatten(2) for output in maps], dim=2).transpose(1, 2)
@@ -172,9 +180,9 @@ class Head(YoloxHead):
         obj_preds: Tensor,
         mode: str = "gpu",
     ) -> tuple:
-        """Upstream's, for one image."""
+        """Upstream's, for one image; its foreground anchors are added to the batch's number."""
         image = slice(batch_idx, batch_idx + 1)
-        return super().get_assignments(
+        assignment = super().get_assignments(
             0,
             num_gt,
             gt_bboxes_per_image,
@@ -187,6 +195,8 @@ class Head(YoloxHead):
             finite(obj_preds[image]),
             mode,
         )
+        self._foreground += int(assignment[-1])
+        return assignment
 
 
 def _cell_grid(height: int, width: int, like: Tensor) -> Tensor:
@@ -212,7 +222,9 @@ class YoloxNano(YoloxModule):
 
         Returns:
             Training: upstream's dict (`total_loss`, `iou_loss`, `conf_loss`, `cls_loss`,
-            `l1_loss`, a plain 0 while it is off, `num_fg`). Evaluation: (N, A, 5 + classes),
+            `l1_loss`, a plain 0 while it is off, `num_fg`, the anchors with an object for each
+            object) and `foreground`, the number of anchors with an object, by which the losses
+            were divided unless it is 0. Evaluation: (N, A, 5 + classes),
             centre x, centre y, width, height in pixels, objectness and class scores in 0-1.
         """
         features = self.backbone(images)
@@ -222,8 +234,7 @@ class YoloxNano(YoloxModule):
             features = [feature.float() for feature in features]
             if not self.training:
                 return self.head(features)
-            names = ("total_loss", "iou_loss", "conf_loss", "cls_loss", "l1_loss", "num_fg")
-            return dict(zip(names, self.head(features, targets, images), strict=True))
+            return dict(zip(LOSSES, self.head(features, targets, images), strict=True))
 
 
 def build_yolox_nano(
@@ -251,5 +262,5 @@ def build_yolox_nano(
         backbone.attach(attention, share_sites=share_sites)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
-            module.eps, module.momentum = 1e-3, 0.03  # upstream's values
+            module.eps, module.momentum = BATCHNORM_EPS, 0.03  # upstream's values
     return model

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 import torch
 
+from yolox_ela.class_rows import row_names
 from yolox_ela.data.image import read_image
 from yolox_ela.data.render import letterbox
 from yolox_ela.data.values import UNDECIDED, ValueRange
@@ -21,6 +22,7 @@ from yolox_ela.evaluate.postprocess import postprocess
 from yolox_ela.experiment import VocNano, adopt_checkpoint, load_experiment
 from yolox_ela.inference import FAST, predictor
 from yolox_ela.model import YoloxNano
+from yolox_ela.overrides import override
 from yolox_ela.weights import load_trained, read_checkpoint, state_dict_of
 
 ImageLike = str | Path | np.ndarray
@@ -138,7 +140,8 @@ class Detector:
 
         Args:
             checkpoint: `best.pth` or `last.pth` of a run, or a state dict that fits exactly.
-            experiment: the experiment it was trained with, or its file.
+            experiment: the experiment it was trained with, or its file. Names and number of classes
+                are the checkpoint's own; see `row_names`.
             image_size: the size it was trained with unless given.
             score_threshold: see the class.
             nms_iou: see the class.
@@ -148,10 +151,13 @@ class Detector:
             UserError: a file is missing or damaged, or the two do not belong together.
         """
         exp = experiment if isinstance(experiment, VocNano) else load_experiment(experiment)
-        content = read_checkpoint(Path(checkpoint))
+        path = Path(checkpoint)
+        content = read_checkpoint(path)
+        state = state_dict_of(content, path)
         exp = adopt_checkpoint(exp, content)
+        exp = override(exp, {"classes": row_names(content, state, exp.classes, path)})
         model = exp.build_model()
-        load_trained(model, state_dict_of(content, Path(checkpoint)), Path(checkpoint))
+        load_trained(model, state, path)
         return cls(
             model,
             exp.classes,

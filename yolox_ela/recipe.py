@@ -5,6 +5,7 @@ are YOLOX's for its Nano model. An experiment is this recipe plus an attention m
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -13,9 +14,11 @@ from yolox_ela.errors import UserError
 
 CHOICES = {
     "attention_start": ("paper", "identity"),
-    "class_head_start": ("random", "coco"),
+    "class_head_start": ("random", "by_name"),
     "precision": ("fp32", "fp16", "bf16"),
 }
+# Values that earlier versions wrote otherwise: field and old value, new value.
+RENAMED = {("class_head_start", "coco"): "by_name"}
 NOT_NEGATIVE = (
     "seed",
     "warmup_steps",
@@ -44,8 +47,9 @@ class Recipe:
     """`paper`, or `identity`: untrained attention returns its input exactly, with gates of
     2 * sigmoid(0); see `attention/gated.py`."""
     class_head_start: str = "random"
-    """`random`, or `coco`: class predictors start from COCO's rows of the classes that have its
-    names, the others at random. Has no effect on weights that were trained on the same classes."""
+    """`random`, or `by_name`: class predictors start from the rows of the classes that the starting
+    weights name too, the others at random. Weights of the same classes, in whatever order, keep
+    all their rows either way."""
 
     # Data
     classes: tuple[str, ...] = VOC_CLASSES
@@ -89,6 +93,9 @@ class Recipe:
     """Share of the newest batch in BatchNorm's running statistics."""
     freeze_batchnorm: bool = False
     """Keep BatchNorm's running statistics as they start, and normalise by them."""
+    sync_batchnorm: bool = False
+    """With several processes on CUDA: normalise by the whole batch instead of by each process's
+    share (PyTorch's SyncBatchNorm)."""
     momentum: float = 0.937
     """Nesterov momentum of SGD."""
     weight_decay: float = 5e-4
@@ -169,6 +176,8 @@ class Recipe:
             _require(0 <= value <= 1, name, value, "must be between 0 and 1")
         for name, choices in CHOICES.items():
             value = getattr(self, name)
+            if (name, value) in RENAMED:
+                _require(False, name, value, f"is now called {RENAMED[name, value]}")
             _require(value in choices, name, value, f"is one of {choices}")
         for name in NOT_NEGATIVE:
             value = getattr(self, name)
@@ -213,6 +222,14 @@ def parse_set(entry: str) -> tuple[str, str]:
     if not (year and slash and split) or "/" in split:
         raise UserError(f"a set must read year/split, as in 2007/trainval, not '{entry}'")
     return year, split
+
+
+def current_settings(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that an earlier version saved, their values as they are called now."""
+    return {
+        name: RENAMED.get((name, value), value) if isinstance(value, str) else value
+        for name, value in saved.items()
+    }
 
 
 def _require(condition: bool, name: str, value: object, rule: str) -> None:

@@ -1,59 +1,35 @@
-"""Weights in files: reading them safely, starting from COCO, loading a trained network."""
+"""Weights in files: reading them safely, from whatever container, and loading them by name."""
 
+import hashlib
+import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from loguru import logger
+from safetensors import safe_open
 from torch import Tensor
-from yolox.data.datasets.coco_classes import COCO_CLASSES
 
 from yolox_ela.authors import import_authors, is_authors_state
+from yolox_ela.class_rows import require_names
 from yolox_ela.errors import UserError
-from yolox_ela.fetch import DownloadError, fetch
 from yolox_ela.model import YoloxNano
+from yolox_ela.normalisation import to_bgr_bytes
+from yolox_ela.recipe import current_settings
 
-COCO_URL = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0/yolox_nano.pth"
-COCO_SHA256 = "cd28f55fbbc1829f99d9ac9b38a16d259a22889739c8728ea877610201feff7b"
-
-# VOC class names that COCO spells otherwise; the other fourteen are the same.
-VOC_TO_COCO = {
-    "aeroplane": "airplane",
-    "diningtable": "dining table",
-    "motorbike": "motorcycle",
-    "pottedplant": "potted plant",
-    "sofa": "couch",
-    "tvmonitor": "tv",
-}
-
-
-def coco_weights(cache: Path | None = None) -> Path:
-    """The official COCO weights of YOLOX-Nano (release 0.1.1rc0), downloaded once.
-
-    Args:
-        cache: the folder of `yolox_nano.pth`; by default that of `default_cache()`.
-
-    Raises:
-        UserError: no connection, or a full disk.
-    """
-    path = (default_cache() if cache is None else Path(cache)) / PurePosixPath(COCO_URL).name
-    try:
-        return fetch(
-            [COCO_URL],
-            path,
-            algorithm="sha256",
-            digest=COCO_SHA256,
-            label="COCO weights of YOLOX-Nano",
-        )
-    except DownloadError as error:
-        raise UserError(
-            f"{error}\nWithout a connection, either\n"
-            f"  download {COCO_URL} elsewhere and put it at {path}, or\n"
-            "  give other weights with -c FILE, or\n"
-            "  train from random weights with -c none."
-        ) from error
+# Numbers of numpy that upstream's trainer saves beside its weights, under the names that numpy 1
+# and 2 give them.
+SCALAR: Any = np.float64(0).__reduce__()[0]
+NUMPY_SCALARS: list[Any] = [
+    (SCALAR, "numpy.core.multiarray.scalar"),
+    (SCALAR, "numpy._core.multiarray.scalar"),
+    np.dtype,
+    *(type(np.dtype(kind)) for kind in "?bBhHiIlLqQefd"),
+]
 
 
 def default_cache() -> Path:
@@ -72,14 +48,12 @@ class LoadReport:
     """What happened to each tensor when weights were loaded by name."""
 
     loaded: list[str] = field(default_factory=list)
-    wrong_shape: list[str] = field(default_factory=list)  # in both, kept at its initial value
     new: list[str] = field(default_factory=list)  # in the model only
     unused: list[str] = field(default_factory=list)  # in the file only
 
     def __str__(self) -> str:
         parts = [f"{len(self.loaded)} tensors loaded"]
         for what, names in (
-            ("dropped by shape, trained from scratch", self.wrong_shape),
             ("new in this model, trained from scratch", self.new),
             ("in the file but not in this model", self.unused),
         ):
@@ -95,7 +69,7 @@ def _summary(names: Sequence[str]) -> str:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """State dict of a checkpoint: a plain one, or upstream's `{"model": state_dict}`.
+    """The network of a checkpoint; see `state_dict_of`.
 
     Raises:
         UserError: the file is missing, unreadable, or holds no state dict.
@@ -103,17 +77,25 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     return state_dict_of(read_checkpoint(path), path)
 
 
-def read_checkpoint(path: Path) -> dict:
+def read_checkpoint(path: Path) -> dict[str, Any]:
     """Everything in a checkpoint file, tensors on the CPU, read with `weights_only=True`.
 
+    A safetensors file holds tensors alone; the class names may be in its metadata, under `classes`
+    as a JSON list. The recipe of an earlier run comes with the present names of its settings.
+
     Raises:
-        UserError: the file is missing, corrupt, or needs unpickling of arbitrary objects.
+        UserError: the file is missing, corrupt, needs unpickling of arbitrary objects, or its
+            class names are none.
     """
     path = Path(path)
     if not path.is_file():
         raise UserError(f"no checkpoint at {path}; give the path of a .pth file with -c")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        if _is_safetensors(path):
+            content: Any = _read_safetensors(path)
+        else:
+            with torch.serialization.safe_globals(NUMPY_SCALARS):
+                content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged or foreign file
         raise UserError(
             f"{path} cannot be read as a checkpoint ({type(error).__name__}): it is damaged, no "
@@ -122,25 +104,107 @@ def read_checkpoint(path: Path) -> dict:
         ) from error
     if not isinstance(content, dict):
         raise UserError(f"{path} holds a {type(content).__name__}, not a state dict")
+    if "classes" in content:
+        content["classes"] = require_names(content["classes"], path)
+    if "recipe" in content:
+        content["recipe"] = current_settings(content["recipe"])
     return content
 
 
-def state_dict_of(content: Mapping, path: Path) -> dict[str, Tensor]:
-    """The network's tensors inside a checkpoint's content."""
-    state = content.get("model", content)
-    if not isinstance(state, Mapping) or not any(isinstance(v, Tensor) for v in state.values()):
-        raise UserError(f"{path} holds no network weights under 'model' or at its top level")
+def _is_safetensors(path: Path) -> bool:
+    """By content: a header of JSON after its length of 8 bytes."""
+    with path.open("rb") as file:
+        return file.read(9)[8:] == b"{"
+
+
+def _read_safetensors(path: Path) -> dict[str, Any]:
+    with safe_open(path, framework="pt") as file:
+        content: dict[str, Any] = {"model": {name: file.get_tensor(name) for name in file.keys()}}  # noqa: SIM118
+        metadata = file.metadata() or {}
+    if "classes" in metadata:
+        content["classes"] = json.loads(metadata["classes"])
+    return content
+
+
+def state_dict_of(content: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
+    """The network's tensors inside a checkpoint's content, fit for this package's network.
+
+    They may stand under `model` or `state_dict`, or by themselves. What DataParallel and
+    torch.compile put before names is taken off. Networks from elsewhere that expect normalised RGB
+    are folded; see `to_bgr_bytes`.
+
+    Raises:
+        UserError: there are none, or they are not plain tensors.
+    """
+    state = plain_state(content, path)
     if is_authors_state(state):
-        logger.info("{} is the authors' released network: normalisation folded in", path)
-        return import_authors(state)
-    return dict(state)
+        logger.info("{} is the authors' released network", path)
+        state = import_authors(state)
+    return state if "recipe" in content else to_bgr_bytes(state, path)  # runs save BGR's
+
+
+def plain_state(content: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
+    """The tensors of `state_dict_of` as they are in the file, with plain names."""
+    inner = next((content[key] for key in ("model", "state_dict") if key in content), content)
+    tensors = inner.items() if isinstance(inner, Mapping) else ()
+    state: dict[str, Tensor] = {}
+    for key, tensor in tensors:
+        if not isinstance(tensor, Tensor):
+            continue
+        name = _plain_name(str(key))
+        if name in state:
+            raise UserError(f"{path} holds two networks: {name} is there with and without a prefix")
+        if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex():
+            raise UserError(
+                f"{path}: {key} is not a dense tensor of plain numbers; save the network's "
+                "weights in float32"
+            )
+        state[name] = tensor
+    if not state:
+        raise UserError(
+            f"{path} holds no network weights under 'model' or 'state_dict' or at its top level"
+        )
+    return state
+
+
+def _plain_name(name: str) -> str:
+    """A parameter's name without what DataParallel and torch.compile add."""
+    parts = [part for part in name.split(".") if part != "_orig_mod"]
+    while parts[:1] == ["module"]:
+        del parts[0]
+    return ".".join(parts)
+
+
+def weights_digest(state: Mapping[str, Tensor], without: Iterable[str] = ()) -> str:
+    """SHA-256 of a network's weights, whatever file they are in.
+
+    Over name, type, shape and bytes of each tensor, by name; BatchNorm's counters of batches, which
+    nothing uses, are left out.
+
+    Args:
+        state: the weights.
+        without: further tensors to leave out.
+    """
+    digest = hashlib.sha256()
+    left_out = set(without)
+    for name, tensor in sorted(state.items()):
+        if name in left_out or name.endswith(".num_batches_tracked"):
+            continue
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        flat = tensor.detach().cpu().contiguous().reshape(-1)
+        digest.update(flat.view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def load_pretrained(model: YoloxNano, state: Mapping[str, Tensor], source: Path) -> LoadReport:
-    """Start from weights trained on other classes or without attention.
+    """Start from weights trained without attention, or with it.
 
-    Class predictors whose shape differs and attention that the file lacks keep their initial
-    values, and are reported.
+    Attention that the file lacks keeps its initial values, and is reported.
+
+    Args:
+        model: the network to load into.
+        state: the weights, their class predictors fit for the model; see `start_rows`.
+        source: the file, for messages.
 
     Raises:
         UserError: anything else of the network is missing or has another shape, so this is not
@@ -148,15 +212,14 @@ def load_pretrained(model: YoloxNano, state: Mapping[str, Tensor], source: Path)
     """
     own = model.state_dict()
     report = LoadReport(unused=[name for name in state if name not in own])
+    foreign = []
     for name, tensor in own.items():
-        if name not in state:
-            report.new.append(name)
-        elif state[name].shape != tensor.shape:
-            report.wrong_shape.append(name)
-        else:
+        if name in state and state[name].shape == tensor.shape:
             report.loaded.append(name)
-    foreign = [n for n in report.new if not n.startswith("backbone.attention.")]
-    foreign += [n for n in report.wrong_shape if not n.startswith("head.cls_preds.")]
+        elif name not in state and name.startswith("backbone.attention."):
+            report.new.append(name)
+        else:
+            foreign.append(name)
     if foreign:
         raise UserError(
             f"{source} is not a YOLOX-Nano checkpoint: {len(foreign)} of the network's tensors "
@@ -181,63 +244,6 @@ def load_trained(model: YoloxNano, state: Mapping[str, Tensor], source: Path) ->
             f"{source} does not fit this experiment: {len(missing)} tensors missing, "
             f"{len(unused)} left over, {len(wrong)} of another shape "
             f"(first: {(wrong or missing or unused)[0]}); "
-            "name the experiment it was trained with (-f) and the same classes"
+            "name the experiment it was trained with (-f)"
         )
     model.load_state_dict(dict(state))
-
-
-def start_class_head(
-    model: YoloxNano, state: Mapping[str, Tensor], classes: Sequence[str], source: Path
-) -> tuple[dict[str, Tensor], list[str]]:
-    """COCO weights with class predictors for `classes`: COCO's rows where it has the class, the
-    model's own random rows elsewhere.
-
-    Returns:
-        The weights, and the classes that COCO has, which is none if the weights have other than
-        80 classes: they are then returned as they are.
-
-    Raises:
-        UserError: no class is COCO's.
-    """
-    names = [VOC_TO_COCO.get(name, name) for name in classes]
-    known = [row for row, name in enumerate(names) if name in COCO_CLASSES]
-    own = model.state_dict()
-    predictors = [name for name in state if name.startswith("head.cls_preds.") and name in own]
-    if any(len(state[name]) != len(COCO_CLASSES) for name in predictors):
-        return dict(state), []
-    if not known:
-        raise UserError(
-            f"{source}: COCO has none of the classes {', '.join(classes)}; use class_head_start "
-            "random"
-        )
-    rows = [COCO_CLASSES.index(names[row]) for row in known]
-    started = dict(state)
-    for name in predictors:
-        started[name] = own[name].clone()
-        started[name][known] = state[name][rows]
-    return started, [classes[row] for row in known]
-
-
-def coco_class_rows(
-    state: Mapping[str, Tensor], classes: Sequence[str], source: Path
-) -> dict[str, Tensor]:
-    """COCO weights with their class predictors cut to the rows of `classes`, by name.
-
-    The result is a network for `classes` that was never trained on them: the zero-shot
-    reference that a fine-tune has to beat.
-
-    Raises:
-        UserError: a class does not exist in COCO, or the weights do not have 80 classes.
-    """
-    names = [VOC_TO_COCO.get(name, name) for name in classes]
-    unknown = [name for name in names if name not in COCO_CLASSES]
-    if unknown:
-        raise UserError(f"not a COCO class, so zero-shot is impossible: {', '.join(unknown)}")
-    rows = torch.tensor([COCO_CLASSES.index(name) for name in names])
-    state = dict(state)
-    for name, tensor in state.items():
-        if name.startswith("head.cls_preds."):
-            if len(tensor) != len(COCO_CLASSES):
-                raise UserError(f"{source}: {name} has {len(tensor)} classes, COCO has 80")
-            state[name] = tensor[rows]
-    return state

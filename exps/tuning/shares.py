@@ -6,6 +6,7 @@ python exps/tuning/shares.py -f exps/nano.py -c yolox_nano.pth --run runs/nano -
 import argparse
 from pathlib import Path
 
+from yolox_ela.class_rows import pick_rows, row_names
 from yolox_ela.cli import add_overrides, run_tool, tool_parser
 from yolox_ela.data.voc import load_split
 from yolox_ela.device import select_device
@@ -17,7 +18,7 @@ from yolox_ela.train.ema import mix_in
 from yolox_ela.train.progress import headline, score_text
 from yolox_ela.train.run_folder import RunFolder
 from yolox_ela.train.start import load_start
-from yolox_ela.weights import read_checkpoint
+from yolox_ela.weights import load_trained, read_checkpoint, state_dict_of
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -39,8 +40,11 @@ def main() -> int:
     network.to(device)
     start = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     split = load_split(args.data, exp.test_sets, exp.classes)
+    state = state_dict_of(content, last)
+    names = row_names(content, state, exp.classes, last)
+    trained = pick_rows(state, names, exp.classes, last)
     for share in SHARES:
-        network.load_state_dict(content["model"])
+        load_trained(network, trained, last)
         mix_in(network, start, share)
         results, _ = evaluate(
             network, split, EvalSettings.of(exp), device=device, workers=exp.workers

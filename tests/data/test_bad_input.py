@@ -101,7 +101,7 @@ def test_a_split_file_that_is_not_utf8_is_named(voc):
     "text",
     [
         '<?xml version="1.0" encoding="nonsense"?><annotation/>',
-        '<?xml version="1.0" encoding="gb2312"?><annotation/>',
+        '<?xml version="1.0" encoding="hex"?><annotation/>',
     ],
 )
 def test_unknown_encodings_are_bad_annotations(voc, text):

@@ -94,7 +94,10 @@ def test_details_say_what_to_mend(voc):
     assert details["e7.xml"] == "XML says 60x40, the image is 40x60"
     assert details["e8.xml"] == "object 2, unicorn at 1, 1, 9, 9 in 60x40"
     assert details["e11.jpg"] == "in 2007/trainval and in 2007/test"
-    assert details["trainval.txt"] == f"line {len(voc.split().read_text().splitlines())}: w3"
+    assert (
+        details["trainval.txt"]
+        == f"line {len(voc.split().read_text().splitlines())}: w3, read once"
+    )
 
 
 def test_a_sound_set_is_counted_and_fit_for_training(voc):
@@ -155,6 +158,70 @@ def test_what_loads_without_complaint_has_no_errors_in_its_annotations(voc):
                 load_split(voc.root, ["2007/one"], CLASSES)
         elif not errors:
             assert len(load_split(voc.root, ["2007/one"], CLASSES)) == 1
+
+
+def test_what_is_to_be_trained_on_must_have_objects(voc):
+    voc.add("a")
+    voc.add("b", [CAR, ("dog", 1, 1, 9, 9)], split="train")
+    voc.add("c", split="test")
+
+    def found(*train_sets):
+        report = check_dataset(voc.root, [*train_sets, "2007/test"], CLASSES, train_sets=train_sets)
+        return report.errors, {p.kind: p.detail for p in report.problems}
+
+    errors, problems = found("2007/trainval")
+    assert errors == 1
+    assert problems["nothing to train on"] == "no image of 2007/trainval has an object"
+    errors, problems = found("2007/trainval", "2007/train")
+    assert errors == 0
+    assert "no image of 2007/test has any" in problems["no objects"]
+    expected = "none to train on in 2007/trainval + 2007/train for: person"
+    assert problems["class without objects"] == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("Dog", "did you mean dog?"),
+        ("dogs", "did you mean dog?"),
+        ("persn", "did you mean person?"),
+        ("zebra", "in 60x40"),
+    ],
+)
+def test_a_class_that_is_nearly_known_is_pointed_out(voc, name, says):
+    voc.add("a", [(name, 1, 1, 9, 9)])
+    (problem, _) = check_dataset(voc.root, SETS[:1], CLASSES).problems
+    assert problem.kind == "unknown class"
+    assert problem.detail.endswith(says)
+
+
+@pytest.mark.parametrize(
+    ("lefts", "doubted"),
+    [((0, 0, 5), True), ((0, 5, 5), False), ((1, 1, 1), False), ((0, 0, *[5] * 250), False)],
+)
+def test_coordinates_that_seem_to_count_from_0_are_doubted(voc, lefts, doubted):
+    voc.add("a", [("car", left, 3, 30, 20) for left in lefts])
+    report = check_dataset(voc.root, SETS[:1], CLASSES)
+    assert report.errors == 0
+    details = [p.detail for p in report.problems if p.kind == "counted from 0"]
+    assert len(details) == doubted
+    if doubted:
+        assert details[0].startswith("2 of 3 boxes of 2007/trainval begin at 0")
+
+
+@pytest.mark.parametrize(
+    ("filename", "doubted"),
+    [("a.jpg", False), ("a", False), ("gone.jpg", False), ("b.jpg", True), ("x\\b.png", True)],
+)
+def test_an_annotation_that_names_another_image_is_doubted(voc, filename, doubted):
+    """Names are often left as they were before files were renamed; those of images are not."""
+    voc.add("a", [CAR])
+    voc.add("b", [CAR])
+    voc.annotate("a", f"<filename>{filename}</filename>")
+    problems = check_dataset(voc.root, SETS[:1], CLASSES).problems
+    assert [(p.kind, p.file.name) for p in problems] == [
+        ("another image's name", "a.xml")
+    ] * doubted
 
 
 def test_a_set_that_does_not_exist_is_the_users_mistake(voc):

@@ -147,9 +147,8 @@ class TestSets:
         handler = logger.add(lambda message: said.append(message.record["message"]), level="INFO")
         load(deep)
         logger.remove(handler)
-        assert said == [
-            "2007/trainval: in files of whole numbers of more than 8 bits 4095 is white"
-        ]
+        (line,) = said
+        assert line.endswith("in files of whole numbers of more than 8 bits 4095 is white")
 
 
 @pytest.mark.parametrize("mode", ["gray", "rgb", "rgba"])

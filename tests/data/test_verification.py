@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 from PIL import Image
-from reading import CAR, CLASSES, TRAINVAL, load
+from reading import CAR, CLASSES, TRAINVAL, box_xml, load, object_in
 
 from yolox_ela.data import verification as verification_module
 from yolox_ela.data.check import check_dataset
@@ -211,7 +211,7 @@ def turned(path, orientation):
 def test_boxes_count_upright_pixels(voc, orientation, stored, written, kind):
     voc.add("a", size=stored)
     turned(voc.image("a"), orientation)
-    voc.annotate("a", *(), size=written)
+    voc.annotate("a", object_in(box_xml(3, 4, 20, 21)), size=written)
     problems = check_dataset(voc.root, TRAINVAL, CLASSES).problems
     kinds = {p.kind: p for p in problems if p.kind != "no size"}
     assert set(kinds) == ({kind} if kind else set())
@@ -292,27 +292,6 @@ def test_the_fingerprint_knows_pixels(voc):
 
 
 # Real cases
-
-
-@pytest.fixture
-def case(shared, tiny_voc, tmp_path):
-    """A folder of ../shared/cases with the photographs put back that its IMAGES.txt lists."""
-
-    def restore(name):
-        root = shutil.copytree(
-            shared / "cases" / name, tmp_path / name, copy_function=shutil.copyfile
-        )
-        for folder in (root, *root.rglob("*")):
-            if folder.is_dir():
-                folder.chmod(0o755)
-        for line in (root / "IMAGES.txt").read_text().splitlines():
-            target, _, image_id = line.rpartition(" ")
-            (photograph,) = tiny_voc.rglob(f"JPEGImages/{image_id}.jpg")
-            (root / target).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(photograph, root / target)
-        return root
-
-    return restore
 
 
 def test_photographs_turned_by_exif(case, tiny_voc):

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from reading import CAR, CLASSES, TRAINVAL, box_xml, load, object_in
 
-from yolox_ela.data.inspection import find_voc_folder
-from yolox_ela.data.voc import load_split, read_id_list
+from yolox_ela.data.classes import VOC_CLASSES
+from yolox_ela.data.layout import find_voc_folder
+from yolox_ela.data.voc import check_command, load_split, read_id_list
 from yolox_ela.errors import UserError
 
 # The arrays
@@ -142,7 +143,7 @@ def test_lines_of_split_files_are_forgiven(voc, warnings, text, oddities):
     voc.split().write_bytes(text.encode())
     assert load(voc).ids.tolist() == ["a", "b"]
     assert len(warnings) == (oddities > 0)
-    assert all(message.startswith(f"{oddities} harmless") for message in warnings)
+    assert all(message.startswith(f"{oddities} warnings in ") for message in warnings)
 
 
 # Files that are missing or damaged
@@ -162,7 +163,7 @@ def cut_in_half(path):
         (lambda voc: cut_in_half(voc.image("a")), "unreadable image", "a.jpg"),
         (lambda voc: voc.annotate("a", size=(40, 60)), "size mismatch", "a.xml"),
         (lambda voc: voc.split().write_text("\n"), "empty split", "trainval.txt"),
-        (lambda voc: voc.split().write_text("b.jpg"), "missing image", "b.jpg"),
+        (lambda voc: voc.split().write_text("c.jpg"), "missing image", "c.jpg"),
     ],
 )
 def test_a_file_that_is_missing_or_damaged_is_named(voc, damage, kind, file):
@@ -184,7 +185,42 @@ def test_all_problems_come_in_one_message_of_bearable_length(voc):
     message = str(caught.value)
     assert message.startswith("30 problems in 2007/trainval")
     assert message.count("unknown class") == 10
-    assert f"tools/dataset.py check --data {voc.root}" in message  # where to see them all
+    # where to see them all
+    command = f"tools/dataset.py check --data {voc.root} --sets 2007/trainval classes car,dog,perso"
+    assert command in message
+    assert "the classes are car, dog, person: name the others as well" in message
+
+
+@pytest.mark.parametrize(
+    ("classes", "words"),
+    [
+        (VOC_CLASSES, ""),
+        (("big cat", "dog"), " classes 'big cat,dog'"),
+        (("a.b",), " classes a.b,"),
+    ],
+)
+def test_the_command_that_lists_all_problems_has_the_classes(classes, words):
+    command = check_command(Path("/my data"), ["2007/train", "2012/val"], classes)
+    assert command == (
+        f"python tools/dataset.py check --data '/my data' --sets 2007/train 2012/val{words}"
+    )
+
+
+def test_warnings_say_what_was_done(voc, warnings):
+    voc.add("a", [("car", 0, 6, 30, 20), ("car", 1, 1, 99, 9), ("dog", 1, 1, 1, 1)])
+    voc.split().write_text("a\n\na\n")
+    load(voc)
+    (message,) = warnings
+    file = voc.xml("a")
+    for line in (
+        f"5 warnings in 2007/trainval under {voc.root}:",
+        f"  2 box over the edge, first {file}: object 1, car at 0, 6, 30, 20 in 60x40: clipped",
+        f"  1 empty box, first {file}: object 3, dog at 1, 1, 1, 1 in 60x40, under a pixel: "
+        "dropped",
+        f"  1 blank line, first {voc.split()}: line 2: skipped",
+        f"  1 duplicate id, first {voc.split()}: line 3: a, read once",
+    ):
+        assert line in message.splitlines()
 
 
 def test_a_missing_split_is_named_with_those_there_are(voc):
@@ -213,12 +249,25 @@ def test_the_year_decides_between_folders(voc, voc_writer):
         find_voc_folder(voc.root, "2010")
 
 
-def test_a_list_of_ids_takes_the_first_word_of_each_line(tmp_path):
+def test_a_list_of_ids_is_read_by_the_rules_of_split_files(voc, tmp_path, warnings):
+    for image_id in ("000001", "000002", "photo of cat (1)"):
+        voc.add(image_id, [CAR])
+    split = load(voc)
     path = tmp_path / "ids.txt"
-    path.write_text("000001 1\n\n  000002\n")
-    assert read_id_list(path) == ["000001", "000002"]
+    path.write_text("photo of cat (1)\n\n  000002\n")
+    assert read_id_list(path, split) == ["photo of cat (1)", "000002"]
+    assert warnings == []
+    path.write_text("000001 1\nJPEGImages\\000002.jpg\nphoto of cat (1).jpg\n")
+    ids = read_id_list(path, split)
+    assert ids == ["000001", "000002", "photo of cat (1)"]
+    assert split.subset_of_ids(ids).ids.tolist() == ids
+    (message,) = warnings
+    assert "ids.txt: 3 lines hold more than an id; the first, '000001 1', is read as 0" in message
+    path.write_text("000003.jpg\n")
+    with pytest.raises(UserError, match=r"1 image ids are not in the set \(first: 000003\.jpg\)"):
+        split.subset_of_ids(read_id_list(path, split))
     path.write_text("\n")
     with pytest.raises(UserError, match=r"ids\.txt names no image"):
-        read_id_list(path)
+        read_id_list(path, split)
     with pytest.raises(UserError, match=r"no list of image ids at .*other\.txt"):
-        read_id_list(tmp_path / "other.txt")
+        read_id_list(tmp_path / "other.txt", split)

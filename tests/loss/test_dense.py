@@ -20,7 +20,7 @@ def require_same(case, loop_loss, l1=True):
     results = {}
     for loss in (loss_of, loop_loss):
         raw = case.raw.clone().requires_grad_()
-        losses = loss(case._replace(raw=raw), l1)
+        losses = loss(case._replace(raw=raw), l1)[: len(NAMES)]
         losses[0].backward()
         results[loss] = torch.stack([torch.as_tensor(x) for x in losses]).detach(), raw.grad
     (mine, my_gradient), (theirs, their_gradient) = results[loss_of], results[loop_loss]
@@ -29,6 +29,14 @@ def require_same(case, loop_loss, l1=True):
     finite = their_gradient.isfinite()
     torch.testing.assert_close(my_gradient[finite], their_gradient[finite])
     return mine, my_gradient
+
+
+def test_number_of_foreground_anchors(build_case):
+    """0 without objects, although the losses are divided by 1 then: processes add theirs up."""
+    *_, per_object, number = loss_of(build_case([[], []]))
+    assert (per_object, number) == (1, 0)
+    *_, per_object, number = loss_of(build_case([[[3, 20, 20, 16, 16]], []]))
+    assert number == per_object > 0
 
 
 @pytest.mark.parametrize("l1", [False, True], ids=["no L1", "L1"])

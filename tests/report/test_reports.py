@@ -96,6 +96,19 @@ class TestSeveral:
         assert "b against a" in text
         assert "over 2 and 2 runs" in text
 
+    def test_classes_in_another_order_compare(self, split, tmp_path):
+        """By name, so that the same detections do not differ."""
+        one = evaluation(split, 0.3)
+        shuffled = tuple(reversed(split.classes))
+        other = one.in_class_order(shuffled)
+        assert other.split.classes == shuffled
+        assert [shuffled[label] for label in other.detections.labels] == [
+            split.classes[label] for label in one.detections.labels
+        ]
+        runs = [ScoredRun("a", "one", one), ScoredRun("b", "other", other)]
+        text = write_comparison_report(tmp_path, runs).read_text(encoding="utf-8")
+        assert ">yes</td>" not in text
+
     def test_what_does_not_compare_is_refused(self, split, tmp_path):
         one = self.runs(split, 0.0)[0]
         fewer = split.subset(range(5))

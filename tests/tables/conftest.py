@@ -17,6 +17,7 @@ USUAL = RunRow(
     test_images=4952,
     epochs=72,
     start="coco",
+    start_sha256="cd" * 32,
     settings="",
     image_size=640,
     score_threshold=0.01,

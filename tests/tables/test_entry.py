@@ -6,12 +6,16 @@ from pathlib import Path
 import pytest
 import torch
 
+from yolox_ela.data.classes import VOC_CLASSES
 from yolox_ela.errors import UserError
 from yolox_ela.experiment import VocNano
+from yolox_ela.starts import Start, start_of_run
 from yolox_ela.tables.entry import checkpoint_origin, run_row, zero_shot_origin
 
 CPU = torch.device("cpu")
 LAST = Path("runs/nano/last.pth")
+DIGEST = "ab" * 32
+FOREIGN = Start("last.pth", "ef" * 32, "")
 
 
 def results(images=4952):
@@ -26,6 +30,7 @@ def checkpoint(exp, **changes):
         "recipe": exp.to_dict(),
         "epoch": exp.epochs,
         "start": "coco",
+        "start_sha256": DIGEST,
         "train_images": 5011,
         "commit": "abc",
         "weights": "last",
@@ -35,7 +40,9 @@ def checkpoint(exp, **changes):
 
 def row(exp, content=None, images=4952, evaluated=None, ids=None):
     evaluated = evaluated or exp
-    origin = checkpoint_origin(checkpoint(exp) if content is None else content, evaluated, LAST)
+    content = checkpoint(exp) if content is None else content
+    start = start_of_run(content, LAST) if "recipe" in content else FOREIGN
+    origin = checkpoint_origin(content, evaluated, LAST, start)
     return run_row(evaluated, origin, results(images), data="VOC", device=CPU, ids=ids)
 
 
@@ -78,6 +85,20 @@ class TestSettings:
         exp = VocNano(mosaic_scale=(0.8, 1.2), lr=0.01, classes=("cat", "dog"))
         assert row(exp).settings == "classes=cat,dog; lr=0.01; mosaic_scale=0.8,1.2"
 
+    def test_classes_in_any_order_are_the_same(self):
+        exp = VocNano(classes=tuple(reversed(VOC_CLASSES)))
+        found = row(exp)
+        assert (found.settings, found.protocol) == ("", "voc07")
+        trained = VocNano(classes=("dog", "cat"))
+        for classes in (("dog", "cat"), ("cat", "dog")):
+            found = row(trained, evaluated=replace(trained, classes=classes))
+            assert found.settings == "classes=cat,dog"
+
+    def test_a_part_of_the_classes_is_said(self):
+        """Or a mean over three would stand beside one over twenty."""
+        found = row(VocNano(), evaluated=VocNano(classes=("dog", "cat")))
+        assert (found.settings, found.protocol) == ("evaluated_classes=cat,dog", "custom")
+
     def test_evaluated_at_another_size(self):
         exp = VocNano(image_size=416)
         assert row(exp).settings == "", "the column says it"
@@ -111,6 +132,7 @@ class TestOrigin:
     def test_of_a_run(self):
         found = row(VocNano(seed=5, epochs=8), checkpoint(VocNano(seed=5, epochs=8), start="x.pth"))
         assert (found.exp, found.seed, found.epochs, found.start) == ("nano", 5, 8, "x.pth")
+        assert found.start_sha256 == DIGEST
         assert (found.weights, found.commit, found.train_images) == ("last", "abc", 5011)
         assert found.per_class == "cat 71.23; dog 71.23"
         assert found.ap50_voc07 == 0.7123
@@ -124,15 +146,17 @@ class TestOrigin:
 
     def test_checkpoint_from_before_these_were_noted(self):
         content = checkpoint(VocNano())
-        for key in ("start", "train_images", "weights"):
+        for key in ("start", "start_sha256", "train_images", "weights"):
             del content[key]
         found = row(VocNano(), content)
-        assert (found.start, found.train_images, found.weights) == ("unknown", None, "")
+        assert (found.start, found.start_sha256) == ("unknown", "")
+        assert (found.train_images, found.weights) == (None, "")
         assert found.protocol == "custom"
 
     def test_foreign_weights(self):
         found = row(VocNano(name="nano_mine", nms_iou=0.5), {"model": {}})
         assert (found.exp, found.start, found.nms_iou) == ("nano_mine", "last.pth", 0.5)
+        assert found.start_sha256 == FOREIGN.sha256
         assert (found.seed, found.epochs, found.train_images) == (None, None, None)
         assert (found.train_sets, found.settings, found.weights) == ("", "", "")
 
@@ -143,7 +167,9 @@ class TestOrigin:
 
     def test_zero_shot(self):
         exp = VocNano(name="nano_ela_s")
-        found = run_row(exp, zero_shot_origin(exp), results(), data="VOC", device=CPU)
+        start = Start("coco_legacy", DIGEST, "")
+        found = run_row(exp, zero_shot_origin(exp, start), results(), data="VOC", device=CPU)
         assert found.exp == "nano", "COCO's weights have no attention"
-        assert (found.epochs, found.start, found.seed) == (0, "zero-shot", None)
+        assert (found.epochs, found.start, found.seed) == (0, "coco_legacy", None)
+        assert found.start_sha256 == DIGEST
         assert (found.train_sets, found.weights, found.settings) == ("", "", "")

@@ -25,7 +25,7 @@ class TestRoundTrip:
         append_row(path, build_row(ap50=0.5))
         header, line = path.read_text().splitlines()
         assert header.startswith("exp,seed,data,protocol,train_sets,train_images,test_sets")
-        assert line.startswith("nano,0,VOC,voc07,2007/trainval,5011,2007/test,4952,72,coco,,640,")
+        assert line.startswith("nano,0,VOC,voc07,2007/trainval,5011,2007/test,4952,72,coco,cdcd")
 
     def test_rows_before_stay_as_they_are(self, build_row, tmp_path):
         path = tmp_path / "results.csv"
@@ -103,6 +103,11 @@ class TestRefused:
         with path.open("w", newline="") as file:
             csv.writer(file).writerows(rows)
 
+    def test_scores_that_there_are_not(self, build_row):
+        """Where no object counts, there is no mean."""
+        with pytest.raises(ValueError, match="ap50_95: must be between 0 and 1, not None"):
+            build_row(ap50_95=None)
+
     @pytest.mark.parametrize(
         ("header", "culprit"),
         [
@@ -139,6 +144,7 @@ class TestRefused:
             ("protocol", "voc08", "must be one of voc07, voc0712, custom"),
             ("exp", "", "must not be empty"),
             ("date", "21.11.2025", "not '21.11.2025'"),
+            ("start_sha256", "79c2", "must have 64 hexadecimal digits, but is '79c2'"),
         ],
     )
     def test_malformed_cell(self, column, text, message, recorded):
@@ -150,7 +156,7 @@ class TestRefused:
 
     def test_line_that_was_cut_off(self, recorded):
         recorded.write_bytes(recorded.read_bytes()[:-60])
-        with pytest.raises(UserError, match=r"line 3 has \d+ cells instead of 22"):
+        with pytest.raises(UserError, match=r"line 3 has \d+ cells instead of 23"):
             read_rows(recorded)
 
     def test_no_file(self, tmp_path):

@@ -78,6 +78,8 @@ class TestGroups:
             {"test_images": 100},
             {"epochs": 8},
             {"start": "random"},
+            {"start": "coco_legacy"},
+            {"start_sha256": "ef" * 32},
             {"settings": "lr=0.01"},
             {"image_size": 416},
             {"score_threshold": 0.05},
@@ -102,13 +104,23 @@ class TestGroups:
         assert "Source 0123456, fedcba9+changes" in text
         assert "2025-11-21 to 2025-12-01" in text
 
+    def test_random_starts_differ_by_seed_and_are_compared(self, build_row):
+        rows = [
+            build_row(start="random", seed=seed, start_sha256=f"{seed}" * 64) for seed in (0, 1, 2)
+        ]
+        (table,) = results_tables(rows)
+        assert table.rows[0]["runs"] == 3
+        assert "from random weights, usual" in table.title
+
     def test_zero_shot_first_and_without_the_papers_number(self, build_row):
         zero_shot = build_row(
-            seed=None, epochs=0, start="zero-shot", train_sets="", train_images=None,
+            seed=None, epochs=0, start="coco_legacy", train_sets="", train_images=None,
             protocol="custom", weights="", ap50_voc07=0.71,
         )  # fmt: skip
         first, second = results_tables([build_row(), zero_shot])
-        assert "without any training (zero-shot)" in first.title
+        assert (
+            "COCO weights (legacy release, folded) [cdcdcdcd] without any training" in first.title
+        )
         assert "paper" not in render([first], "text")
         assert second.rows[0]["paper_map"] == 73.26
 
@@ -118,7 +130,7 @@ class TestGroups:
             train_images=None, protocol="custom", weights="", settings="",
         )  # fmt: skip
         (table,) = results_tables([foreign])
-        assert "weights of theirs.pth, trained elsewhere" in table.title
+        assert "weights of theirs.pth [cdcdcdcd], trained elsewhere" in table.title
         assert "epochs" not in table.title
 
     def test_title_states_the_conditions(self, build_row):

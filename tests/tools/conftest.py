@@ -26,7 +26,7 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="session")
 def trained(project, data):
     """Folder and output of one small training run on `--data`."""
-    before = tree(data)
+    before, entries = tree(data), {path.name for path in project.iterdir()}
     output = run(
         project,
         "tools/train.py",
@@ -43,4 +43,6 @@ def trained(project, data):
         "3",
     )
     assert tree(data) == before, "nothing is written into a data set"
+    new = {path.name for path in project.iterdir()} - entries
+    assert new <= {"runs", "final.json"}, "nor elsewhere than into the run's folder"
     return project / "runs" / "nano_ela_s", output

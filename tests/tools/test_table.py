@@ -88,7 +88,8 @@ class TestEval:
             "64",
         )
         (row,) = read_rows(file)
-        assert (row.exp, row.epochs, row.start, row.seed) == ("nano", 0, "zero-shot", None)
+        assert (row.exp, row.epochs, row.start, row.seed) == ("nano", 0, "coco_legacy", None)
+        assert row.start_sha256.startswith("79c2d023")
 
 
 class TestMistakes:

@@ -1,6 +1,7 @@
 """A tiny run that trains in seconds."""
 
 import pytest
+from loguru import logger
 
 from yolox_ela.data.sample import draw_sample
 from yolox_ela.data.voc import load_split
@@ -39,3 +40,12 @@ def tiny_recipe():
         "lr": 0.05,
     }
     return override(VocNano(), settings)
+
+
+@pytest.fixture
+def screen():
+    """Messages that a user sees on the screen."""
+    seen = []
+    handler = logger.add(lambda message: seen.append(message.record["message"]), level="INFO")
+    yield seen
+    logger.remove(handler)

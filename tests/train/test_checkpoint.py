@@ -1,23 +1,17 @@
-"""Files are whole or absent, safe to read, and random states come back."""
+"""Files are whole or absent, and safe to read."""
 
 import os
-import random
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 import torch
 
 from yolox_ela.errors import UserError
 from yolox_ela.files import write_atomically
 from yolox_ela.recipe import Recipe
-from yolox_ela.train.checkpoint import (
-    random_state,
-    require_same_run,
-    restore_random_state,
-    save_checkpoint,
-)
+from yolox_ela.train.checkpoint import require_same_run, save_checkpoint
+from yolox_ela.weights import read_checkpoint
 
 
 def test_failed_write_keeps_the_old_file(tmp_path):
@@ -70,19 +64,18 @@ except UserError as error:
     assert not list(tmp_path.iterdir())
 
 
-def test_random_states_come_back(tmp_path):
-    save_checkpoint(tmp_path / "random.pth", random_state())
-    first = (random.random(), np.random.rand(), torch.rand(1).item())  # noqa: NPY002
-    restore_random_state(torch.load(tmp_path / "random.pth", weights_only=True))
-    assert first == (random.random(), np.random.rand(), torch.rand(1).item())  # noqa: NPY002
-
-
 class TestRequireSameRun:
     def content(self, **changes):
         return {"recipe": Recipe(**changes).to_dict()}
 
     def test_workers_may_change(self, tmp_path):
         require_same_run(self.content(workers=3), Recipe(workers=0), tmp_path)
+
+    def test_a_setting_that_was_called_otherwise(self, tmp_path):
+        """A run of an earlier version goes on."""
+        save_checkpoint(tmp_path / "state.pth", self.content(class_head_start="coco"))
+        recipe = Recipe(class_head_start="by_name")
+        require_same_run(read_checkpoint(tmp_path / "state.pth"), recipe, tmp_path)
 
     def test_other_settings_are_listed(self, tmp_path):
         with pytest.raises(UserError, match=r"lr was 0.01, is 0.02; seed was 4, is 0"):

@@ -38,7 +38,7 @@ def recipe(tiny_recipe):
 
 def start(path, recipe, data, *, kind=Training, resume=False, cache="off"):
     folder = RunFolder(path)
-    folder.create()
+    path.mkdir(parents=True, exist_ok=True)
     splits = [load_split(data, [f"2007/{name}"], CLASSES) for name in ("trainval", "test")]
     accelerator = build_accelerator("cpu", "fp32")
     images = open_images(splits[0], recipe.image_size, cache, path / "cache")

@@ -61,3 +61,29 @@ def test_result_is_mixed_with_the_start():
 def test_result_without_a_share_of_the_start_is_the_average():
     ema = ModelEma(nn.BatchNorm1d(1), Recipe())
     assert ema.result() is ema.model
+
+
+def test_follows_tensors_that_are_replaced():
+    """accelerate and `nn.Module.to` put other tensors in the places of the old ones."""
+    model = nn.BatchNorm1d(1)
+    ema = ModelEma(model, Recipe(ema_decay=0.0))
+    model.weight.data = torch.full((1,), 3.0)
+    model.bias = nn.Parameter(torch.full((1,), 4.0))
+    model.running_mean = torch.full((1,), 5.0)
+    model.num_batches_tracked = torch.tensor(6)
+    ema.update()
+    for name, value in model.state_dict().items():
+        assert torch.equal(ema.model.state_dict()[name], value), name
+
+
+def test_a_shared_parameter_is_averaged_once():
+    first, second = nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)
+    second.weight = first.weight
+    model = nn.ModuleList([first, second])
+    with torch.no_grad():
+        first.weight.fill_(0)
+    ema = ModelEma(model, Recipe(ema_decay=0.5, ema_ramp=1e-9))
+    with torch.no_grad():
+        first.weight.fill_(1)
+    ema.update()
+    assert ema.model[1].weight.item() == 0.5

@@ -25,7 +25,7 @@ def start(path, recipe, splits, *, kind=Training, resume=False, attention=None):
     """A training in `path`, from the same initial weights each time."""
     folder = RunFolder(path)
     folder.check(resume=resume)
-    folder.create()
+    path.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
     model = build_yolox_nano(len(recipe.classes), attention)
     accelerator = build_accelerator("cpu", recipe.precision)

@@ -37,7 +37,7 @@ def learning_rates(model, recipe, *, frozen=False):
     return {name: by_id[id(p)] for name, p in model.named_parameters()}
 
 
-@pytest.mark.parametrize("start", ["random", "coco"])
+@pytest.mark.parametrize("start", ["random", "by_name"])
 def test_new_and_pretrained_parameters_have_their_own_rates(start):
     recipe = Recipe(lr_factor_new=2.0, lr_factor_pretrained=0.5, class_head_start=start)
     for name, rate in learning_rates(build_yolox_nano(20, ela_s), recipe).items():

@@ -11,7 +11,8 @@ def test_a_resumed_run_knows_what_it_started_from(tmp_path, tiny_recipe, tiny_sp
     accelerator = build_accelerator("cpu", tiny_recipe.precision)
     folder = RunFolder(tmp_path)
     words = (tiny_recipe, model, *tiny_splits, folder, accelerator)
-    Training(*words, start="theirs.pth").save_state()
+    digest = "ab" * 32
+    Training(*words, start="theirs.pth", start_sha256=digest).save_state()
     resumed = Training(*words)
     resumed.resume()
-    assert resumed.start == "theirs.pth"
+    assert (resumed.start, resumed.start_sha256) == ("theirs.pth", digest)

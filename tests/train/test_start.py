@@ -10,7 +10,7 @@ from yolox_ela.experiment import RECIPES, load_experiment
 from yolox_ela.overrides import override
 from yolox_ela.recipe import Recipe
 from yolox_ela.train.checkpoint import save_checkpoint
-from yolox_ela.train.start import load_start
+from yolox_ela.train.start import in_class_order_of, load_start
 
 EXPS = Path(__file__).resolve().parents[2] / "exps"
 
@@ -26,8 +26,9 @@ def test_tuned_starts_as_the_zero_shot_detector(coco, zero_shot, name):
     exp = override(load_experiment(EXPS / f"{name}.py"), RECIPES["tuned"])
     exp.validate()
     model = exp.build_model()
-    report = load_start(exp, model, coco)
-    assert "class predictors of COCO for 20 of 20 classes" in report
+    start = load_start(exp, model, coco)
+    assert f"class rows kept by name: {', '.join(exp.classes)}" in str(start)
+    assert "new, random" not in str(start)
     images = torch.rand(1, 3, 96, 128, generator=torch.Generator().manual_seed(0)) * 255
     with torch.no_grad():
         assert torch.equal(model.eval()(images), zero_shot(images))
@@ -36,7 +37,9 @@ def test_tuned_starts_as_the_zero_shot_detector(coco, zero_shot, name):
 def test_papers_start_is_another(coco, zero_shot):
     exp = load_experiment(EXPS / "nano_ela_s.py")
     model = exp.build_model()
-    assert "trained from scratch" in load_start(exp, model, coco)
+    start = str(load_start(exp, model, coco))
+    assert "trained from scratch" in start
+    assert f"class rows new, random: {', '.join(exp.classes)}" in start
     images = torch.rand(1, 3, 96, 128) * 255
     with torch.no_grad():
         assert not torch.allclose(model.eval()(images), zero_shot(images), atol=0.01)
@@ -56,13 +59,110 @@ def test_gates_of_another_reach(tmp_path, trained):
         load_start(exp, exp.build_model(), path)
 
 
+def save(path, exp, **content):
+    """Weights of the experiment's classes, each row its own."""
+    content = {"model": exp.build_model().state_dict(), "classes": list(exp.classes), **content}
+    save_checkpoint(path, content)
+    return content["model"]
+
+
+class TestClassesOfTheStart:
+    """Fine-tuning from three.pth with the same classes, another order, others, some in common."""
+
+    @pytest.fixture
+    def three(self, tmp_path):
+        exp = override(load_experiment(EXPS / "nano.py"), {"classes": ("dog", "person", "car")})
+        return tmp_path / "three.pth", save(tmp_path / "three.pth", exp)
+
+    @pytest.mark.parametrize(
+        ("classes", "head", "rows"),
+        [
+            ("dog,person,car", "random", [0, 1, 2]),
+            ("person,car,dog", "random", [1, 2, 0]),
+            ("person,car,dog", "by_name", [1, 2, 0]),
+            ("cat,bus,cow", "random", [None, None, None]),
+            ("cat,dog,cow", "random", [None, None, None]),
+            ("cat,dog,cow", "by_name", [None, 0, None]),
+            ("car,dog", "random", [None, None]),
+        ],
+    )
+    def test_rows(self, three, classes, head, rows):
+        changes = {"classes": classes, "class_head_start": head, "seed": 5}
+        exp = override(load_experiment(EXPS / "nano.py"), changes)
+        path, trained = three
+        model, fresh = exp.build_model(), exp.build_model().state_dict()
+        report = str(load_start(exp, model, path))
+        for name, tensor in model.state_dict().items():
+            if not name.startswith("head.cls_preds."):
+                assert torch.equal(tensor, trained[name])
+                continue
+            for index, row in enumerate(rows):
+                expected = fresh[name][index] if row is None else trained[name][row]
+                assert torch.equal(tensor[index], expected)
+        for index, row in enumerate(rows):
+            kind = "new, random" if row is None else "kept by name"
+            line = next(
+                part for part in report.split("; ") if part.startswith(f"class rows {kind}")
+            )
+            assert exp.classes[index] in line
+
+    def test_a_start_without_names(self, three, tmp_path):
+        path = tmp_path / "unnamed.pth"
+        save_checkpoint(path, {"model": three[1]})
+        exp = override(load_experiment(EXPS / "nano.py"), {"classes": "dog,person,car"})
+        report = str(load_start(exp, exp.build_model(), path))
+        assert "class rows new, random: dog, person, car" in report
+        exp = override(exp, {"class_head_start": "by_name"})
+        with pytest.raises(UserError, match=r"unnamed\.pth does not name its classes"):
+            load_start(exp, exp.build_model(), path)
+
+
+class TestNameAndDigest:
+    def test_random(self):
+        exp = load_experiment(EXPS / "nano.py")
+        starts = [load_start(override(exp, {"seed": s}), exp.build_model(), None) for s in (3, 3)]
+        assert starts[0] == starts[1]
+        assert (starts[0].name, starts[0].report) == ("random", "random, seed 3")
+        other = override(exp, {"seed": 4})
+        assert load_start(other, other.build_model(), None).sha256 != starts[0].sha256
+
+    def test_of_a_file_whatever_it_is_trained_for(self, coco):
+        """One digest for one start: seeds, methods and classes change other weights."""
+        found = set()
+        for changes in ({}, {"seed": 1}, {"classes": "cat,dog", "class_head_start": "by_name"}):
+            for name in ("nano", "nano_ela_s"):
+                exp = override(load_experiment(EXPS / f"{name}.py"), changes)
+                start = load_start(exp, exp.build_model(), coco)
+                found.add((start.name, start.sha256))
+        assert len(found) == 1
+        ((name, digest),) = found
+        assert name == "coco_legacy", "known by its content"
+        assert digest.startswith("79c2d0233599ad92")
+
+
+class TestClassOrderOfARun:
+    def content(self, classes):
+        return {"recipe": {"classes": classes}}
+
+    def test_the_runs_order(self):
+        exp = override(load_experiment(EXPS / "nano.py"), {"classes": "cat,dog,cow"})
+        assert in_class_order_of(exp, self.content(["dog", "cow", "cat"])).classes == (
+            ("dog", "cow", "cat")
+        )
+
+    @pytest.mark.parametrize("classes", [["cat", "dog", "cow"], ["cat", "dog"], ["a", "b", "c"]])
+    def test_other_classes_are_left(self, classes):
+        exp = override(load_experiment(EXPS / "nano.py"), {"classes": "cat,dog,cow"})
+        assert in_class_order_of(exp, self.content(classes)) is exp
+
+
 class TestShareOfTheStart:
     def test_of_random_weights(self):
         with pytest.raises(UserError, match=r"start_share 0.5 .* random: give weights with -c"):
             load_start(Recipe(start_share=0.5), None, None)
 
     def test_of_attention_that_blocks(self, coco):
-        changes = {"start_share": 0.5, "class_head_start": "coco"}
+        changes = {"start_share": 0.5, "class_head_start": "by_name"}
         exp = override(load_experiment(EXPS / "nano_ela_s.py"), changes)
         with pytest.raises(UserError, match=r"new attention .* attention_start identity"):
             load_start(exp, exp.build_model(), coco)
@@ -74,6 +174,6 @@ class TestShareOfTheStart:
             load_start(exp, exp.build_model(), coco)
 
     def test_without_attention(self, coco):
-        changes = {"start_share": 0.5, "class_head_start": "coco"}
+        changes = {"start_share": 0.5, "class_head_start": "by_name"}
         exp = override(load_experiment(EXPS / "nano.py"), changes)
         load_start(exp, exp.build_model(), coco)

@@ -87,7 +87,7 @@ def warnings_shown():
 
 def start(path, recipe, splits, *, kind=Training, trackers=("tensorboard",), resume=False):
     folder = RunFolder(path)
-    folder.create()
+    path.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
     model = build_yolox_nano(len(recipe.classes))
     accelerator = build_accelerator("cpu", "fp32")
@@ -99,7 +99,7 @@ def start(path, recipe, splits, *, kind=Training, trackers=("tensorboard",), res
 
 def made_folder(path):
     folder = RunFolder(path)
-    folder.create()
+    path.mkdir(parents=True, exist_ok=True)
     return folder
 
 

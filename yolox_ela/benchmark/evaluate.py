@@ -39,7 +39,6 @@ from yolox_ela.evaluate.average_precision import (
     average_precision,
     eleven_point,
     hundred_one_points,
-    sampled_points,
 )
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.evaluate.matching import match
@@ -129,17 +128,13 @@ def compare_voc(
         matches = match(found, objects, VOC_RULES, COCO_IOUS)
         return average_precision(matches, eleven_point), average_precision(matches, all_points)
 
-    exact, area = ours()
-    # Three of upstream's recalls are a rounding error above 0.3, 0.6 and 0.7.
-    rounded = partial(sampled_points, points=np.arange(0.0, 1.1, 0.1))
-    eleven = average_precision(match(found, objects, VOC_RULES, COCO_IOUS), rounded)
+    eleven, area = ours()
     theirs = upstream.from_memory(COCO_IOUS)
     agreement = {
         "voc_eval, all points": largest(
             area - upstream.from_memory(COCO_IOUS, use_07_metric=False)
         ),
-        "voc_eval, 11 points at its rounded recalls": largest(eleven - theirs),
-        "voc_eval, 11 points at exact tenths": largest(exact - theirs),
+        "voc_eval, 11 points": largest(eleven - theirs),
     }
     tasks = {
         OURS: Task(ours, "matching, both averages; from parsed arrays"),

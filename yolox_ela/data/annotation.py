@@ -3,12 +3,27 @@
 Boxes are x1, y1, x2, y2 in pixels counted from 0: the XML's numbers, which count from 1, less 1.
 """
 
+import codecs
 import math
+import re
+import unicodedata
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+# How an XML file begins that is written in ASCII's letters and names its encoding.
+DECLARATION = re.compile(rb"""<\?xml[^>]*?\sencoding\s*=\s*["']([\w.:-]+)["']""")
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+DIFFICULT = {"": False, "0": False, "0.0": False, "false": False}
+DIFFICULT |= {"1": True, "1.0": True, "true": True}
+# What VOC's tools write about an image besides its objects.
+HEADERS = {"folder", "filename", "path", "source", "owner", "size", "imagesize", "segmented"}
+# Tags and attributes that hold a place in the image, in VOC's XML and in others'.
+PLACES = {"bndbox", "robndbox", "polygon", "points", "point", "pt", "box", "bbox", "rectangle"}
+PLACES |= {"xmin", "xmax", "xtl", "left", "x1"}
 
 
 @dataclass(frozen=True)
@@ -20,58 +35,175 @@ class Annotation:
         boxes: (N, 4) float64, counted from 0, neither clipped nor checked.
         difficult: (N,) bool; False where the tag is missing.
         size: (width, height), or None where the XML does not say.
+        filename: what the XML calls its image; empty where it does not say.
     """
 
     names: tuple[str, ...]
     boxes: np.ndarray
     difficult: np.ndarray
     size: tuple[int, int] | None
+    filename: str = ""
 
 
 def parse_annotation(path: Path) -> Annotation:
-    """Read an annotation; tolerates a missing <size> or <difficult> and decimal coordinates.
+    """Read an annotation; tolerates a missing <size> or <difficult>, decimal coordinates, any
+    encoding that the file declares and Python knows, and namespaces, which are left out.
 
     Raises:
-        ValueError: the XML is malformed or an object lacks a name or four finite coordinates.
+        ValueError: the file is not readable as XML; or it is, and something in it is not
+            understood: another root, objects under other tags, an object without one name and
+            one box of four finite coordinates, a <difficult> that is neither 0 nor 1.
     """
-    try:
-        root = ET.parse(path).getroot()
-    except (ET.ParseError, LookupError) as error:  # LookupError: unknown encoding
-        raise ValueError(f"malformed XML: {error}") from error
+    root = _read_xml(path)
+    for element in root.iter():
+        if "}" in element.tag:
+            element.tag = element.tag.rpartition("}")[2]
+    if root.tag != "annotation":
+        raise ValueError(f"no VOC annotation: the root is <{root.tag}>, not <annotation>")
+    items = root.findall("object")
+    _require_no_other_objects(root, items)
     names, boxes, difficult = [], [], []
-    for number, item in enumerate(root.iter("object"), 1):
-        name = (item.findtext("name") or "").strip()
-        if not name:
-            raise ValueError(f"object {number} has no <name>")
-        box = item.find("bndbox")
-        corners = [_number(box, tag, number) for tag in ("xmin", "ymin", "xmax", "ymax")]
-        names.append(name)
-        boxes.append(corners)
-        difficult.append((item.findtext("difficult") or "0").strip() in ("1", "true", "True"))
+    for number, item in enumerate(items, 1):
+        where = f"object {number}"
+        names.append(_name(item, where))
+        boxes.append(_corners(item, where))
+        difficult.append(_difficult(item, where))
     return Annotation(
         tuple(names),
         np.array(boxes, dtype=np.float64).reshape(-1, 4) - 1,
         np.array(difficult, dtype=bool),
         _size(root),
+        (root.findtext("filename") or "").strip(),
     )
 
 
-def _number(box: ET.Element | None, tag: str, number: int) -> float:
-    text = box.findtext(tag) if box is not None else None
+def _read_xml(path: Path) -> ET.Element:
+    """The root of an XML file, decoded as it declares."""
+    data = path.read_bytes()
+    declared = DECLARATION.match(data)
+    encoding = declared[1].decode() if declared else ""
+    try:
+        codecs.lookup(encoding or "utf-8")
+        if data.startswith(codecs.BOM_UTF8):
+            return ET.fromstring(data.decode("utf-8-sig"))
+        # Expat knows these itself, and of all others only those with one byte for each letter.
+        if encoding and not encoding.lower().startswith(("utf-", "iso-8859-1", "us-ascii")):
+            return ET.fromstring(data.decode(encoding))
+        return ET.fromstring(data)
+    except LookupError as error:  # no such encoding, or none of text
+        raise ValueError(f"unknown encoding: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(_blame_encoding(data, encoding, error)) from error
+    except ET.ParseError as error:
+        try:
+            data.decode("utf-16" if data.startswith(UTF_16) else encoding or "utf-8")
+        except UnicodeDecodeError as reason:
+            raise ValueError(_blame_encoding(data, encoding, reason)) from reason
+        raise ValueError(f"malformed XML: {error}") from error
+
+
+def _blame_encoding(data: bytes, encoding: str, error: UnicodeDecodeError) -> str:
+    says = f"declares the encoding {encoding} and" if encoding else "declares no encoding and"
+    line = data.count(b"\n", 0, error.start) + 1
+    return (
+        f"{says} is not {error.encoding} (byte 0x{data[error.start]:02x} in line {line}): save it "
+        'as UTF-8, or declare its encoding at its start, as in <?xml version="1.0" '
+        'encoding="GBK"?>'
+    )
+
+
+def _require_no_other_objects(root: ET.Element, items: Sequence[ET.Element]) -> None:
+    """Raise ValueError for what may be objects and is not read as such.
+
+    Beside objects that is an element with a place in the image, or another spelling of <object>.
+    Where there is no object at all, VOC's headers and plain text are all that may stand there.
+    """
+    for child in root:
+        if child.tag in HEADERS or child.tag == "object":
+            continue
+        structured = len(child) > 0 or bool(child.attrib)
+        inside = {word.lower() for part in child.iter() for word in (part.tag, *part.attrib)}
+        if inside & PLACES or "object" in inside or (structured and not items):
+            raise ValueError(
+                f"no VOC annotation: <{child.tag}> may hold objects and is not understood; VOC's "
+                "objects are <object> directly inside <annotation>"
+            )
+    if sum(1 for _ in root.iter("object")) > len(items):
+        raise ValueError("no VOC annotation: an <object> is inside another")
+
+
+def _name(item: ET.Element, where: str) -> str:
+    tag = _only(item, "name", where)
+    name = (tag.text or "").strip() if tag is not None else ""
+    if not name:
+        raise ValueError(f"{where} has no <name>")
+    return unicodedata.normalize("NFC", name)
+
+
+def _corners(item: ET.Element, where: str) -> list[float]:
+    """The box of an object; boxes of its parts stand deeper, in <part>, and are none of its own."""
+    box = _only(item, "bndbox", where)
+    if box is None:
+        others = [child.tag for child in item if child.tag.lower() in PLACES]
+        instead = f", but <{others[0]}>, which is not understood" if others else ""
+        raise ValueError(f"{where} has no usable <xmin>: it has no <bndbox>{instead}")
+    if _is_rotated(item):
+        raise ValueError(f"{where} is rotated: give it the upright box around it")
+    return [_number(box, tag, where) for tag in ("xmin", "ymin", "xmax", "ymax")]
+
+
+def _is_rotated(item: ET.Element) -> bool:
+    """Whether CVAT says that the box is to be turned."""
+    for attribute in item.find("attributes") or ():
+        if (attribute.findtext("name") or "").strip() == "rotation":
+            try:
+                return float(attribute.findtext("value") or 0) != 0
+            except ValueError:
+                return True
+    return False
+
+
+def _number(box: ET.Element, tag: str, where: str) -> float:
+    element = _only(box, tag, where)
+    text = element.text if element is not None else None
     try:
         value = float(text or "")
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise ValueError(f"object {number} has no usable <{tag}>: {text!r}")
+        raise ValueError(f"{where} has no usable <{tag}>: {text!r}")
     return value
+
+
+def _difficult(item: ET.Element, where: str) -> bool:
+    tag = _only(item, "difficult", where)
+    text = (tag.text or "").strip() if tag is not None else ""
+    if text.lower() not in DIFFICULT:
+        raise ValueError(f"{where}: <difficult> is '{text}', neither 0 nor 1")
+    return DIFFICULT[text.lower()]
 
 
 def _size(root: ET.Element) -> tuple[int, int] | None:
     """Width and height of the XML, None where missing or written as 0."""
+    size = _only(root, "size", "the annotation")
+    if size is None:
+        return None
     try:
-        width = int(float(root.findtext("size/width") or 0))
-        height = int(float(root.findtext("size/height") or 0))
+        width = int(float(size.findtext("width") or 0))
+        height = int(float(size.findtext("height") or 0))
     except (ValueError, OverflowError):
         return None
     return (width, height) if width > 0 and height > 0 else None
+
+
+def _only(parent: ET.Element, tag: str, where: str) -> ET.Element | None:
+    """The child of this tag, None if there is none.
+
+    Raises:
+        ValueError: there are several, and which is meant cannot be told.
+    """
+    found = parent.findall(tag)
+    if len(found) > 1:
+        hint = "; give each box an <object> of its own" if tag == "bndbox" else ""
+        raise ValueError(f"{where} has {len(found)} <{tag}>{hint}")
+    return found[0] if found else None

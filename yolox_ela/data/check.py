@@ -1,7 +1,7 @@
 """A check of a whole VOC data set: every problem in one pass, by file."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,13 +75,16 @@ class CheckReport:
         return "\n".join(lines)
 
 
-def check_dataset(root: Path, sets: Sequence[str], classes: Sequence[str]) -> CheckReport:
+def check_dataset(
+    root: Path, sets: Sequence[str], classes: Sequence[str], *, train_sets: Sequence[str] = ()
+) -> CheckReport:
     """Read every split file, annotation and image of the sets once, decoding all pixels.
 
     Args:
         root: as for `load_split`.
         sets: `year/split` entries; an image in two of them is reported as leakage.
         classes: the allowed class names.
+        train_sets: those of the sets that are to be trained on, which must have objects.
 
     Raises:
         UserError: a set does not exist at all.
@@ -110,4 +113,23 @@ def check_dataset(root: Path, sets: Sequence[str], classes: Sequence[str]) -> Ch
             summary.negatives += len(image.labels) == 0
             summary.per_class.update(classes[label] for label in image.labels)
         summaries.append(summary)
+    problems += _training_problems(
+        Path(root), classes, [s for s in summaries if s.name in train_sets]
+    )
     return CheckReport(Path(root), summaries, problems)
+
+
+def _training_problems(
+    root: Path, classes: Sequence[str], sets: Sequence[SetSummary]
+) -> Iterator[Problem]:
+    """What only shows in all sets to train on together."""
+    where = " + ".join(summary.name for summary in sets)
+    found = {name for summary in sets for name in summary.per_class}
+    absent = [name for name in classes if name not in found]
+    if not any(summary.images for summary in sets):
+        return  # said already
+    if not found:
+        yield Problem(root, "nothing to train on", f"no image of {where} has an object")
+    elif absent:
+        detail = f"none to train on in {where} for: {', '.join(absent)}"
+        yield Problem(root, "class without objects", detail, Severity.WARNING)

@@ -1,7 +1,8 @@
 """A set of images and annotations as it lies on the disk, with all that is wrong with it."""
 
-import re
-from collections.abc import Iterator, Sequence
+import difflib
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,17 +10,30 @@ import numpy as np
 
 from yolox_ela.data.annotation import Annotation, parse_annotation
 from yolox_ela.data.image import IMAGE_SUFFIXES, image_header
+from yolox_ela.data.layout import PARTS, PICTURES, find_voc_folder
+from yolox_ela.data.lists import FilesById, read_split, without_suffix
 from yolox_ela.data.orientation import turn_problems
 from yolox_ela.data.problems import Problem, Severity
 from yolox_ela.errors import UserError
 from yolox_ela.recipe import parse_set
 
-PARTS = ("Annotations", "ImageSets", "JPEGImages")
+# Share of a set's boxes that may begin at 0 before its numbering is doubted, or one box.
+COUNTED_FROM_0 = 0.01
 
 
 @dataclass(frozen=True)
 class CheckedImage:
-    """An image whose annotation was checked; boxes are clipped to it."""
+    """An image whose annotation was checked.
+
+    Attributes:
+        id: as in lists.
+        path: the image file.
+        size: width and height in pixels.
+        boxes: (N, 4) float64, counted from 0, clipped to the image.
+        labels: (N,) int64 index of the class.
+        difficult: (N,) bool.
+        at_zero: how many of the boxes begin at 0 in the XML, which VOC's never do.
+    """
 
     id: str
     path: Path
@@ -27,6 +41,21 @@ class CheckedImage:
     boxes: np.ndarray
     labels: np.ndarray
     difficult: np.ndarray
+    at_zero: int = 0
+
+
+@dataclass(frozen=True)
+class _SetFiles:
+    """The files of a set: its year's folder, the ids of its list, images and annotations."""
+
+    folder: Path
+    ids: list[str]
+    images: FilesById
+    annotations: FilesById
+
+    @property
+    def is_annotated(self) -> bool:
+        return any(image_id in self.annotations for image_id in self.ids)
 
 
 def inspect_set(
@@ -42,98 +71,72 @@ def inspect_set(
     Raises:
         UserError: the set does not exist.
     """
-    year, split = parse_set(entry)
-    folder = find_voc_folder(root, year)
-    ids, problems = read_image_ids(folder, split)
-    files, found = image_files(folder)
-    problems += found
+    files, problems = _find_files(root, entry, PARTS)
+    place = files.folder / "Annotations"
+    if not files.is_annotated and any(image_id in files.images for image_id in files.ids):
+        detail = (
+            f"none of the {len(files.ids)} images of {entry} has one: eval.py --save-detections "
+            "can detect on it, but nothing can be trained on or scored"
+        )
+        return [], [*problems, Problem(place, "missing annotation", detail)]
+    labels = {unicodedata.normalize("NFC", name): label for label, name in enumerate(classes)}
     images = []
-    for image_id in ids:
-        image, found = check_image(folder, files, image_id, classes)
+    for image_id in files.ids:
+        image, found = _check_image(files, image_id, labels)
         problems += found
         if image is not None:
             images.append(image)
+    return images, [*problems, *_set_problems(place, entry, images)]
+
+
+def inspect_pictures(root: Path, entry: str) -> tuple[list[CheckedImage], list[Problem]] | None:
+    """A set without annotations: its images, none with objects, and every problem short of
+    decoding them. None if any of the images has an annotation.
+
+    Raises:
+        UserError: the set does not exist.
+    """
+    files, problems = _find_files(root, entry, PICTURES)
+    if files.is_annotated:
+        return None
+    images = []
+    boxes, labels, difficult = np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros(0, bool)
+    for image_id in files.ids:
+        found = _find_image(files, image_id)
+        if isinstance(found, Problem):
+            problems.append(found)
+        else:
+            images.append(CheckedImage(image_id, *found[:2], boxes, labels, difficult))
     return images, problems
 
 
-def find_voc_folder(root: Path, year: str) -> Path:
-    """The folder with Annotations, ImageSets and JPEGImages for a year.
-
-    Accepts the VOCdevkit, its parent, or the folder itself (then the year is not checked).
-
-    Raises:
-        UserError: none of these has the VOC layout.
-    """
-    root = Path(root)
-    for folder in (root / f"VOC{year}", root / "VOCdevkit" / f"VOC{year}", root):
-        if all((folder / part).is_dir() for part in PARTS):
-            return folder
-    there = sorted(path.name for path in [*root.glob("VOC2*"), *root.glob("VOCdevkit/VOC2*")])
-    raise UserError(
-        f"no VOC{year} under {root}: expected {root}/VOCdevkit/VOC{year} with the folders "
-        f"{', '.join(PARTS)}; there is {', '.join(there) or 'no other year'}. Give the folder that "
-        "holds it with --data, or name other sets, as in: train_sets 2012/train test_sets 2012/val"
-    )
+def _find_files(root: Path, entry: str, parts: Sequence[str]) -> tuple[_SetFiles, list[Problem]]:
+    """The files of a set and what is odd about its list."""
+    year, split = parse_set(entry)
+    folder = find_voc_folder(root, year, parts)
+    images = FilesById(folder / "JPEGImages", IMAGE_SUFFIXES)
+    ids, problems = read_split(folder, year, split, images)
+    return _SetFiles(folder, ids, images, FilesById(folder / "Annotations", (".xml",))), problems
 
 
-def read_image_ids(folder: Path, split: str) -> tuple[list[str], list[Problem]]:
-    """Image ids of ImageSets/Main/<split>.txt, each once, and what is odd about the file.
-
-    A line may hold more after the id, as VOC's files per class do.
-
-    Raises:
-        UserError: there is no such split.
-    """
-    path = folder / "ImageSets" / "Main" / f"{split}.txt"
-    if not path.is_file():
-        per_class = re.compile(r".*_(train|val|trainval|test)")  # VOC's own files per class
-        there = sorted(p.stem for p in path.parent.glob("*.txt") if not per_class.fullmatch(p.stem))
-        raise UserError(
-            f"no split file {path}; there are: {', '.join(there) or 'none'}. Name them, as in: "
-            "train_sets 2007/train test_sets 2007/val"
-        )
-    problems = []
-    ids: dict[str, None] = {}
-    for number, line in enumerate(read_lines(path), 1):
-        words = line.split()
-        where = f"line {number}"
-        if not words:
-            problems.append(Problem(path, "blank line", where, Severity.WARNING))
-            continue
-        if len(words) > 1:
-            problems.append(Problem(path, "more than an id", f"{where}: {line}", Severity.WARNING))
-        if words[0] in ids:
-            problems.append(Problem(path, "duplicate id", f"{where}: {words[0]}", Severity.WARNING))
-        ids[words[0]] = None
-    if not ids:
-        problems.append(Problem(path, "empty split", "no image ids", Severity.ERROR))
-    return list(ids), problems
-
-
-def read_lines(path: Path) -> list[str]:
-    """Lines of a UTF-8 file; UserError if it is in another encoding."""
+def _find_image(files: _SetFiles, image_id: str) -> tuple[Path, tuple[int, int], int] | Problem:
+    """Image file of an id, its upright size and its EXIF orientation, or why there is none."""
+    paths = files.images.find(image_id)
+    if not paths:
+        near = files.images.nearest(image_id)
+        hint = f"; there is {near}: one id a line, spelled as the file" if near else ""
+        missing = files.folder / "JPEGImages" / f"{without_suffix(image_id)}.jpg"
+        return Problem(missing, "missing image", f"id {image_id}{hint}")
+    if len(paths) > 1:
+        return Problem(paths[1], "two images for an id", f"{paths[0].name} has the same id")
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()  # Windows puts a mark first
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 text ({error}); save it as UTF-8") from error
+        return (paths[0], *image_header(paths[0]))
+    except UserError as error:
+        return Problem(paths[0], "unreadable image", str(error))
 
 
-def image_files(folder: Path) -> tuple[dict[str, Path], list[Problem]]:
-    """Image file of each id in JPEGImages, and ids that have two."""
-    files: dict[str, Path] = {}
-    problems = []
-    for path in sorted((folder / "JPEGImages").iterdir()):
-        if path.suffix.lower() not in IMAGE_SUFFIXES:
-            continue
-        if path.stem in files:
-            detail = f"{files[path.stem].name} has the same id"
-            problems.append(Problem(path, "two images for an id", detail))
-        files.setdefault(path.stem, path)
-    return files, problems
-
-
-def check_image(
-    folder: Path, files: dict[str, Path], image_id: str, classes: Sequence[str]
+def _check_image(
+    files: _SetFiles, image_id: str, labels: Mapping[str, int]
 ) -> tuple[CheckedImage | None, list[Problem]]:
     """Everything about one image that can be told without decoding it.
 
@@ -141,21 +144,20 @@ def check_image(
         The image with its usable objects, or None if it has no image or no annotation; and the
         problems found.
     """
-    xml = folder / "Annotations" / f"{image_id}.xml"
-    path = files.get(image_id)
-    if path is None:
-        missing = folder / "JPEGImages" / f"{image_id}.jpg"
-        return None, [Problem(missing, "missing image", f"id {image_id}")]
-    if not xml.is_file():
-        return None, [Problem(xml, "missing annotation", f"id {image_id}")]
+    image = _find_image(files, image_id)
+    if isinstance(image, Problem):
+        return None, [image]
+    path, size, orientation = image
+    xmls = files.annotations.find(image_id)
+    if len(xmls) != 1:
+        xml = xmls[1] if xmls else files.folder / "Annotations" / f"{image_id}.xml"
+        what = "two annotations for an id" if xmls else "missing annotation"
+        return None, [Problem(xml, what, f"id {image_id}")]
+    xml = xmls[0]
     try:
         annotation = parse_annotation(xml)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         return None, [Problem(xml, "bad annotation", str(error))]
-    try:
-        size, orientation = image_header(path)
-    except UserError as error:
-        return None, [Problem(path, "unreadable image", str(error))]
 
     problems = list(turn_problems(xml, path, orientation, size, annotation.size))
     if annotation.size is None:
@@ -163,44 +165,96 @@ def check_image(
     elif annotation.size != size and not problems:
         detail = f"XML says {_by(annotation.size)}, the image is {_by(size)}"
         problems.append(Problem(xml, "size mismatch", detail))
+    other = without_suffix(annotation.filename.replace("\\", "/").rpartition("/")[2])
+    if other not in ("", path.stem) and _beside(image_id, other) in files.images:
+        detail = f"<filename> is {annotation.filename}, an image of its own; read for {path.name}"
+        problems.append(Problem(xml, "another image's name", detail, Severity.WARNING))
 
-    index = {name: label for label, name in enumerate(classes)}
     keep, clipped = [], np.clip(annotation.boxes, 0, [size[0] - 1, size[1] - 1] * 2)
-    for row, kind, detail, severity in _box_problems(annotation, clipped, size, index):
+    for row, kind, detail, severity in _box_problems(annotation, clipped, size, labels):
         if kind is None:
             keep.append(row)
         else:
             problems.append(Problem(xml, kind, f"object {row + 1}, {detail}", severity))
             if kind == "box over the edge":
                 keep.append(row)
-    labels = np.array([index[annotation.names[row]] for row in keep], dtype=np.int64)
     return (
-        CheckedImage(image_id, path, size, clipped[keep], labels, annotation.difficult[keep]),
+        CheckedImage(
+            image_id,
+            path,
+            size,
+            clipped[keep],
+            np.array([labels[annotation.names[row]] for row in keep], dtype=np.int64),
+            annotation.difficult[keep],
+            int((annotation.boxes[keep, :2] == -1).any(axis=1).sum()),
+        ),
         problems,
     )
 
 
 def _box_problems(
-    annotation: Annotation, clipped: np.ndarray, size: tuple[int, int], index: dict[str, int]
+    annotation: Annotation,
+    clipped: np.ndarray,
+    size: tuple[int, int],
+    labels: Mapping[str, int],
 ) -> Iterator[tuple[int, str | None, str, Severity]]:
     """For each object its row, what is wrong with it (None: nothing), detail and severity."""
     for row, (name, box) in enumerate(zip(annotation.names, annotation.boxes, strict=True)):
-        written = f"{name} at {', '.join(f'{c + 1:g}' for c in box)} in {_by(size)}"
         inverted = box[2] < box[0] or box[3] < box[1]
         outside = box[0] >= size[0] or box[1] >= size[1] or box[2] < 0 or box[3] < 0
         thin = (clipped[row, 2:] - clipped[row, :2]).min() < 1
-        if name not in index:
-            yield row, "unknown class", written, Severity.ERROR
+        over = np.abs(clipped[row] - box).max() > 0
+        if name in labels and not (inverted or outside or thin or over):
+            yield row, None, "", Severity.WARNING
+            continue
+        written = f"{name} at {', '.join(f'{c + 1:g}' for c in box)} in {_by(size)}"
+        if name not in labels:
+            yield row, "unknown class", written + _meant(name, labels), Severity.ERROR
         elif inverted:
             yield row, "inverted box", written, Severity.ERROR
+        elif box.max() <= 0 and (box % 1).any():
+            yield row, "box not in pixels", f"{written}: a share of the image?", Severity.ERROR
         elif outside:
             yield row, "box outside the image", written, Severity.ERROR
         elif thin:
             yield row, "empty box", f"{written}, under a pixel: dropped", Severity.WARNING
-        elif np.abs(clipped[row] - box).max() > 0:
-            yield row, "box over the edge", f"{written}: clipped", Severity.WARNING
         else:
-            yield row, None, "", Severity.WARNING
+            yield row, "box over the edge", f"{written}: clipped", Severity.WARNING
+
+
+def _meant(name: str, labels: Mapping[str, int]) -> str:
+    """The class that a name nearly spells, as a question."""
+    spellings = {known.casefold(): known for known in labels}
+    near = difflib.get_close_matches(name.casefold(), spellings, n=1, cutoff=0.8)
+    return f"; did you mean {spellings[near[0]]}?" if near else ""
+
+
+def _set_problems(place: Path, entry: str, images: Sequence[CheckedImage]) -> Iterator[Problem]:
+    """What shows in all images of a set together."""
+    objects = sum(len(image.labels) for image in images)
+    if images and not objects:
+        detail = f"no image of {entry} has any: there is nothing to learn or to score in it"
+        yield Problem(place, "no objects", detail, Severity.WARNING)
+    if objects and all(image.difficult.all() for image in images):
+        detail = (
+            f"every object of {entry} is marked as difficult: training uses them, evaluation "
+            "ignores them and has nothing to score"
+        )
+        yield Problem(place, "all difficult", detail, Severity.WARNING)
+    at_zero = sum(image.at_zero for image in images)
+    if at_zero > max(1, COUNTED_FROM_0 * objects):
+        detail = (
+            f"{at_zero} of {objects} boxes of {entry} begin at 0, where VOC's numbers begin at 1: "
+            "if they count from 0, add 1 to all of them, or all boxes lie a pixel too far left "
+            "and up"
+        )
+        yield Problem(place, "counted from 0", detail, Severity.WARNING)
+
+
+def _beside(image_id: str, name: str) -> str:
+    """The id of another image in the same folder."""
+    folder, slash, _ = image_id.rpartition("/")
+    return f"{folder}{slash}{name}"
 
 
 def _by(size: tuple[int, int]) -> str:

@@ -348,7 +348,12 @@ def _worker_options(workers: int) -> dict:
     if workers < 0:
         processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # set by torchrun
         workers = min(8, max(1, usable_cores() // processes // 2))
-    return {"num_workers": workers, "worker_init_fn": _init_worker}
+    return {
+        "num_workers": workers,
+        "worker_init_fn": _init_worker,
+        # Its own seeds would otherwise come from the generator that the network uses.
+        "generator": torch.Generator(),
+    }
 
 
 def _init_worker(worker: int) -> None:

@@ -21,6 +21,10 @@ from yolox_ela.errors import UserError
 from yolox_ela.weights import default_cache
 
 T = TypeVar("T")
+_GO_ON = (
+    "this command began: data must not change under a run. Put the file back and go on (--resume "
+    "continues a training run), or begin anew"
+)
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,29 @@ def verify_images(paths: Sequence[Path], *, again: bool = False) -> Verification
         [largest for _, _, largest in rows],
         problems,
     )
+
+
+def read_unchanged(path: Path, stamp: np.ndarray, sha256: bytes) -> bytes:
+    """The bytes of a verified file; they are hashed only where its size or times have changed.
+
+    Args:
+        path: of the file.
+        stamp: (3,) a row of `Verification.stamps`.
+        sha256: an entry of `Verification.hashes`.
+
+    Raises:
+        UserError: its content has changed, or it is gone.
+    """
+    try:
+        data = read_file(path)
+        known = stamp_of(path) == tuple(stamp.tolist())
+    except UserError as error:
+        if path.exists():
+            raise
+        raise UserError(f"image {path} has been removed since {_GO_ON}") from error
+    if not known and hash_of(data).encode() != sha256:
+        raise UserError(f"image {path} has changed since {_GO_ON}")
+    return data
 
 
 def real_path(path: Path) -> Path:

@@ -9,17 +9,14 @@ from pathlib import Path
 import numpy as np
 from loguru import logger
 
+from yolox_ela.data.classes import VOC_CLASSES
 from yolox_ela.data.image import decode, read_file, to_bgr
-from yolox_ela.data.inspection import CheckedImage, inspect_set, read_lines
-from yolox_ela.data.problems import Problem, Severity, format_problems
+from yolox_ela.data.inspection import CheckedImage, inspect_pictures, inspect_set
+from yolox_ela.data.lists import IdSet, composed, named_id, read_lines
+from yolox_ela.data.problems import Problem, Severity, format_problems, summarise_problems
 from yolox_ela.data.values import UNDECIDED, ValueRange
-from yolox_ela.data.verification import hash_of, real_path, stamp_of, verify_images
+from yolox_ela.data.verification import Verification, read_unchanged, real_path, verify_images
 from yolox_ela.errors import UserError
-
-_GO_ON = (
-    "data must not change under a run: put the file back and go on (--resume continues a training "
-    "run), or begin anew"
-)
 
 
 @dataclass(frozen=True)
@@ -66,24 +63,14 @@ class VocSplit:
             UserError: the file cannot be read, or is not what it was when the set was loaded.
         """
         path = Path(self.paths[index])
-        try:
+        if len(self.hashes):
+            data = read_unchanged(path, self.stamps[index], self.hashes[index])
+        else:
             data = read_file(path)
-        except UserError as error:
-            if len(self.hashes) and not path.exists():
-                message = f"image {path} has been removed since this command began; {_GO_ON}"
-                raise UserError(message) from error
-            raise
-        if (
-            len(self.hashes)
-            and stamp_of(path) != tuple(self.stamps[index].tolist())  # else it need not be hashed
-            and hash_of(data).encode() != self.hashes[index]
-        ):
-            raise UserError(f"image {path} has changed since this command began; {_GO_ON}")
         pixels = to_bgr(decode(data, path).pixels, self.values, path)
         if (pixels.shape[1], pixels.shape[0]) != tuple(self.sizes[index].tolist()):
             raise UserError(
-                f"image {path} is not of the {self.sizes[index].tolist()} pixels that it had when "
-                f"this command began; {_GO_ON}"
+                f"image {path} is not of the {self.sizes[index].tolist()} pixels of its annotation"
             )
         return pixels
 
@@ -173,38 +160,69 @@ def load_split(
         images += of_set
     verified = verify_images([image.path for image in images])
     problems += verified.problems
-    report = f"python tools/dataset.py check --data {shlex.quote(str(root))} --sets " + " ".join(
-        sets
+    where = f"{' + '.join(sets)} under {root}"
+    advice = f"the whole list: {check_command(root, sets, classes)}"
+    if any(p.kind == "unknown class" for p in problems):
+        advice = (
+            f"the classes are {', '.join(classes)}: name the others as well (recipe field "
+            f"'classes'), or take their objects out of the XML; {advice}"
+        )
+    _report(problems, where, advice)
+    return _flat(images, classes, where, verified, values)
+
+
+def load_pictures(
+    root: Path, sets: Sequence[str], classes: Sequence[str], values: ValueRange = UNDECIDED
+) -> VocSplit | None:
+    """The images of sets without annotations, such as VOC2012's test set, to be detected on.
+
+    Args:
+        root: as for `load_split`.
+        sets: `year/split` entries.
+        classes: the class names of the detector.
+        values: as for `load_split`.
+
+    Returns:
+        A split without objects; None if any image has an annotation.
+
+    Raises:
+        UserError: a set does not exist, or an image is missing or damaged.
+    """
+    images: list[CheckedImage] = []
+    problems: list[Problem] = []
+    for entry in sets:
+        inspected = inspect_pictures(root, entry)
+        if inspected is None:
+            return None
+        images += inspected[0]
+        problems += inspected[1]
+    verified = verify_images([image.path for image in images])
+    where = f"{' + '.join(sets)} under {root}"
+    _report([*problems, *verified.problems], where, "")
+    return _flat(images, classes, where, verified, values)
+
+
+def check_command(root: Path, sets: Sequence[str], classes: Sequence[str]) -> str:
+    """The command that lists every problem of the sets, to be run from the checkout's folder."""
+    names = ""
+    if tuple(classes) != VOC_CLASSES:
+        # A comma even after a single name, which else might be taken for a file's.
+        listed = ",".join(classes) + ("," if len(classes) == 1 else "")
+        is_plain = all("," not in name and name == name.strip() for name in classes)
+        names = f" classes {shlex.quote(listed) if is_plain else 'FILE'}"
+    return (
+        f"python tools/dataset.py check --data {shlex.quote(str(Path(root).absolute()))} "
+        f"--sets {' '.join(map(shlex.quote, sets))}{names}"
     )
-    errors = [p for p in problems if p.severity is Severity.ERROR]
-    if errors:
+
+
+def require_objects(split: VocSplit, root: Path, sets: Sequence[str]) -> None:
+    """Raise UserError if there is nothing to train on."""
+    if not len(split.labels):
         raise UserError(
-            f"{len(errors)} problems in {' + '.join(sets)} under {root}:\n"
-            f"{format_problems(errors[:10])}\nmend or remove these files; the whole list: {report}"
+            f"nothing to train on: none of the {len(split)} images of {' + '.join(sets)} under "
+            f"{root} has an object; see {check_command(root, sets, split.classes)}"
         )
-    if problems:
-        logger.warning(
-            "{} harmless oddities in {} (boxes clipped or dropped); see {}",
-            len(problems),
-            " + ".join(sets),
-            report,
-        )
-    if not images:
-        raise UserError(f"no images in {' + '.join(sets)} under {root}")
-    counts = [len(image.labels) for image in images]
-    return VocSplit(
-        classes=tuple(classes),
-        ids=np.array([image.id for image in images]),
-        paths=np.array([str(image.path) for image in images]),
-        sizes=np.array([image.size for image in images], dtype=np.int32),
-        offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        boxes=np.concatenate([image.boxes for image in images]).astype(np.float32),
-        labels=np.concatenate([image.labels for image in images]),
-        difficult=np.concatenate([image.difficult for image in images]),
-        hashes=verified.hashes,
-        stamps=verified.stamps,
-        values=verified.range_of_values(values, " + ".join(sets)),
-    )
 
 
 def require_disjoint(train_split: VocSplit, test_split: VocSplit) -> None:
@@ -231,15 +249,68 @@ def share_values(train_split: VocSplit, test_split: VocSplit) -> tuple[VocSplit,
     return replace(train_split, values=values), replace(test_split, values=values)
 
 
-def read_id_list(path: Path) -> list[str]:
-    """Image ids from a text file, the first word of each line.
+def read_id_list(path: Path, split: VocSplit) -> list[str]:
+    """Image ids of a split from a text file, one a line, by the rules of split files.
+
+    A line that means none of the split's images stays as it is.
 
     Raises:
         UserError: there is no such file, or it names no image.
     """
     if not path.is_file():
         raise UserError(f"no list of image ids at {path}")
-    ids = [words[0] for line in read_lines(path) if (words := line.split())]
-    if not ids:
+    lines = [line for line in read_lines(path) if line]
+    if not lines:
         raise UserError(f"{path} names no image ids")
+    known = IdSet(split.ids.tolist())
+    ids = [named_id(line, known) or line for line in lines]
+    odd = [pair for pair in zip(lines, ids, strict=True) if composed(pair[0]) != pair[1]]
+    if odd:
+        line, image_id = odd[0]
+        logger.warning(
+            "{}: {} lines hold more than an id; the first, '{}', is read as {}",
+            path,
+            len(odd),
+            line,
+            image_id,
+        )
     return ids
+
+
+def _report(problems: Sequence[Problem], where: str, advice: str) -> None:
+    """Raise UserError for errors, or else log a warning of the rest."""
+    errors = [p for p in problems if p.severity is Severity.ERROR]
+    if errors:
+        raise UserError(
+            f"{len(errors)} problems in {where}:\n{format_problems(errors[:10])}\n"
+            f"fix or remove these files; {advice}".rstrip("; ")
+        )
+    if problems:
+        logger.warning(
+            "{} warnings in {}:\n{}\n{}", len(problems), where, summarise_problems(problems), advice
+        )
+
+
+def _flat(
+    images: Sequence[CheckedImage],
+    classes: Sequence[str],
+    where: str,
+    verified: Verification,
+    values: ValueRange,
+) -> VocSplit:
+    if not images:
+        raise UserError(f"no images in {where}")
+    counts = [len(image.labels) for image in images]
+    return VocSplit(
+        classes=tuple(classes),
+        ids=np.array([image.id for image in images]),
+        paths=np.array([str(image.path) for image in images]),
+        sizes=np.array([image.size for image in images], dtype=np.int32),
+        offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        boxes=np.concatenate([image.boxes for image in images]).astype(np.float32),
+        labels=np.concatenate([image.labels for image in images]),
+        difficult=np.concatenate([image.difficult for image in images]),
+        hashes=verified.hashes,
+        stamps=verified.stamps,
+        values=verified.range_of_values(values, where),
+    )

@@ -14,8 +14,10 @@ from yolox_ela.evaluate.matching import Matches
 
 # pycocotools' own points: 0.35 among them is a rounding error more than 35 / 100.
 COCO_RECALLS = np.linspace(0.0, 1.0, 101)
-# Exact tenths, as VOC defines them; 0.1 * 3 would miss a recall of exactly 0.3.
-VOC07_RECALLS = np.arange(11) / 10
+# The expression of voc_eval, detectron2 and mmdetection. Its 0.3, 0.6 and 0.7 are a rounding error
+# more than three, six and seven tenths, so a recall of exactly 0.3 does not reach that point. Exact
+# tenths would print up to 0.1 points of AP more than the field does for the same detections.
+VOC07_RECALLS = np.arange(0.0, 1.1, 0.1)
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def _of_class(matches: Matches, threshold: int, label: int) -> tuple[np.ndarray,
 
 
 def eleven_point(precision: np.ndarray, recall: np.ndarray) -> float:
-    """VOC2007's: mean over recalls 0, 0.1, ..., 1 of the best precision there or beyond."""
+    """VOC2007's: mean over `VOC07_RECALLS` of the best precision at that recall or beyond."""
     return sampled_points(precision, recall, VOC07_RECALLS)
 
 

@@ -18,6 +18,7 @@ from yolox_ela.evaluate.rules import VOC_IOU
 from yolox_ela.evaluate.scores import METRICS, SplitScores, score_split
 from yolox_ela.inference import FAST, Inference, predictor
 from yolox_ela.model import YoloxNano
+from yolox_ela.randomness import isolated_generators
 from yolox_ela.recipe import Recipe
 
 
@@ -107,9 +108,10 @@ def score_detections(
     """All metrics of a split, as plain JSON values.
 
     Returns:
-        `ap50_voc07`, `ap50`, `ap50_95` (means over classes with objects, in 0-1), `per_class`
-        with the same and the counts, `classes_without_objects`, `images`, `objects`,
-        `difficult`, `detections`, `settings`, `seconds`.
+        `ap50_voc07`, `ap50`, `ap50_95` (means over classes with objects that count, in 0-1; None
+        if there is no such class), `per_class` with the same and the counts,
+        `classes_without_objects`, `images`, `objects`, `difficult`, `detections`, `settings`,
+        `seconds`.
     """
     return summarise(score_split(detections, split), detections, split, settings, seconds)
 
@@ -137,8 +139,8 @@ def summarise(
         for label in np.flatnonzero(scores.voc.positives)
     }
 
-    def mean(key: str) -> float:
-        return float(np.mean([row[key] for row in per_class.values()])) if per_class else 0.0
+    def mean(key: str) -> float | None:
+        return float(np.mean([row[key] for row in per_class.values()])) if per_class else None
 
     return {
         **{key: mean(key) for key in METRICS},
@@ -188,17 +190,18 @@ def evaluate(
         The results of `score_detections`, the same on every process, and all detections.
     """
     start = time.perf_counter()
-    mine = detect_split(
-        model,
-        split,
-        settings,
-        device=device,
-        batch_size=batch_size,
-        workers=workers,
-        rank=rank,
-        world=world,
-        inference=inference,
-    )
+    with isolated_generators(rank):  # for modules that are random in evaluation mode too
+        mine = detect_split(
+            model,
+            split,
+            settings,
+            device=device,
+            batch_size=batch_size,
+            workers=workers,
+            rank=rank,
+            world=world,
+            inference=inference,
+        )
     if world == 1:
         return score_detections(mine, split, settings, time.perf_counter() - start), mine
     detections = Detections.concatenate(gather_object([mine]))

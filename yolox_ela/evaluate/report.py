@@ -34,4 +34,5 @@ def format_results(results: dict[str, Any]) -> str:
 
 
 def _percent(row: dict[str, Any]) -> str:
-    return " ".join(f"{100 * row[key]:8.2f}" for key in ("ap50_voc07", "ap50", "ap50_95"))
+    values = [row[key] for key in ("ap50_voc07", "ap50", "ap50_95")]
+    return " ".join(f"{'-':>8}" if value is None else f"{100 * value:8.2f}" for value in values)

@@ -6,7 +6,8 @@ With it a report can be made, and two runs compared, without the network or the 
 import io
 import json
 import zipfile
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,21 @@ class SavedEvaluation:
     detections: Detections
     split: VocSplit
     results: dict[str, Any]
+
+    def in_class_order(self, classes: Sequence[str]) -> "SavedEvaluation":
+        """The same with labels that count these classes; unchanged if they are not the same ones.
+
+        Args:
+            classes: the names in the order that is wanted.
+        """
+        if self.split.classes == tuple(classes) or set(self.split.classes) != set(classes):
+            return self
+        label = np.array([list(classes).index(name) for name in self.split.classes], np.int64)
+        return replace(
+            self,
+            detections=replace(self.detections, labels=label[self.detections.labels]),
+            split=replace(self.split, classes=tuple(classes), labels=label[self.split.labels]),
+        )
 
 
 def save_evaluation(path: Path, evaluation: SavedEvaluation) -> None:

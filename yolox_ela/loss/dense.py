@@ -16,7 +16,7 @@ BOX_WEIGHT = 5.0  # of the IoU loss in the total
 
 def dense_loss(
     raw: Tensor, anchors: Anchors, targets: Tensor, *, l1: bool
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """YOLOX's loss.
 
     Nothing here waits for the device or has a shape that depends on the data, so CUDA graphs and
@@ -32,16 +32,17 @@ def dense_loss(
         l1: whether an L1 loss on boxes, as `raw` has them, is part of the total.
 
     Returns:
-        As upstream's `get_losses`, each a scalar on the device: the total; its parts IoU,
-        objectness, class and L1 (0 if left out), each over the number of anchors that have an
-        object, or 1; and that number for each object.
+        Scalars on the device: as upstream's `get_losses` the total, its parts IoU, objectness,
+        class and L1 (0 if left out), each divided by the number of anchors that have an object, at
+        least 1, and that number for each object; and the number itself, which may be 0.
     """
     if targets.shape[1] == 0:
         targets = F.pad(targets, (0, 0, 0, 1))
     predictions = decode(raw.detach(), anchors.cells, anchors.strides)
     assignment = assign(predictions, anchors, targets)
     foreground = assignment.foreground[..., None]
-    num_foreground = foreground.sum().clamp(min=1)
+    foreground_count = foreground.sum().to(raw.dtype)
+    num_foreground = foreground_count.clamp(min=1)
     matched = targets.gather(1, assignment.objects[..., None].expand(-1, -1, 5))
     labels, matched_boxes = matched.split([1, 4], dim=2)
 
@@ -79,6 +80,7 @@ def dense_loss(
         class_loss,
         l1_loss,
         num_foreground / num_objects,
+        foreground_count,
     )
 
 

@@ -3,7 +3,7 @@
 import itertools
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ def write_comparison_report(folder: Path, runs: Sequence[ScoredRun]) -> Path:
         UserError: the runs were scored on different images or by other settings, or the folder
             cannot be written.
     """
+    runs = _in_one_class_order(runs)
     _require_comparable(runs)
     split = runs[0].evaluation.split
     sides: dict[str, list[Run]] = {}
@@ -69,8 +70,19 @@ def write_comparison_report(folder: Path, runs: Sequence[ScoredRun]) -> Path:
     return write_report(folder, f"{' and '.join(sides)} compared", facts, sections)
 
 
+def _in_one_class_order(runs: Sequence[ScoredRun]) -> list[ScoredRun]:
+    """The runs with their labels counted as the first one counts its classes, by name."""
+    classes = runs[0].evaluation.split.classes
+    return [replace(run, evaluation=run.evaluation.in_class_order(classes)) for run in runs]
+
+
 def _require_comparable(runs: Sequence[ScoredRun]) -> None:
     first = runs[0]
+    for run in runs:
+        if run.evaluation.results["ap50"] is None:
+            raise UserError(
+                f"{run.label} has no scores to compare: evaluation counts no object of its test set"
+            )
     for run in runs[1:]:
         mine, other = first.evaluation, run.evaluation
         if not mine.split.has_same_data(other.split):

@@ -107,7 +107,7 @@ def write_single_report(
 def _scores_section(results: Mapping[str, Any]) -> Section:
     counts = ("objects", "difficult", "detections")
     rows = [
-        [name, *(100 * row[metric] for metric in METRICS), *(row[count] for count in counts)]
+        [name, *(_percent(row[metric]) for metric in METRICS), *(row[count] for count in counts)]
         for name, row in [*results["per_class"].items(), ("mean, sum", results)]
     ]
     absent = ", ".join(results["classes_without_objects"])
@@ -119,6 +119,10 @@ def _scores_section(results: Mapping[str, Any]) -> Section:
         table=Table(["class", "AP50 07", "AP50", "AP50:95", *counts], rows),
         numbers=dict(results),
     )
+
+
+def _percent(value: float | None) -> float | None:
+    return None if value is None else 100 * value
 
 
 def _analysis_sections(analysis: Analysis) -> list[Section]:

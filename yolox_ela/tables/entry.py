@@ -8,9 +8,11 @@ from typing import Any
 
 import torch
 
+from yolox_ela.data.voc import VocSplit
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.scores import METRICS
 from yolox_ela.experiment import VocNano
+from yolox_ela.starts import Start
 from yolox_ela.tables.record import RunRow
 from yolox_ela.tables.settings import model_fields, settings_text
 from yolox_ela.train.run_folder import describe_environment, source_commit
@@ -28,6 +30,7 @@ class Origin:
     """How weights came to be, by the columns of `RunRow`; empty where nothing is known."""
 
     start: str
+    start_sha256: str
     settings: str
     commit: str
     epochs: int | None = None
@@ -37,24 +40,27 @@ class Origin:
     weights: str = ""
 
 
-def zero_shot_origin(exp: VocNano) -> Origin:
+def zero_shot_origin(exp: VocNano, start: Start) -> Origin:
     """COCO weights that were not trained any further."""
-    return Origin("zero-shot", settings_text(model_fields(exp), exp), source_commit(), epochs=0)
+    settings = settings_text(model_fields(exp), exp)
+    return Origin(start.name, start.sha256, settings, source_commit(), epochs=0)
 
 
-def checkpoint_origin(content: Mapping[str, Any], exp: VocNano, path: Path) -> Origin:
+def checkpoint_origin(content: Mapping[str, Any], exp: VocNano, path: Path, start: Start) -> Origin:
     """What a checkpoint says of the run that wrote it; next to nothing if it is foreign.
 
     Args:
         content: of the file; see `Training`.
         exp: the experiment that it is evaluated as.
         path: the file.
+        start: of the run, or the file itself if it is foreign; see `starts`.
 
     Raises:
         UserError: it belongs to an experiment of another name.
     """
     if "recipe" not in content:
-        return Origin(path.name, settings_text(model_fields(exp), exp), source_commit())
+        settings = settings_text(model_fields(exp), exp)
+        return Origin(start.name, start.sha256, settings, source_commit())
     if content["experiment"] != exp.name:
         raise UserError(
             f"{path} was trained as '{content['experiment']}' and would be recorded as "
@@ -66,7 +72,8 @@ def checkpoint_origin(content: Mapping[str, Any], exp: VocNano, path: Path) -> O
     if weights == "last" and content["epoch"] < recipe["epochs"]:
         weights = f"epoch {content['epoch']}"
     return Origin(
-        start=content.get("start") or "unknown",
+        start=start.name,
+        start_sha256=start.sha256,
         settings=settings_text(recipe, exp),
         commit=content["commit"],
         epochs=recipe["epochs"],
@@ -75,6 +82,15 @@ def checkpoint_origin(content: Mapping[str, Any], exp: VocNano, path: Path) -> O
         train_images=content.get("train_images"),
         weights=weights,
     )
+
+
+def require_scores(split: VocSplit) -> None:
+    """Raise UserError if an evaluation of the split will have no scores to record."""
+    if split.difficult.all():  # or there are no objects
+        raise UserError(
+            "--record: there will be no scores, since no object of the test set counts (those "
+            "marked as difficult do not); leave --record out, or name other test sets"
+        )
 
 
 def run_row(
@@ -104,7 +120,7 @@ def run_row(
         trained_on = (origin.train_sets, origin.train_images)
         protocol = next((name for name, sets in STANDARD.items() if sets == trained_on), protocol)
     return RunRow(
-        exp=VocNano.name if origin.start == "zero-shot" else exp.name,  # no attention then
+        exp=VocNano.name if origin.epochs == 0 else exp.name,  # zero-shot has no attention
         data=data,
         protocol=protocol,
         test_sets=test_sets,

@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date
@@ -39,7 +40,9 @@ class RunRow:
     epochs: int | None
     """Epochs that the run was planned for; 0 for zero-shot."""
     start: str
-    """Weights at the start: coco, random, the name of a file, or zero-shot."""
+    """Weights at the start: random, a name of `STARTS`, or that of a file."""
+    start_sha256: str
+    """See `weights_digest`; empty for runs from before it was noted."""
     settings: str
     """Recipe fields that are not the usual ones, `key=value` joined by `; `."""
     image_size: int
@@ -67,11 +70,15 @@ class RunRow:
             _require(getattr(self, column) != "", column, "must not be empty")
         for column in ("ap50_voc07", "ap50", "ap50_95", "score_threshold", "nms_iou"):
             value = getattr(self, column)
-            _require(0 <= value <= 1, column, f"must be between 0 and 1, not {value}")
+            inside = value is not None and 0 <= value <= 1  # None: nothing was scored
+            _require(inside, column, f"must be between 0 and 1, not {value}")
         for column in ("seed", "train_images", "test_images", "epochs", "image_size"):
             value = getattr(self, column)
             _require(value is None or value >= 0, column, f"must not be negative, but is {value}")
         _require(self.protocol in PROTOCOLS, "protocol", f"must be one of {', '.join(PROTOCOLS)}")
+        digest = self.start_sha256
+        plain = digest == "" or re.fullmatch("[0-9a-f]{64}", digest) is not None
+        _require(plain, "start_sha256", f"must have 64 hexadecimal digits, but is '{digest}'")
         try:
             date.fromisoformat(self.date)
         except ValueError:

@@ -1,11 +1,11 @@
 """The results table: scores over seeds, compared only where everything else agrees."""
 
 from collections.abc import Sequence
-from operator import attrgetter
 from statistics import fmean, stdev
 from typing import Any
 
 from yolox_ela.evaluate.scores import METRICS
+from yolox_ela.starts import RANDOM, title_of_start
 from yolox_ela.tables.layout import Column, Table
 from yolox_ela.tables.paired import clear_winner, paired_difference
 from yolox_ela.tables.paper import PAPER
@@ -25,13 +25,13 @@ CONDITIONS = (
     "test_images",
     "epochs",
     "start",
+    "start_sha256",
     "settings",
     "image_size",
     "score_threshold",
     "nms_iou",
     "weights",
 )
-STARTS = {"coco": "COCO weights", "random": "random weights"}
 WEIGHTS = {"last": "the last epoch's weights", "best": "weights chosen by their score on this test"}
 
 PAPER_CAVEAT = (
@@ -51,10 +51,9 @@ def results_tables(rows: Sequence[RunRow]) -> list[Table]:
 
     The rows of the tables have all AP in percent.
     """
-    conditions_of = attrgetter(*CONDITIONS)
     groups: dict[tuple[Any, ...], list[RunRow]] = {}
     for row in sorted(rows, key=lambda row: (not _is_zero_shot(row), _rank(row))):
-        groups.setdefault(conditions_of(row), []).append(row)
+        groups.setdefault(tuple(_conditions(row).values()), []).append(row)
     return [_table(group) for group in groups.values()]
 
 
@@ -72,7 +71,7 @@ def _table(group: Sequence[RunRow]) -> Table:
     compared = BASELINE in methods and len(methods) > 1
     with_paper = not _is_zero_shot(runs[0]) and any(exp in PAPER for exp in methods)
 
-    conditions = {name: getattr(runs[0], name) for name in CONDITIONS}
+    conditions = _conditions(runs[0])
     rows = []
     for exp, of_exp in methods.items():
         row: dict[str, Any] = {"exp": exp, "runs": len(of_exp), **_scores(of_exp)}
@@ -92,6 +91,12 @@ def _table(group: Sequence[RunRow]) -> Table:
             _provenance(runs),
         ],
     )
+
+
+def _conditions(run: RunRow) -> dict[str, Any]:
+    """The values of `CONDITIONS`; random weights are others for each seed and method."""
+    conditions = {name: getattr(run, name) for name in CONDITIONS}
+    return conditions | ({"start_sha256": ""} if run.start == RANDOM else {})
 
 
 def _one_run_a_seed(group: Sequence[RunRow]) -> tuple[list[RunRow], list[str]]:
@@ -172,16 +177,19 @@ def _show_difference(pairs: int, mean: float | None, low: float | None, high: fl
 
 def _title(run: RunRow) -> str:
     """The conditions of a table in words."""
+    start = title_of_start(run.start)
+    if run.start_sha256 and run.start != RANDOM:
+        start += f" [{run.start_sha256[:8]}]"
     if _is_zero_shot(run):
-        origin = "COCO weights without any training (zero-shot)"
+        origin = f"{start} without any training (zero-shot)"
     elif run.epochs is None:
-        origin = f"weights of {run.start}, trained elsewhere"
+        origin = f"weights of {start}, trained elsewhere"
     else:
         images = "" if run.train_images is None else f" ({run.train_images:,} images)"
         epochs = "1 epoch" if run.epochs == 1 else f"{run.epochs} epochs"
         origin = (
             f"trained on {run.train_sets}{images} for {epochs} from "
-            f"{STARTS.get(run.start, run.start)}, {'other' if run.settings else 'usual'} recipe"
+            f"{start}, {'other' if run.settings else 'usual'} recipe"
         )
     parts = [
         f"{run.data}, protocol {run.protocol}: {origin}",
@@ -239,7 +247,7 @@ def _source(run: RunRow) -> str:
 
 
 def _is_zero_shot(run: RunRow) -> bool:
-    return run.start == "zero-shot"
+    return run.epochs == 0
 
 
 def _rank(run: RunRow) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from yolox_ela.class_rows import same_classes
 from yolox_ela.experiment import RECIPES, VocNano
 from yolox_ela.recipe import Recipe
 
@@ -27,16 +28,20 @@ NOT_SETTINGS = (
 def settings_text(recipe: Mapping[str, Any], exp: VocNano) -> str:
     """`field=value; ...` of the fields of a recipe (plain values) that differ from the usual ones.
 
-    `image_size` is among them if training had another one than the evaluation.
+    `image_size` is among them if training had another one than the evaluation. Classes count as a
+    set; `evaluated_classes` are there if they are not the ones that were trained.
     """
     usual = type(exp)().to_dict()
     usual |= {k: v for k, v in Recipe().to_dict().items() if k not in MODEL_FIELDS}
     usual["image_size"] = exp.image_size
-    return "; ".join(
-        _part(key, value)
+    parts = [
+        _part(key, _plain(key, value))
         for key, value in sorted(recipe.items())
-        if key not in NOT_SETTINGS and value != usual.get(key)
-    )
+        if key not in NOT_SETTINGS and _plain(key, value) != _plain(key, usual.get(key))
+    ]
+    if not same_classes(recipe.get("classes", exp.classes), exp.classes):
+        parts.append(_part("evaluated_classes", sorted(exp.classes)))
+    return "; ".join(parts)
 
 
 def model_fields(exp: VocNano) -> dict[str, Any]:
@@ -56,6 +61,11 @@ def with_recipe_name(text: str) -> str:
         if named and named <= set(parts):
             return "; ".join([f"recipe {name}", *(part for part in parts if part not in named)])
     return text
+
+
+def _plain(key: str, value: Any) -> Any:
+    """A value to compare: the order of class names means nothing."""
+    return sorted(value) if key == "classes" else value
 
 
 def _part(key: str, value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from yolox_ela.starts import title_of_start
 from yolox_ela.tables.layout import Column, Table
 from yolox_ela.tables.record import RunRow
 from yolox_ela.tables.results import METRIC_HEADERS, results_tables
@@ -25,8 +26,9 @@ def summary_table(rows: Sequence[RunRow]) -> Table:
 
 
 def _training(start: str, epochs: int | None, settings: str) -> str:
-    if start == "zero-shot":
-        return "none (COCO weights)"
+    title = title_of_start(start)
+    if epochs == 0:
+        return f"none: {title}"
     if epochs is None:
-        return f"elsewhere ({start})"
-    return f"{epochs} epochs from {start}" + (f"; {with_recipe_name(settings)}" if settings else "")
+        return f"elsewhere ({title})"
+    return f"{epochs} epochs from {title}" + (f"; {with_recipe_name(settings)}" if settings else "")

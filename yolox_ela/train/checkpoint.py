@@ -1,12 +1,10 @@
 """Checkpoints: plain tensors and numbers, and what must agree before a run goes on."""
 
 import io
-import random
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from yolox_ela.errors import UserError
@@ -43,31 +41,3 @@ def require_same_run(content: Mapping[str, Any], recipe: Recipe, folder: Path) -
             f"{folder} was started with other settings ({'; '.join(changed)}); give the same "
             "ones, or start a new run"
         )
-
-
-def random_state() -> dict[str, Any]:
-    """State of Python's, numpy's and torch's global generators of this process."""
-    legacy: Any = np.random.get_state()  # noqa: NPY002
-    version, words, position, has_gauss, gauss = legacy
-    python_version, python_words, python_gauss = random.getstate()
-    return {
-        "python": [python_version, list(python_words), python_gauss],
-        "numpy": [version, torch.from_numpy(words.astype(np.int64)), position, has_gauss, gauss],
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-        "mps": torch.mps.get_rng_state() if torch.backends.mps.is_available() else None,
-    }
-
-
-def restore_random_state(state: Mapping[str, Any]) -> None:
-    """Put back what `random_state` saved."""
-    version, words, gauss = state["python"]
-    random.setstate((version, tuple(words), gauss))
-    name, keys, position, has_gauss, numpy_gauss = state["numpy"]
-    words = keys.numpy().astype(np.uint32)
-    np.random.set_state((name, words, position, has_gauss, numpy_gauss))  # noqa: NPY002
-    torch.set_rng_state(state["torch"])
-    if state["cuda"] and torch.cuda.device_count() == len(state["cuda"]):
-        torch.cuda.set_rng_state_all(state["cuda"])
-    if state["mps"] is not None and torch.backends.mps.is_available():
-        torch.mps.set_rng_state(state["mps"])

@@ -2,8 +2,8 @@
 
 import copy
 import math
-from collections.abc import Iterable, Mapping
-from typing import Generic, TypeVar
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,8 @@ class ModelEma(Generic[Network]):
     """Averages every floating-point tensor of a model, BatchNorm's statistics included.
 
     Args:
-        model: the network that is trained, on its device; its tensors must stay the same objects.
+        model: the trained network. Its tensors may be replaced at any time, as `accelerate` and
+            `nn.Module.to` do: each update looks them up anew.
         recipe: gives the decay, and the share of the start.
 
     Attributes:
@@ -34,12 +35,7 @@ class ModelEma(Generic[Network]):
         self.start: dict[str, Tensor] | None = None
         if recipe.start_share > 0:
             self.start = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
-        # Collected once: walking through the network takes longer than averaging it.
-        pairs = list(
-            zip(self.model.state_dict().values(), model.state_dict().values(), strict=True)
-        )
-        self._averaged, self._trained = _columns(pair for pair in pairs if _is_float(pair))
-        self._counts, self._trained_counts = _columns(p for p in pairs if not _is_float(p))
+        self._averaged, self._trained = _TensorSlots(self.model), _TensorSlots(model)
 
     def decay(self) -> float:
         """Share of the old average that the next update keeps; rises from 0, as in YOLOX."""
@@ -51,8 +47,11 @@ class ModelEma(Generic[Network]):
         """Move the average towards the present weights."""
         weight = 1 - self.decay()
         self.updates += 1
-        torch._foreach_lerp_(self._averaged, self._trained, weight)
-        torch._foreach_copy_(self._counts, self._trained_counts)
+        averaged, counts = self._averaged.tensors()
+        trained, trained_counts = self._trained.tensors()
+        torch._foreach_lerp_(averaged, trained, weight)
+        if counts:
+            torch._foreach_copy_(counts, trained_counts)
 
     def result(self) -> Network:
         """The network to evaluate and to keep: the average and the recipe's share of the start.
@@ -74,10 +73,34 @@ def mix_in(network: nn.Module, start: Mapping[str, Tensor], share: float) -> Non
             tensor.lerp_(start[name], share)
 
 
-def _is_float(pair: tuple[Tensor, Tensor]) -> bool:
-    return pair[0].is_floating_point()
+class _TensorSlots:
+    """The places of a network's parameters and saved buffers, each once.
 
+    A place is the dictionary of a module that holds a tensor, and the tensor's name there. Whoever
+    replaces a tensor puts the new one into the same place, so reading the places is always right,
+    and far quicker than walking through the network at every step.
+    """
 
-def _columns(pairs: Iterable[tuple[Tensor, Tensor]]) -> tuple[list[Tensor], list[Tensor]]:
-    listed = list(pairs)
-    return [first for first, _ in listed], [second for _, second in listed]
+    def __init__(self, network: nn.Module) -> None:
+        seen: set[int] = set()
+        self._floats: list[tuple[dict[str, Any], str]] = []
+        self._others: list[tuple[dict[str, Any], str]] = []  # BatchNorm's counts
+        for module in network.modules():
+            buffers = [n for n in module._buffers if n not in module._non_persistent_buffers_set]
+            places: list[tuple[dict[str, Any], str]] = [
+                *((module._parameters, name) for name in module._parameters),
+                *((module._buffers, name) for name in buffers),
+            ]
+            for place, name in places:
+                tensor = place[name]
+                if tensor is None or id(tensor) in seen:  # a parameter that two modules share
+                    continue
+                seen.add(id(tensor))
+                (self._floats if tensor.is_floating_point() else self._others).append((place, name))
+
+    def tensors(self) -> tuple[list[Tensor], list[Tensor]]:
+        """The tensors there now: those of floating-point numbers, and all others."""
+        return (
+            [place[name].detach() for place, name in self._floats],
+            [place[name].detach() for place, name in self._others],
+        )

@@ -3,7 +3,8 @@
 import copy
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any, NoReturn
 
 import torch
@@ -25,12 +26,7 @@ from yolox_ela.model import YoloxNano
 from yolox_ela.recipe import Recipe
 from yolox_ela.report.curves import save_curves
 from yolox_ela.train.bar import TrainingBar
-from yolox_ela.train.checkpoint import (
-    random_state,
-    require_same_run,
-    restore_random_state,
-    save_checkpoint,
-)
+from yolox_ela.train.checkpoint import require_same_run, save_checkpoint
 from yolox_ela.train.data_of_run import data_entries, keep_data, require_same_data
 from yolox_ela.train.evaluation import keep_evaluation, score_network
 from yolox_ela.train.finite import all_finite, dump_non_finite, first_non_finite
@@ -41,6 +37,7 @@ from yolox_ela.train.progress import (
     Stopwatch,
     epoch_line,
     headline,
+    mean_over_processes,
     score_text,
 )
 from yolox_ela.train.run_folder import RunFolder, source_commit
@@ -48,6 +45,7 @@ from yolox_ela.train.run_timing import memory_in_use, summarise_timing
 from yolox_ela.train.schedule import learning_rate
 from yolox_ela.train.step import TrainStep
 from yolox_ela.train.stop import StopRequest
+from yolox_ela.train.together import on_main, together
 from yolox_ela.train.trackers import DEFAULT_TRACKERS, RunTrackers
 from yolox_ela.weights import read_checkpoint
 
@@ -67,6 +65,7 @@ class Training:
         folder: where everything is written, created.
         accelerator: device, precision and processes.
         start: what the starting weights are called in tables of results.
+        start_sha256: their digest; see `Start`.
         trackers: names of trackers to log to; see `require_trackers`.
         feed: of samples of `train_split`, drawn by loader processes from files by default.
         compile: see `TrainStep`.
@@ -85,6 +84,7 @@ class Training:
         accelerator: Accelerator,
         *,
         start: str = "",
+        start_sha256: str = "",
         trackers: Sequence[str] = DEFAULT_TRACKERS,
         feed: Feed | None = None,
         compile: bool = False,
@@ -92,7 +92,7 @@ class Training:
         require_batch_fits(recipe.batch_size, accelerator.num_processes)
         self.recipe, self.folder, self.accelerator = recipe, folder, accelerator
         self.train_split, self.test_split = train_split, test_split
-        self.start = start
+        self.start, self.start_sha256 = start, start_sha256
         self.device = accelerator.device
         self.feed: Feed = feed or HostFeed(train_split, recipe, self.device)
         self.samples: tuple[Tensor, Tensor] | None = None  # of the newest step
@@ -130,10 +130,13 @@ class Training:
         if self.progress.step >= self.total_steps and not self._epoch_is_open():
             logger.info("{} is complete; nothing left to train", self.folder.path)
             return json.loads(self.folder.results.read_text(encoding="utf-8"))
-        if self.accelerator.is_main_process:
-            keep_data(self.folder.data, self.train_split, self.test_split)
-        with self.trackers, StopRequest() as stop:
-            results = self._train(stop)
+        on_main(
+            self.accelerator,
+            lambda: keep_data(self.folder.data, self.train_split, self.test_split),
+        )
+        with ExitStack() as stack:
+            together(self.accelerator, lambda: stack.enter_context(self.trackers))
+            results = self._train(stack.enter_context(StopRequest()))
         self.accelerator.end_training()
         if self.progress.step < self.total_steps:
             logger.info(
@@ -167,13 +170,13 @@ class Training:
                     bar.show(epoch, recipe.batch_size, lr, losses)
                 ended = self._epoch_is_open()
                 if ended:
-                    self._require_finite(batch)
+                    self._require_sound(batch)
                     results = self._end_epoch() or results
                 stopping, saving = self._agree(
                     stop.requested, time.monotonic() - saved_at > SAVE_SECONDS
                 )
                 if not ended and (stopping or saving):
-                    self._require_finite(batch)
+                    self._require_sound(batch)
                     self.save_state()
                 if ended or saving:
                     saved_at = time.monotonic()
@@ -238,15 +241,19 @@ class Training:
             self.progress.loss_sums = [a + b for a, b in zip(sums, row, strict=True)]
         return rows[-1] if rows else None
 
-    def _require_finite(self, batch: Batch) -> None:
-        """Make sure that neither losses nor weights are spoilt, before anything is saved.
+    def _require_sound(self, batch: Batch) -> None:
+        """Make sure that losses and weights are right, before anything is saved.
 
         Raises:
-            UserError: they are; see `dump_non_finite`.
+            UserError: one is not finite, see `dump_non_finite`; or the averaged weights do not
+                follow the trained ones.
         """
         losses = self._read_losses(batch) or [0.0] * len(LOSS_PARTS)
         if not all_finite(self.network):
             self._stop_non_finite("a weight", self.progress.step, losses, batch)
+        self.step.require_following(
+            learning_rate(self.progress.step - 1, self.total_steps, self.recipe)
+        )
 
     def _stop_non_finite(self, what: str, step: int, losses: list[float], batch: Batch) -> NoReturn:
         images, targets = self.samples or self.feed.samples(batch)
@@ -269,8 +276,8 @@ class Training:
         """Book the epoch, evaluate if it is time, write every file; results if evaluated."""
         progress, recipe = self.progress, self.recipe
         epoch = progress.step // self.steps_per_epoch
-        sums = torch.tensor(progress.loss_sums, device=self.device)
-        means = (self.accelerator.reduce(sums, "mean") / self.steps_per_epoch).tolist()
+        sums = mean_over_processes(gather_object([progress.loss_sums]))
+        means = [total / self.steps_per_epoch for total in sums]
         seconds = progress.train_seconds
         row: dict[str, Any] = {
             "epoch": epoch,
@@ -304,7 +311,7 @@ class Training:
         if is_best:
             progress.best, progress.best_epoch = row["ap50_voc07"], row["epoch"]
         if row["epoch"] == 0:
-            logger.info("before training: {}", score_text(row))
+            logger.info("before training: {}", score_text(row) or "nothing to score")
             return
         self.trackers.log({k: v for k, v in row.items() if k != "step"}, progress.step)
         if self.accelerator.is_main_process:
@@ -357,16 +364,18 @@ class Training:
 
     def save_state(self) -> None:
         """Write state.pth: all that `resume` needs to go on as if nothing had happened."""
-        states = gather_object([random_state()])
+        loss_sums = gather_object([self.progress.loss_sums])
         if not self.accelerator.is_main_process:
             return
         content = {
             **self.step.state_dict(),
-            "random": states,
             "progress": self.progress.to_dict(),
+            "loss_sums": loss_sums,  # of each process
+            "threads": torch.get_num_threads(),
             "recipe": self.recipe.to_dict(),
             **data_entries(self.train_split, self.test_split),
             "start": self.start,
+            "start_sha256": self.start_sha256,
             "commit": self.commit,
         }
         save_checkpoint(self.folder.state, content)
@@ -390,16 +399,34 @@ class Training:
             ) from error
         self.progress = Progress(**content["progress"])
         self.start = content.get("start", "")
-        if len(content["random"]) == self.accelerator.num_processes:
-            restore_random_state(content["random"][self.accelerator.process_index])
-        else:
-            logger.warning(
-                "resuming on {} processes instead of {}: same data and schedule, but sums are "
-                "rounded differently",
-                self.accelerator.num_processes,
-                len(content["random"]),
-            )
+        self.start_sha256 = content.get("start_sha256", "")
+        self._restore_processes(content)
         logger.info("resumed at step {} of {}", self.progress.step, self.total_steps)
+
+    def _restore_processes(self, content: Mapping[str, Any]) -> None:
+        """Take up each process's sums of losses, and compute with as many threads as before."""
+        world, sums = self.accelerator.num_processes, content.get("loss_sums")
+        if sums is None:  # a state of an older version: the first process's sums alone
+            sums = [self.progress.loss_sums] * world
+        if len(sums) == world:
+            self.progress.loss_sums = sums[self.accelerator.process_index]
+        else:
+            self.progress.loss_sums = mean_over_processes(sums)
+            logger.warning(
+                "resuming on {} processes instead of {}: the same data and schedule, but "
+                "BatchNorm normalises other shares of each batch, and sums are rounded differently",
+                world,
+                len(sums),
+            )
+        threads = content.get("threads", torch.get_num_threads())
+        if self.device.type == "cpu" and threads != torch.get_num_threads():
+            logger.info(
+                "computing with {} threads, as the run did before, instead of {}: sums over "
+                "another number of threads are rounded differently",
+                threads,
+                torch.get_num_threads(),
+            )
+            torch.set_num_threads(threads)
 
     def _weights(self, row: dict[str, Any]) -> dict[str, Any]:
         """A checkpoint for use: weights to keep under upstream's key `model`, and their origin."""
@@ -411,6 +438,7 @@ class Training:
             "epoch": row["epoch"],
             "metrics": {key: row[key] for key in METRICS if key in row},
             "start": self.start,
+            "start_sha256": self.start_sha256,
             "train_images": len(self.train_split),
             **data_entries(self.train_split, self.test_split),
             "commit": self.commit,

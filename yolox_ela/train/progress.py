@@ -1,7 +1,7 @@
 """How far a run is: the numbers that a checkpoint carries besides tensors of the network."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -24,7 +24,8 @@ class Progress:
         best: best AP50 (VOC07) so far, -1 before the first evaluation.
         best_epoch: the epoch that reached it.
         history: one row an epoch, as in metrics.csv.
-        loss_sums: sums over the present epoch of `LOSS_PARTS`.
+        loss_sums: sums over the present epoch of `LOSS_PARTS`, as this process computed them; the
+            mean over all processes is the whole batch's.
         train_seconds: time of the present epoch's steps.
         wait_seconds: the part of it spent waiting for data.
         total_seconds: time of all steps and evaluations of finished epochs.
@@ -44,13 +45,18 @@ class Progress:
         return asdict(self)
 
 
+def mean_over_processes(sums: Sequence[Sequence[float]]) -> list[float]:
+    """The mean of each of `LOSS_PARTS` over the sums of several processes."""
+    return [sum(part) / len(sums) for part in zip(*sums, strict=True)]
+
+
 def headline(results: Mapping[str, Any]) -> dict[str, float]:
-    """The mean APs of an evaluation, as metrics.csv has them."""
-    return {key: results[key] for key in METRICS}
+    """The mean APs of an evaluation, as metrics.csv has them; none where nothing was scored."""
+    return {key: results[key] for key in METRICS if results[key] is not None}
 
 
 def score_text(row: Mapping[str, Any]) -> str:
-    """The APs of a row of the history in percent; empty if the epoch was not evaluated."""
+    """The APs of a row of the history in percent; empty if the epoch was not scored."""
     if "ap50" not in row:
         return ""
     return (

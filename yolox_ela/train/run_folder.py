@@ -7,7 +7,7 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,35 @@ PACKAGES = (
 )
 
 
+# What a run writes before its first epoch, so that nothing is lost with it.
+START_FILES = (
+    "config.json",
+    "environment.json",
+    "train.log",
+    "data.npz",
+    "trackers.json",
+    "tensorboard",
+    "wandb",
+    "mlflow",
+    "trackio",
+)
+# What a run keeps in its folder, and an evaluation with --report.
+TRAINING_FILES = (
+    "config.json",
+    "train.log",
+    "data.npz",
+    "trackers.json",
+    "metrics.csv",
+    "timing.json",
+    "state.pth",
+    "last.pth",
+    "best.pth",
+    "curves.png",
+    "predictions.png",
+)
+EVALUATION_FILES = ("environment.json", "results.json", "evaluation.npz", "report.html")
+
+
 class RunFolder:
     """Paths and files of one run."""
 
@@ -48,27 +77,41 @@ class RunFolder:
     def check(self, *, resume: bool) -> None:
         """Make sure that the folder is free for a new run, or holds one to resume.
 
+        A new run may share it with files that it would not overwrite, and take the place of one
+        that was killed before it had anything to keep.
+
         Raises:
             UserError: it already holds a run, or none to resume.
         """
         if resume and not self.state.is_file():
             raise UserError(f"nothing to resume: no {self.state}; name the run with -o")
-        if not resume and (self.state.exists() or self.metrics.exists()):
+        if not resume and self.state.exists():
             raise UserError(
                 f"{self.path} already holds a run: add --resume to continue it, or name another "
                 "folder with -o"
             )
+        kept = (n for n in (*TRAINING_FILES, *EVALUATION_FILES) if n not in START_FILES)
+        found = self._first_of(kept)
+        if not resume and found:
+            raise UserError(
+                f"{self.path} already holds files of a run without a state to resume ({found}): "
+                "delete them, or name another folder with -o"
+            )
 
-    def create(self) -> None:
-        """Make the folder.
+    def check_report(self) -> None:
+        """Make sure that the report of an evaluation overwrites no training run.
 
         Raises:
-            UserError: it cannot be made.
+            UserError: the folder holds one.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"cannot make the run folder {self.path}: {error.strerror}") from error
+        found = self._first_of(TRAINING_FILES)
+        if found:
+            raise UserError(
+                f"{self.path} already holds a run ({found}): name another folder with --report"
+            )
+
+    def _first_of(self, names: Iterable[str]) -> str | None:
+        return next((name for name in names if (self.path / name).exists()), None)
 
     def write_json(self, name: str, content: Any) -> None:
         """Write a JSON file into the folder."""
@@ -91,7 +134,8 @@ class RunFolder:
         return {
             "run": str(self.path),
             "command": entry["command"],
-            **{name: entry[name] for name in ("data", "weights") if name in entry},
+            **{name: entry[name] for name in ("data", "weights", "start") if name in entry},
+            **({"start, SHA-256": entry["start_sha256"]} if entry.get("start_sha256") else {}),
             "commit": entry["commit"],
             "machine": f"{machine}; torch {entry['versions']['torch']}",
         }
@@ -109,20 +153,17 @@ class RunFolder:
         write_atomically(self.metrics, write)
 
 
-def new_run_path(parent: Path, name: str) -> Path:
-    """`parent/name`, or with the first free number behind it."""
-    path, number = parent / name, 2
-    while path.exists():
-        path, number = parent / f"{name}-{number}", number + 1
-    return path
-
-
 def latest_run_path(parent: Path, name: str) -> Path:
-    """The newest run of this name that can be resumed; `parent/name` if there is none."""
-    runs = [path.parent for path in parent.glob(f"{name}*/state.pth")]
-    runs = [run for run in runs if re.fullmatch(rf"{re.escape(name)}(-\d+)?", run.name)]
-    newest = max(runs, key=lambda run: (run / "state.pth").stat().st_mtime, default=parent / name)
-    return newest
+    """The run of this name that was begun or saved last; `parent/name` if there is none.
+
+    It may have no state to resume yet: then an older run is not what is meant either.
+    """
+    times: dict[Path, float] = {}
+    for pattern in ("config.json", "state.pth"):
+        for path in parent.glob(f"{name}*/{pattern}"):
+            if re.fullmatch(rf"{re.escape(name)}(-\d+)?", path.parent.name):
+                times[path.parent] = max(path.stat().st_mtime, times.get(path.parent, 0.0))
+    return max(times, key=times.__getitem__, default=parent / name)
 
 
 def describe_environment(device: torch.device, world: int) -> dict[str, Any]:

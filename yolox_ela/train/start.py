@@ -4,15 +4,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from loguru import logger
 from torch import Tensor
 
+from yolox_ela.class_rows import known_names, start_rows
 from yolox_ela.errors import UserError
+from yolox_ela.experiment import VocNano
 from yolox_ela.model import YoloxNano
+from yolox_ela.overrides import override
 from yolox_ela.recipe import Recipe
-from yolox_ela.weights import load_pretrained, read_checkpoint, start_class_head, state_dict_of
+from yolox_ela.starts import RANDOM, Start, start_of_file
+from yolox_ela.weights import load_pretrained, read_checkpoint, state_dict_of, weights_digest
 
 
-def load_start(recipe: Recipe, model: YoloxNano, weights: Path | None) -> str:
+def load_start(recipe: Recipe, model: YoloxNano, weights: Path | None) -> Start:
     """Load the weights to start from into a new network.
 
     Args:
@@ -20,12 +25,10 @@ def load_start(recipe: Recipe, model: YoloxNano, weights: Path | None) -> str:
         model: as the experiment built it.
         weights: the file; None leaves the network's random weights.
 
-    Returns:
-        What became of every tensor, for the log.
-
     Raises:
         UserError: the file is none of YOLOX-Nano's weights, its attention was trained with gates
-            of another reach, or the recipe keeps a share of a start that cannot detect anything.
+            of another reach, its classes do not serve as the recipe wants, or the recipe keeps a
+            share of a start that cannot detect anything.
     """
     if weights is None:
         if recipe.start_share > 0:
@@ -33,17 +36,20 @@ def load_start(recipe: Recipe, model: YoloxNano, weights: Path | None) -> str:
                 f"start_share {recipe.start_share} keeps a share of the starting weights, and "
                 "these are random: give weights with -c, or set start_share 0"
             )
-        return f"random, seed {recipe.seed}"
+        digest = weights_digest(model.state_dict())
+        return Start(RANDOM, digest, f"random, seed {recipe.seed}")
     content = read_checkpoint(weights)
     state = state_dict_of(content, weights)
     _require_same_gates(recipe, content.get("recipe", {}), state, weights)
-    origin = f"{weights}: "
-    if recipe.class_head_start == "coco":
-        state, known = start_class_head(model, state, recipe.classes, weights)
-        if known:
-            count = f"{len(known)} of {len(recipe.classes)}"
-            origin += f"class predictors of COCO for {count} classes; "
-    report = load_pretrained(model, state, weights)
+    classes = start_rows(
+        model.state_dict(),
+        state,
+        known_names(content, state, weights),
+        recipe.classes,
+        by_name=recipe.class_head_start == "by_name",
+        source=weights,
+    )
+    report = load_pretrained(model, classes.state, weights)
     if recipe.start_share > 0:
         keeps = f"start_share {recipe.start_share} keeps a share of the starting weights, and"
         if report.new and recipe.attention_start != "identity":
@@ -51,11 +57,24 @@ def load_start(recipe: Recipe, model: YoloxNano, weights: Path | None) -> str:
                 f"{keeps} with new attention these detect nothing: add attention_start identity, "
                 "or set start_share 0"
             )
-        if report.wrong_shape:
+        if not classes.kept:
             raise UserError(
                 f"{keeps} with new class predictors these know no class: set start_share 0"
             )
-    return origin + str(report)
+    return start_of_file(weights, state, f"{report}; {classes}")
+
+
+def in_class_order_of(exp: VocNano, content: Mapping[str, Any]) -> VocNano:
+    """The experiment with its classes in the order of the run that is to be resumed.
+
+    Rows, labels and momentum then stay as they are. Other classes are left for `require_same_run`
+    to refuse.
+    """
+    classes = tuple(content.get("recipe", {}).get("classes", ()))
+    if classes == exp.classes or set(classes) != set(exp.classes):
+        return exp
+    logger.info("classes in the order of the run: {}", ", ".join(classes))
+    return override(exp, {"classes": classes})
 
 
 def _require_same_gates(

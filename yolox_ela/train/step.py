@@ -8,16 +8,22 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from yolox_ela.model import YoloxNano
+from yolox_ela.errors import UserError
+from yolox_ela.model import LOSSES, YoloxNano
+from yolox_ela.randomness import seed_generators
 from yolox_ela.recipe import Recipe
 from yolox_ela.train.ema import ModelEma
 from yolox_ela.train.optimizer import build_optimizer, set_learning_rate
+from yolox_ela.train.watch import WeightWatch
 
 LEAST_ROWS = 32  # of targets when compiled
 
 
 class TrainStep:
     """A network with all that changes its weights.
+
+    Random numbers that the network itself draws at a step, such as dropout's, depend on the seed,
+    the step and the process alone.
 
     Args:
         network: at its starting weights; it is moved to the accelerator's device.
@@ -31,6 +37,10 @@ class TrainStep:
         model: the same, wrapped by accelerate.
         optimizer: SGD, wrapped by accelerate.
         ema: the averaged weights.
+        updated: whether any step has been taken, and not skipped because fp16 overflowed.
+
+    Raises:
+        UserError: the recipe asks for SyncBatchNorm, which only CUDA has.
     """
 
     def __init__(
@@ -42,8 +52,11 @@ class TrainStep:
         compile: bool = False,
     ) -> None:
         self.recipe, self.accelerator, self.compiled = recipe, accelerator, compile
+        self.updated = False
         self.network = network.to(accelerator.device, memory_format=torch.channels_last)
         self.ema = ModelEma(self.network, recipe)
+        if recipe.sync_batchnorm:
+            _synchronise_batchnorm(self.network, accelerator)
         if compile:
             _compile(self.network, accelerator.device)
         self.model, self.optimizer = accelerator.prepare(
@@ -52,13 +65,17 @@ class TrainStep:
         self.model.train()
         if recipe.freeze_batchnorm:
             for module in self.network.modules():
-                if isinstance(module, nn.BatchNorm2d):
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
                     module.eval()
+        self.watch = WeightWatch(self.model, self.ema.model)
 
     def __call__(
         self, images: Tensor, targets: Tensor, lr: float, *, use_l1: bool, frozen: bool = False
     ) -> Mapping[str, Tensor | float]:
         """Change the weights by one batch; nothing waits for the device.
+
+        Several processes each pass their share of the batch. The loss is divided by the number of
+        anchors with an object in all shares together, so that the shares' sizes do not matter.
 
         Args:
             images: (B, 3, H, W) float, BGR, 0-255, on the device.
@@ -68,21 +85,50 @@ class TrainStep:
             frozen: leave the backbone's weights as they are.
 
         Returns:
-            The losses of `YoloxNano.forward`; when compiled, good until the next step.
+            The losses of `YoloxNano.forward`, of which the mean over all processes is that of the
+            whole batch; when compiled, they are valid until the next step.
         """
+        seed_generators(self.recipe.seed, self.ema.updates, self.accelerator.process_index)
         set_learning_rate(self.optimizer, lr, frozen=frozen)
         self.network.head.use_l1 = use_l1
         if self.compiled:
             torch.compiler.cudagraph_mark_step_begin()
             targets = pad_rows(targets)
-        losses = self.model(images, targets)
+        losses = self._share_foreground(self.model(images, targets))
         self.optimizer.zero_grad()
         self.accelerator.backward(losses["total_loss"])
         if self.recipe.grad_clip > 0:
             self.accelerator.clip_grad_norm_(self.model.parameters(), self.recipe.grad_clip)
         self.optimizer.step()
+        self.updated = self.updated or not self.optimizer.step_was_skipped
         self.ema.update()
         return losses
+
+    def require_following(self, lr: float) -> None:
+        """Make sure that the average follows the trained weights; see `WeightWatch`.
+
+        Args:
+            lr: the learning rate of the last step; with 0 nothing need have moved.
+
+        Raises:
+            UserError: it does not.
+        """
+        if self.updated and lr > 0:
+            self.watch.require_following()
+
+    def _share_foreground(self, losses: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Losses of this process's share, divided by the foreground of the whole batch.
+
+        The network has divided them by its own. Gradients are averaged over processes afterwards,
+        hence the number of processes in the factor.
+        """
+        world = self.accelerator.num_processes
+        if world == 1:
+            return losses
+        own = losses["foreground"].detach()
+        whole = self.accelerator.reduce(own.clone(), "sum")
+        factor = own.clamp(min=1) * world / whole.clamp(min=1)
+        return {name: losses[name] * factor for name in LOSSES[:5]}
 
     def state_dict(self) -> dict[str, Any]:
         """All that later steps depend on, as plain tensors and numbers."""
@@ -111,12 +157,24 @@ class TrainStep:
         self.optimizer.load_state_dict(state["optimizer"])
         if state["scaler"] is not None and self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(state["scaler"])
+        self.updated = False
+        self.watch = WeightWatch(self.model, self.ema.model)
 
 
 def pad_rows(targets: Tensor) -> Tensor:
     """Add rows of zeros up to a power of two, so that compiled shapes repeat."""
     rows = max(LEAST_ROWS, 1 << (targets.shape[1] - 1).bit_length())
     return F.pad(targets, (0, 0, 0, rows - targets.shape[1]))
+
+
+def _synchronise_batchnorm(network: YoloxNano, accelerator: Accelerator) -> None:
+    """Let BatchNorm normalise by the whole batch instead of by each process's share."""
+    if accelerator.device.type != "cuda":
+        raise UserError(
+            f"sync_batchnorm true needs CUDA GPUs, not {accelerator.device.type}: leave it out"
+        )
+    if accelerator.num_processes > 1:
+        nn.SyncBatchNorm.convert_sync_batchnorm(network)
 
 
 def _compile(network: YoloxNano, device: torch.device) -> None:

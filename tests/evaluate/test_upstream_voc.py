@@ -1,0 +1,38 @@
+"""AP of real detections on real photographs, against upstream's `voc_eval`, the field's formula."""
+
+import numpy as np
+import pytest
+import torch
+
+from yolox_ela.benchmark.synthetic import write_voc
+from yolox_ela.benchmark.upstream_voc import UpstreamVoc
+from yolox_ela.data.classes import VOC_CLASSES
+from yolox_ela.data.voc import load_split
+from yolox_ela.evaluate.evaluator import EvalSettings, detect_split
+from yolox_ela.evaluate.scores import score_split
+from yolox_ela.model import build_yolox_nano
+
+
+@pytest.fixture(scope="module")
+def detected(tiny_voc, zero_shot_weights):
+    """48 photographs, and what the COCO weights find in them."""
+    model = build_yolox_nano(len(VOC_CLASSES))
+    model.load_state_dict(zero_shot_weights)
+    split = load_split(tiny_voc, ["2007/test"], VOC_CLASSES)
+    settings = EvalSettings(224, score_threshold=0.01, nms_iou=0.65)
+    return split, detect_split(model, split, settings, device=torch.device("cpu"), workers=0)
+
+
+def test_ap_is_what_voc_eval_prints(detected, tmp_path):
+    """Over 11 points and over all points, to 1e-12."""
+    split, found = detected
+    scores = score_split(found, split)
+    counted = np.flatnonzero(scores.voc.positives)
+    write_voc(split, tmp_path)
+    upstream = UpstreamVoc(tmp_path, split, found)
+    threshold = np.array([0.5])
+    for mine, use_07_metric in ((scores.ap50_voc07, True), (scores.ap50, False)):
+        theirs = upstream.from_files(threshold, use_07_metric=use_07_metric)[0]
+        np.testing.assert_allclose(mine[counted], theirs[counted], rtol=0, atol=1e-12)
+    assert len(counted) > 10
+    assert 0.3 < np.nanmean(scores.ap50_voc07) < 1

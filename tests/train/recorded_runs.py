@@ -1,0 +1,130 @@
+"""Short trainings on real photographs that note their weights after each step.
+
+python -m torch.distributed.run --standalone --nproc_per_node 2 recorded_runs.py DATA WEIGHTS FOLDER
+"""
+
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+import torch
+
+from yolox_ela.attention import ela_s
+from yolox_ela.data.voc import load_split
+from yolox_ela.experiment import VocNano
+from yolox_ela.model import build_yolox_nano
+from yolox_ela.overrides import override
+from yolox_ela.train.accelerator import build_accelerator
+from yolox_ela.train.engine import Training
+from yolox_ela.train.run_folder import RunFolder
+
+# 48 photographs: six steps an epoch.
+BASE = {
+    "image_size": 96,
+    "batch_size": 8,
+    "epochs": 2,
+    "final_fraction": 0.5,
+    "multiscale": 0.34,
+    "mosaic_prob": 0.5,
+    "eval_interval": 2,
+    "workers": 0,
+    "lr": 1e-3,
+    "warmup_fraction": 0.2,
+    "grad_clip": 10.0,
+    "ema_ramp": 5.0,
+}
+STEPS, STOP = 12, 7  # of a run, and after which one is stopped: in the middle of an epoch
+
+
+class Dropout(torch.nn.Dropout2d):
+    """A module for every site that uses random numbers."""
+
+    def __init__(self, channels):
+        super().__init__(0.1)
+
+
+# Attention, and settings of its own, by the name of the run.
+RUNS = {
+    "frozen": (ela_s, {"freeze_batchnorm": True}),
+    "random": (Dropout, {}),
+    "moving": (None, {"momentum": 0.0, "evaluate_start": True}),
+}
+
+
+class Recorded(Training):
+    """Notes weights and averages after each step; asks itself to stop after step `stop_after`."""
+
+    stop_after = 0
+
+    def _train_step(self, batch):
+        row = super()._train_step(batch)
+        self.notes = getattr(self, "notes", {})
+        self.notes[self.progress.step] = {
+            "network": {name: t.clone() for name, t in self.network.state_dict().items()},
+            "ema": {name: t.clone() for name, t in self.ema.model.state_dict().items()},
+        }
+        if self.progress.step == self.stop_after:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return row
+
+
+def recipe_of(name):
+    return override(VocNano(), {**BASE, **RUNS[name][1]})
+
+
+def load_splits(data):
+    classes = VocNano().classes
+    return tuple(load_split(Path(data), [f"2007/{name}"], classes) for name in ("trainval", "test"))
+
+
+def begin(path, name, splits, weights, *, resume=False, stop_after=0):
+    """The training `name`, from the same weights each time, or the rest of one.
+
+    `weights` are the baseline's; attention keeps its random start.
+    """
+    folder = RunFolder(path)
+    accelerator = build_accelerator("cpu", "fp32")
+    accelerator.end_training = lambda: None  # the next run needs the processes' connection
+    if accelerator.is_main_process:
+        folder.path.mkdir(parents=True, exist_ok=True)
+    accelerator.wait_for_everyone()
+    torch.manual_seed(0)
+    network = build_yolox_nano(20, RUNS[name][0])
+    network.load_state_dict(weights, strict=False)
+    training = Recorded(recipe_of(name), network, *splits, folder, accelerator, trackers=())
+    training.stop_after = stop_after
+    if resume:
+        training.resume()
+    return training
+
+
+def run(*arguments, **options):
+    """Its notes by step, its rows of the history, and whether it ended."""
+    training = begin(*arguments, **options)
+    results = training.run()
+    return {
+        "notes": training.notes,
+        "history": training.progress.history,
+        "ended": results is not None,
+    }
+
+
+def main():
+    data, weights, folder = map(Path, sys.argv[1:])
+    splits, weights = load_splits(data), torch.load(weights, weights_only=True)
+    main_process = os.environ["RANK"] == "0"
+    noted = {name: run(folder / name, name, splits, weights) for name in RUNS}
+    for name in ("frozen", "random"):
+        path = folder / f"{name}_resumed"
+        assert not run(path, name, splits, weights, stop_after=STOP)["ended"]
+        if main_process:  # for a single process to resume
+            shutil.copytree(path, folder / f"{name}_stopped")
+        noted[path.name] = run(path, name, splits, weights, resume=True)
+    if main_process:
+        torch.save(noted, folder / "noted.pth")
+
+
+if __name__ == "__main__":
+    main()

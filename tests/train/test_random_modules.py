@@ -1,0 +1,146 @@
+"""Modules that use random numbers: nothing but the seed, the step and the process decides them."""
+
+import random
+import signal
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from yolox_ela.model import build_yolox_nano
+from yolox_ela.overrides import override
+from yolox_ela.randomness import isolated_generators
+from yolox_ela.train.accelerator import build_accelerator
+from yolox_ela.train.engine import Training
+from yolox_ela.train.run_folder import RunFolder
+
+STEPS = 10
+
+
+class ThreeGenerators(nn.Dropout2d):
+    """Attention that takes its numbers from torch, numpy and Python, and in evaluation too."""
+
+    def __init__(self, channels):
+        super().__init__(0.2)
+
+    def forward(self, x):
+        factor = random.uniform(0.9, 1.1) * np.random.uniform(0.9, 1.1)  # noqa: NPY002
+        return super().forward(x) * factor
+
+
+class Stopped(Training):
+    """Gets SIGTERM during step `at` (from 1)."""
+
+    at = 0
+
+    def _train_step(self, batch):
+        if self.progress.step + 1 == self.at:
+            signal.raise_signal(signal.SIGTERM)
+        return super()._train_step(batch)
+
+
+@pytest.fixture(scope="module")
+def train(tiny_recipe, tiny_splits):
+    """Train in a folder; the weights, their average, and the last evaluation's APs."""
+    recipe = override(tiny_recipe, {"epochs": 2, "final_fraction": 0.5, "eval_interval": 2})
+
+    def train(path, *, resume=False, at=0, **settings):
+        folder = RunFolder(path)
+        folder.path.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(0)
+        network = build_yolox_nano(20, ThreeGenerators)
+        changed = override(recipe, settings)
+        accelerator = build_accelerator("cpu", "fp32")
+        training = Stopped(changed, network, *tiny_splits, folder, accelerator, trackers=())
+        training.at = at
+        if resume:
+            training.resume()
+        results = training.run()
+        assert (results is None) == (0 < at < STEPS)
+        states = {
+            f"{part}.{name}": tensor.clone()
+            for part, module in (("network", training.network), ("ema", training.ema.model))
+            for name, tensor in module.state_dict().items()
+        }
+        return states, results
+
+    return train
+
+
+@pytest.fixture(scope="module")
+def whole(train, tmp_path_factory):
+    return train(tmp_path_factory.mktemp("whole") / "run")
+
+
+def assert_same(a, b):
+    different = [name for name in a if not torch.equal(a[name], b[name])]
+    assert not different, f"{len(different)} of {len(a)}, first {different[0]}"
+
+
+@pytest.mark.parametrize("step", [1, 4, 5, 8])
+def test_stopped_and_resumed(train, whole, tmp_path, step):
+    train(tmp_path / "run", at=step)
+    states, results = train(tmp_path / "run", resume=True)
+    assert_same(states, whole[0])
+    assert results["per_class"] == whole[1]["per_class"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"evaluate_start": True},
+        {"eval_interval": 1},
+        {"evaluate_raw": True},
+        {"workers": 2},
+    ],
+    ids=str,
+)
+def test_evaluations_and_workers_change_no_weight(train, whole, tmp_path, settings):
+    assert_same(train(tmp_path / "run", **settings)[0], whole[0])
+
+
+def test_what_came_before_does_not_matter(train, whole, tmp_path):
+    torch.rand(3), np.random.rand(3), random.random()  # noqa: NPY002
+    assert_same(train(tmp_path / "run")[0], whole[0])
+
+
+def test_another_seed_is_another_run(train, whole, tmp_path):
+    states, _ = train(tmp_path / "run", seed=1)
+    assert any(not torch.equal(states[name], whole[0][name]) for name in states)
+
+
+def test_as_many_threads_as_before(train, whole, tmp_path, screen):
+    """Sums over another number of threads are rounded differently."""
+    before = torch.get_num_threads()
+    try:
+        train(tmp_path / "run", at=4)
+        torch.set_num_threads(before + 1)
+        states, _ = train(tmp_path / "run", resume=True)
+        assert torch.get_num_threads() == before
+    finally:
+        torch.set_num_threads(before)
+    assert f"computing with {before} threads, as the run did before" in "".join(screen)
+    assert_same(states, whole[0])
+
+
+def test_generators_go_on_where_they_were():
+    def numbers():
+        return torch.rand(1).item(), float(np.random.rand()), random.random()  # noqa: NPY002
+
+    def after(body):
+        torch.manual_seed(1), np.random.seed(1), random.seed(1)  # noqa: NPY002
+        body()
+        return numbers()
+
+    inside = []
+
+    def isolated():
+        for _ in range(2):
+            with isolated_generators(3, 7):
+                inside.append(numbers())
+        with isolated_generators(7, 3):
+            inside.append(numbers())
+
+    assert after(isolated) == after(lambda: None)
+    assert inside[0] == inside[1] != inside[2]

@@ -1,0 +1,89 @@
+"""Processes that go on together, or end together with one message: two real ones."""
+
+import json
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from yolox_ela.train.accelerator import build_accelerator
+from yolox_ela.train.together import on_main, together
+
+PROGRAM = """
+    import json, os, sys, time
+    from pathlib import Path
+    from yolox_ela.errors import EndedElsewhereError, UserError
+    from yolox_ela.train.accelerator import build_accelerator
+    from yolox_ela.train.together import on_main, together
+
+    accelerator = build_accelerator("cpu", "fp32")
+    rank, folder = accelerator.process_index, Path(sys.argv[1])
+    found = {}
+
+    def act(failing):
+        if rank in failing:
+            raise failing[rank]
+        return f"done by {rank}"
+
+    def note(name, call):
+        try:
+            found[name] = call()
+        except EndedElsewhereError as error:
+            found[name] = f"ended: {error}"
+        except Exception as error:
+            found[name] = f"{type(error).__name__}: {error}"
+
+    bad, bug = UserError("bad"), ZeroDivisionError("bug")
+    note("all", lambda: together(accelerator, lambda: act({})))
+    note("first fails", lambda: together(accelerator, lambda: act({0: bad})))
+    note("second fails", lambda: together(accelerator, lambda: act({1: bad})))
+    note("both fail", lambda: together(accelerator, lambda: act({0: bad, 1: bad})))
+    note("both fail otherwise", lambda: together(accelerator, lambda: act({0: bad, 1: bug})))
+    main = accelerator.is_main_process
+    note("main first", lambda: together(accelerator, lambda: act({0: bad}), first=main))
+    note("others second", lambda: together(accelerator, lambda: act({1: bad}), first=main))
+    note("on main", lambda: on_main(accelerator, lambda: act({1: bad})))
+    note("fails on main", lambda: on_main(accelerator, lambda: act({0: bad})))
+
+    def in_order():
+        if main:
+            time.sleep(0.5)
+            (folder / "made").touch()
+        return (folder / "made").exists()
+
+    note("waits", lambda: together(accelerator, in_order, first=main))
+    (folder / f"{rank}.json").write_text(json.dumps(found))
+    accelerator.end_training()
+"""
+
+
+def test_two_processes(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(textwrap.dedent(PROGRAM))
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    command = [sys.executable, *launcher, script, tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
+    bad = "UserError: bad"
+    by_first, by_second = (f"ended: process {rank} of the run has failed" for rank in (0, 1))
+    assert {name: (first[name], second[name]) for name in first} == {
+        "all": ("done by 0", "done by 1"),
+        "first fails": (bad, by_first),
+        "second fails": (by_second, bad),
+        "both fail": (bad, by_first),
+        "both fail otherwise": (bad, "ZeroDivisionError: bug"),
+        "main first": (bad, by_first),
+        "others second": (by_second, bad),
+        "on main": ("done by 0", "done by 0"),
+        "fails on main": (bad, by_first),
+        "waits": (True, True),
+    }
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_one_process(first):
+    accelerator = build_accelerator("cpu", "fp32")
+    assert together(accelerator, lambda: 3, first=first) == 3
+    assert on_main(accelerator, lambda: 4) == 4

@@ -1,0 +1,38 @@
+"""Random numbers that depend on named seeds alone, whoever else uses the same generators.
+
+Modules such as `nn.Dropout` take their random numbers from the global generators of torch, numpy
+or Python. Whatever else runs in between (data loading, evaluation, reports) must not change what
+they get, and a resumed run must get what the interrupted one would have got. So the generators are
+seeded anew wherever their numbers decide a result.
+"""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from accelerate.utils import set_seed
+
+
+def seed_generators(*seeds: int) -> None:
+    """Seed Python's, numpy's and torch's global generators, on every device.
+
+    Args:
+        seeds: non-negative numbers; other numbers, or the same in another order, give unrelated
+            random numbers.
+    """
+    set_seed(int(np.random.SeedSequence(seeds).generate_state(1)[0]))
+
+
+@contextmanager
+def isolated_generators(*seeds: int) -> Iterator[None]:
+    """Seed the global generators within `with`; afterwards they go on where they were."""
+    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        try:
+            seed_generators(*seeds)
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(legacy)  # noqa: NPY002
