@@ -44,10 +44,10 @@ class WeightWatch:
         if torch.equal(trained, old_trained):
             what = "the average moves but" if not torch.equal(averaged, old_averaged) else "so far"
             raise UserError(
-                f"{what} no weight of the trained network has changed, although the learning rate "
-                "is above 0: the optimizer updates other tensors than the network computes with, "
-                "or every gradient is 0. Training would be in vain, so the run ends here; please "
-                "report this with environment.json"
+                f"{what} no weight of the trained network has changed: the learning rate is too "
+                "small for any (see lr), every gradient is 0, or the optimizer updates other "
+                "tensors than the network computes with. Training would be in vain, so the run "
+                "ends here; if lr is not the reason, please report this with environment.json"
             )
 
     @torch.no_grad()
