@@ -17,13 +17,14 @@ import numpy as np
 import pytest
 import torch
 from loguru import logger
+from voc_files import voc, voc_writer, warnings  # noqa: F401
 
-from yolox_ela.class_rows import COCO_CLASSES, pick_rows
-from yolox_ela.data.classes import VOC_CLASSES
-from yolox_ela.data.voc import VocSplit
+from yolox_ela.datasets.names import VOC_CLASSES
+from yolox_ela.datasets.split import VocSplit
 from yolox_ela.evaluate.detections import Detections
-from yolox_ela.model import build_yolox_nano
-from yolox_ela.weights import read_weights
+from yolox_ela.network.class_rows import COCO_CLASSES, pick_rows
+from yolox_ela.network.model import build_yolox_nano
+from yolox_ela.network.weights import read_weights
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # there are as many processes as cores already
     torch.set_num_threads(1)

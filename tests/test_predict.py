@@ -8,15 +8,15 @@ import torch
 from PIL import Image
 
 from yolox_ela.attention import ela_s
-from yolox_ela.class_rows import COCO_CLASSES
-from yolox_ela.data.classes import VOC_CLASSES
-from yolox_ela.data.image import read_image
-from yolox_ela.data.voc import load_split
-from yolox_ela.draw import draw_detections
+from yolox_ela.datasets.names import VOC_CLASSES
+from yolox_ela.datasets.split import load_split
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.evaluator import EvalSettings, detect_split
 from yolox_ela.experiment import VocNano
-from yolox_ela.model import build_yolox_nano
+from yolox_ela.images.boxes import draw_detections
+from yolox_ela.images.read import read_image
+from yolox_ela.network.class_rows import COCO_CLASSES
+from yolox_ela.network.model import build_yolox_nano
 from yolox_ela.predict import Detector
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "exps"

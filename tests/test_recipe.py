@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 
 import pytest
 
-from yolox_ela.data.classes import VOC_CLASSES
+from yolox_ela.datasets.names import VOC_CLASSES
 from yolox_ela.errors import UserError
 from yolox_ela.overrides import override, pairs_to_dict
 from yolox_ela.recipe import Recipe

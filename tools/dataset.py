@@ -11,7 +11,7 @@ from dataclasses import fields
 from itertools import takewhile
 from pathlib import Path
 
-from yolox_ela.cli import (
+from yolox_ela.commands.options import (
     add_data_options,
     add_overrides,
     locate_data,
@@ -20,8 +20,8 @@ from yolox_ela.cli import (
     tool_parser,
     write_result,
 )
-from yolox_ela.data.check import check_dataset
-from yolox_ela.data.sample import draw_sample
+from yolox_ela.datasets.check import check_dataset
+from yolox_ela.datasets.sample import draw_sample
 from yolox_ela.overrides import override, pairs_to_dict
 from yolox_ela.recipe import Recipe
 

@@ -13,13 +13,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from yolox_ela.claim import claim_folder
-from yolox_ela.cli import project_folder, run_tool, tool_parser, write_result
-from yolox_ela.data.image import IMAGE_SUFFIXES
-from yolox_ela.draw import draw_detections
+from yolox_ela.commands.options import project_folder, run_tool, tool_parser, write_result
 from yolox_ela.errors import UserError
+from yolox_ela.images.boxes import draw_detections
+from yolox_ela.images.read import IMAGE_SUFFIXES
+from yolox_ela.network.starts import start_file
 from yolox_ela.predict import Detector, ImageLike
-from yolox_ela.starts import start_file
+from yolox_ela.system.claim import claim_folder
 
 PROJECT = project_folder(__file__)
 

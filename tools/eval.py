@@ -13,9 +13,7 @@ from typing import Any
 
 from loguru import logger
 
-from yolox_ela.claim import claim_folder, require_unclaimed
-from yolox_ela.class_rows import COCO_CLASSES, pick_rows, row_names, same_classes
-from yolox_ela.cli import (
+from yolox_ela.commands.options import (
     add_data_options,
     add_overrides,
     add_record_options,
@@ -26,21 +24,25 @@ from yolox_ela.cli import (
     tool_parser,
     write_result,
 )
-from yolox_ela.data.values import ValueRange
-from yolox_ela.data.voc import load_pictures, load_split, read_id_list
-from yolox_ela.device import select_device
+from yolox_ela.datasets.split import load_pictures, load_split, read_id_list
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.detections import to_coco_results
 from yolox_ela.evaluate.evaluator import EvalSettings, detect_split, evaluate
 from yolox_ela.evaluate.report import format_results
 from yolox_ela.evaluate.saved import SavedEvaluation, save_evaluation
 from yolox_ela.experiment import VocNano, adopt_checkpoint, load_experiment
-from yolox_ela.files import require_writable
-from yolox_ela.inference import PRECISIONS, Inference
-from yolox_ela.model import YoloxNano, build_yolox_nano
+from yolox_ela.images.values import ValueRange
+from yolox_ela.network.class_rows import COCO_CLASSES, pick_rows, row_names, same_classes
+from yolox_ela.network.inference import PRECISIONS, Inference
+from yolox_ela.network.model import YoloxNano, build_yolox_nano
+from yolox_ela.network.starts import DEFAULT, STARTS, Start, start_file, start_of_file, start_of_run
+from yolox_ela.network.weights import load_trained, read_checkpoint, state_dict_of
 from yolox_ela.overrides import override, pairs_to_dict
 from yolox_ela.report.single import RunMaterial, write_single_report
-from yolox_ela.starts import DEFAULT, STARTS, Start, start_file, start_of_file, start_of_run
+from yolox_ela.system.claim import claim_folder, require_unclaimed
+from yolox_ela.system.device import select_device
+from yolox_ela.system.environment import describe_environment
+from yolox_ela.system.files import require_writable
 from yolox_ela.tables.entry import (
     Origin,
     checkpoint_origin,
@@ -49,8 +51,7 @@ from yolox_ela.tables.entry import (
     zero_shot_origin,
 )
 from yolox_ela.tables.record import append_row, require_record
-from yolox_ela.train.run_folder import RunFolder, describe_environment
-from yolox_ela.weights import load_trained, read_checkpoint, state_dict_of
+from yolox_ela.train.run_folder import RunFolder
 
 PROJECT = project_folder(__file__)
 HELD_REMEDY = "name another folder with --report"

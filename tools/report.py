@@ -12,13 +12,13 @@ from pathlib import Path
 
 from loguru import logger
 
-from yolox_ela.claim import claim_folder
-from yolox_ela.cli import run_tool, tool_parser
+from yolox_ela.commands.options import run_tool, tool_parser
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.saved import load_evaluation
 from yolox_ela.report.curves import read_metrics
 from yolox_ela.report.several import ScoredRun, write_comparison_report
 from yolox_ela.report.single import RunMaterial, write_single_report
+from yolox_ela.system.claim import claim_folder
 from yolox_ela.train.run_folder import RunFolder
 
 HELD_REMEDY = "name another folder with -o"

@@ -12,11 +12,11 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from yolox_ela.cli import project_folder, run_tool, tool_parser, write_result
-from yolox_ela.device import select_device
+from yolox_ela.commands.options import project_folder, run_tool, tool_parser, write_result
 from yolox_ela.errors import UserError
 from yolox_ela.experiment import load_experiment
-from yolox_ela.files import require_writable, write_atomically
+from yolox_ela.system.device import select_device
+from yolox_ela.system.files import require_writable, write_atomically
 from yolox_ela.tables.complexity import complexity_table
 from yolox_ela.tables.layout import STYLES, Table, insert_block, render
 from yolox_ela.tables.record import RunRow, read_rows

@@ -18,7 +18,10 @@ import torch
 from accelerate import Accelerator
 from loguru import logger
 
-from yolox_ela.cli import (
+from yolox_ela.augment.bank import CACHES, ImageBank, choose_cache, open_images
+from yolox_ela.augment.feed import AUGMENTS, DeviceFeed, Feed, HostFeed, draws_on_device
+from yolox_ela.augment.loader import require_batch_fits
+from yolox_ela.commands.options import (
     EXIT_INTERRUPTED,
     add_data_options,
     add_overrides,
@@ -30,39 +33,37 @@ from yolox_ela.cli import (
     tool_parser,
     write_result,
 )
-from yolox_ela.data.bank import CACHES, ImageBank, choose_cache, open_images
-from yolox_ela.data.feed import AUGMENTS, DeviceFeed, Feed, HostFeed, draws_on_device
-from yolox_ela.data.loader import require_batch_fits
-from yolox_ela.data.sample import draw_sample
-from yolox_ela.data.values import UNDECIDED
-from yolox_ela.data.voc import (
+from yolox_ela.datasets.sample import draw_sample
+from yolox_ela.datasets.split import (
     VocSplit,
     load_split,
     require_disjoint,
     require_objects,
     share_values,
 )
-from yolox_ela.device import select_device
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.report import format_results
 from yolox_ela.evaluate.saved import load_evaluation
 from yolox_ela.experiment import RECIPES, SAMPLE_SETTINGS, VocNano, load_experiment
-from yolox_ela.files import require_writable
-from yolox_ela.logs import collect_log, log_to_file, log_to_screen
+from yolox_ela.images.values import UNDECIDED
+from yolox_ela.network.starts import DEFAULT, STARTS, start_file, start_of_run
+from yolox_ela.network.weights import read_checkpoint
 from yolox_ela.overrides import override, pairs_to_dict
 from yolox_ela.report.curves import read_metrics
 from yolox_ela.report.single import RunMaterial, write_single_report
-from yolox_ela.starts import DEFAULT, STARTS, start_file, start_of_run
+from yolox_ela.system.device import select_device
+from yolox_ela.system.environment import describe_environment
+from yolox_ela.system.files import default_cache, require_writable
+from yolox_ela.system.logs import collect_log, log_to_file, log_to_screen
 from yolox_ela.tables.entry import checkpoint_origin, require_scores, run_row
 from yolox_ela.tables.record import append_row, require_record
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
 from yolox_ela.train.run_claim import claim_run, required_path
-from yolox_ela.train.run_folder import RunFolder, describe_environment
+from yolox_ela.train.run_folder import RunFolder
 from yolox_ela.train.start import in_class_order_of, load_start
 from yolox_ela.train.together import on_main, together
 from yolox_ela.train.trackers import DEFAULT_TRACKERS, TRACKERS, require_trackers
-from yolox_ela.weights import default_cache, read_checkpoint
 
 PROJECT = project_folder(__file__)
 

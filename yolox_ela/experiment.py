@@ -13,13 +13,13 @@ import torch
 from torch import nn
 
 from yolox_ela.errors import UserError
-from yolox_ela.model import YoloxNano, build_yolox_nano
+from yolox_ela.network.model import YoloxNano, build_yolox_nano
 from yolox_ela.overrides import override
-from yolox_ela.randomness import isolated_generators
 from yolox_ela.recipe import Recipe
+from yolox_ela.system.randomness import isolated_generators
 
 # `train.py --recipe`: what changes the paper's recipe, which experiments have. `tuned` was chosen
-# by the measurements in exps/tuning, at 320 px, on images of its own.
+# by the measurements in studies/tuning, at 320 px, on images of its own.
 RECIPES: dict[str, dict[str, Any]] = {
     "paper": {},
     "tuned": {

@@ -3,62 +3,31 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, overload
+from typing import NamedTuple, overload
 
 import numpy as np
 import torch
 
-from yolox_ela.class_rows import row_names
-from yolox_ela.data.image import read_image
-from yolox_ela.data.render import letterbox
-from yolox_ela.data.values import UNDECIDED, ValueRange
-from yolox_ela.device import select_device
 from yolox_ela.errors import UserError
+from yolox_ela.evaluate.detections import ImageDetections
 from yolox_ela.evaluate.evaluator import EvalSettings
 from yolox_ela.evaluate.postprocess import postprocess
 from yolox_ela.experiment import VocNano, adopt_checkpoint, load_experiment
-from yolox_ela.inference import FAST, predictor
-from yolox_ela.model import YoloxNano
+from yolox_ela.images.letterbox import letterbox
+from yolox_ela.images.read import read_image
+from yolox_ela.images.values import UNDECIDED, ValueRange
+from yolox_ela.network.class_rows import row_names
+from yolox_ela.network.inference import FAST, predictor
+from yolox_ela.network.model import YoloxNano
+from yolox_ela.network.weights import load_trained, read_checkpoint, state_dict_of
 from yolox_ela.overrides import override
-from yolox_ela.weights import load_trained, read_checkpoint, state_dict_of
+from yolox_ela.system.device import select_device
 
 ImageLike = str | Path | np.ndarray
 BATCH = 16
 READERS = 4  # threads that decode ahead
-
-
-@dataclass(frozen=True)
-class ImageDetections:
-    """What was found in one picture, best score first.
-
-    Attributes:
-        boxes: (D, 4) float32 x1, y1, x2, y2 in pixels of the original picture.
-        scores: (D,) float32 in 0-1.
-        labels: (D,) int64 class indices.
-        names: (D,) class names.
-    """
-
-    boxes: np.ndarray
-    scores: np.ndarray
-    labels: np.ndarray
-    names: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.scores)
-
-    def to_dicts(self) -> list[dict[str, Any]]:
-        """Plain JSON values, one entry a box."""
-        return [
-            {
-                "class": name,
-                "score": round(float(score), 5),
-                "box": [round(float(v), 2) for v in box],
-            }
-            for name, score, box in zip(self.names, self.scores, self.boxes, strict=True)
-        ]
 
 
 class Found(NamedTuple):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from yolox_ela.data.classes import VOC_CLASSES
+from yolox_ela.datasets.names import VOC_CLASSES, parse_set
 from yolox_ela.errors import UserError
 
 CHOICES = {
@@ -210,18 +210,6 @@ class Recipe:
             key: list(value) if isinstance(value, tuple) else value
             for key, value in asdict(self).items()
         }
-
-
-def parse_set(entry: str) -> tuple[str, str]:
-    """`2007/trainval` -> year and split.
-
-    Raises:
-        UserError: it is not two words with a slash between.
-    """
-    year, slash, split = entry.partition("/")
-    if not (year and slash and split) or "/" in split:
-        raise UserError(f"a set must read year/split, as in 2007/trainval, not '{entry}'")
-    return year, split
 
 
 def current_settings(saved: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from test_contract import CHANNELS, DEVICES, MODULES, every_module, image, rando
 from torch import nn
 
 from yolox_ela.attention import CA, CBAM, CAGroupNorm, ela_s
-from yolox_ela.model import SITES, build_yolox_nano
+from yolox_ela.network.model import SITES, build_yolox_nano
 
 every_mode = pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 

@@ -13,7 +13,7 @@ import thop
 import torch
 
 from yolox_ela.attention import CA, CBAM, ECA, SA, SE, CAGroupNorm, ela_b, ela_l, ela_s, ela_t
-from yolox_ela.model import build_yolox_nano
+from yolox_ela.network.model import build_yolox_nano
 
 ROWS = {
     "nano": (None, 900_459, "1.284531"),  # 3.43, 1.285

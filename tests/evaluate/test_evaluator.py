@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from yolox_ela.data.classes import VOC_CLASSES
-from yolox_ela.data.voc import load_split
+from yolox_ela.datasets.names import VOC_CLASSES
+from yolox_ela.datasets.split import load_split
 from yolox_ela.evaluate.detections import Detections, to_coco_results
 from yolox_ela.evaluate.evaluator import (
     EvalSettings,
@@ -16,7 +16,7 @@ from yolox_ela.evaluate.evaluator import (
     evaluate,
     score_detections,
 )
-from yolox_ela.model import build_yolox_nano
+from yolox_ela.network.model import build_yolox_nano
 
 CPU = torch.device("cpu")
 SETTINGS = EvalSettings(image_size=416, score_threshold=0.01, nms_iou=0.65)

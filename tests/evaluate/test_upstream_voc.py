@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from yolox_ela.benchmark.synthetic import write_voc
-from yolox_ela.benchmark.upstream_voc import UpstreamVoc
-from yolox_ela.data.classes import VOC_CLASSES
-from yolox_ela.data.voc import load_split
+from studies.speed.synthetic import write_voc
+from studies.speed.upstream_voc import UpstreamVoc
+from yolox_ela.datasets.names import VOC_CLASSES
+from yolox_ela.datasets.split import load_split
 from yolox_ela.evaluate.evaluator import EvalSettings, detect_split
 from yolox_ela.evaluate.scores import score_split
-from yolox_ela.model import build_yolox_nano
+from yolox_ela.network.model import build_yolox_nano
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ import torch
 from torch import nn
 
 from yolox_ela.attention import SE, ela_s, ela_t
-from yolox_ela.data.render import letterbox
-from yolox_ela.data.sample import draw_sample
-from yolox_ela.data.voc import load_split
+from yolox_ela.datasets.sample import draw_sample
+from yolox_ela.datasets.split import load_split
 from yolox_ela.experiment import VocNano
-from yolox_ela.model import SITES, build_yolox_nano
+from yolox_ela.images.letterbox import letterbox
+from yolox_ela.network.model import SITES, build_yolox_nano
 from yolox_ela.report.gates import (
     SiteGates,
     gate_statistics,

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from yolox_ela.data.loader import steps_per_epoch, train_loader
-from yolox_ela.data.multiscale import input_size
-from yolox_ela.data.sample import draw_sample
-from yolox_ela.data.voc import load_split
+from yolox_ela.augment.loader import steps_per_epoch, train_loader
+from yolox_ela.augment.multiscale import input_size
+from yolox_ela.datasets.sample import draw_sample
+from yolox_ela.datasets.split import load_split
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.evaluate.scores import score_split
 from yolox_ela.experiment import VocNano

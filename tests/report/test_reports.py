@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from yolox_ela.data.classes import VOC_CLASSES
-from yolox_ela.data.voc import load_split
+from yolox_ela.datasets.names import VOC_CLASSES
+from yolox_ela.datasets.split import load_split
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.evaluate.evaluator import EvalSettings, score_detections

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from yolox_ela.data.classes import VOC_CLASSES
+from yolox_ela.datasets.names import VOC_CLASSES
 from yolox_ela.errors import UserError
 from yolox_ela.experiment import VocNano
-from yolox_ela.starts import Start, start_of_run
+from yolox_ela.network.starts import Start, start_of_run
 from yolox_ela.tables.entry import checkpoint_origin, run_row, zero_shot_origin
 
 CPU = torch.device("cpu")

@@ -5,7 +5,7 @@ import shutil
 import pytest
 from command_line import PROJECT, REPORTED, exp, run, tree
 
-from yolox_ela.data.sample import draw_sample
+from yolox_ela.datasets.sample import draw_sample
 
 
 @pytest.fixture(scope="session")

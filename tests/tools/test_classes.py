@@ -8,9 +8,9 @@ import pytest
 import torch
 from command_line import SMALL, exp
 
-from yolox_ela.class_rows import COCO_CLASSES, pick_rows
+from yolox_ela.network.class_rows import COCO_CLASSES, pick_rows
+from yolox_ela.network.weights import read_weights
 from yolox_ela.tables.record import read_rows
-from yolox_ela.weights import read_weights
 
 CLASSES = ("dog", "person", "car")
 

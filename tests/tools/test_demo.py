@@ -8,7 +8,7 @@ import numpy as np
 from command_line import exp
 from PIL import Image
 
-from yolox_ela.data.image import IMAGE_SUFFIXES
+from yolox_ela.images.read import IMAGE_SUFFIXES
 
 
 def test_pictures_json_and_exit_code(call, trained, project, data, tmp_path):

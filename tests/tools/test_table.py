@@ -8,7 +8,7 @@ import pytest
 import torch
 from command_line import PROJECT, SMALL, exp, run
 
-from yolox_ela.data.sample import draw_sample
+from yolox_ela.datasets.sample import draw_sample
 from yolox_ela.tables.record import append_row, read_rows
 
 EPOCH = [*SMALL, "-e", "1"]

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from command_line import REPORTED, SMALL, exp
 
-from yolox_ela.data.classes import VOC_CLASSES
+from yolox_ela.datasets.names import VOC_CLASSES
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 
 from yolox_ela.attention import ela_s
-from yolox_ela.data.voc import load_split
+from yolox_ela.datasets.split import load_split
 from yolox_ela.experiment import VocNano
-from yolox_ela.model import build_yolox_nano
+from yolox_ela.network.model import build_yolox_nano
 from yolox_ela.overrides import override
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training

@@ -2,8 +2,8 @@
 
 import pytest
 
-from yolox_ela.device import select_device
 from yolox_ela.errors import UserError
+from yolox_ela.system.device import select_device
 from yolox_ela.train.accelerator import build_accelerator
 
 

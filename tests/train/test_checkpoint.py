@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from yolox_ela.errors import UserError
-from yolox_ela.files import write_atomically
+from yolox_ela.network.weights import read_checkpoint
 from yolox_ela.recipe import Recipe
+from yolox_ela.system.files import write_atomically
 from yolox_ela.train.checkpoint import require_same_run, save_checkpoint
-from yolox_ela.weights import read_checkpoint
 
 
 def test_failed_write_keeps_the_old_file(tmp_path):

@@ -9,14 +9,14 @@ import torch
 from loguru import logger
 from PIL import Image
 
-from yolox_ela.data.bank import open_images
-from yolox_ela.data.feed import HostFeed
-from yolox_ela.data.image import read_image
-from yolox_ela.data.values import ValueRange
-from yolox_ela.data.voc import load_split
+from yolox_ela.augment.bank import open_images
+from yolox_ela.augment.feed import HostFeed
+from yolox_ela.datasets.split import load_split
 from yolox_ela.errors import UserError
 from yolox_ela.experiment import VocNano
-from yolox_ela.model import build_yolox_nano
+from yolox_ela.images.read import read_image
+from yolox_ela.images.values import ValueRange
+from yolox_ela.network.model import build_yolox_nano
 from yolox_ela.overrides import override
 from yolox_ela.predict import Detector
 from yolox_ela.train.accelerator import build_accelerator

@@ -10,10 +10,10 @@ import torch
 from yolox.config import YoloxNano as UpstreamNano
 
 from yolox_ela.attention import ela_s
-from yolox_ela.data.bank import memory_bank
-from yolox_ela.data.feed import DeviceFeed
+from yolox_ela.augment.bank import memory_bank
+from yolox_ela.augment.feed import DeviceFeed
 from yolox_ela.errors import UserError
-from yolox_ela.model import build_yolox_nano
+from yolox_ela.network.model import build_yolox_nano
 from yolox_ela.overrides import override
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training

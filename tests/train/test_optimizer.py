@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from yolox_ela.attention import CBAM, SA, SE, ela_s
-from yolox_ela.model import build_yolox_nano
+from yolox_ela.network.model import build_yolox_nano
 from yolox_ela.recipe import Recipe
 from yolox_ela.train.optimizer import build_optimizer, set_learning_rate
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from recorded_runs import STEPS, begin, load_splits, recipe_of, run
 
-from yolox_ela.data.loader import train_loader
-from yolox_ela.data.multiscale import input_size, network_input
+from yolox_ela.augment.loader import train_loader
+from yolox_ela.augment.multiscale import input_size, network_input
 from yolox_ela.train.ema import ModelEma
 from yolox_ela.train.optimizer import build_optimizer, set_learning_rate
 from yolox_ela.train.schedule import learning_rate

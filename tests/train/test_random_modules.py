@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from yolox_ela.model import build_yolox_nano
+from yolox_ela.network.model import build_yolox_nano
 from yolox_ela.overrides import override
-from yolox_ela.randomness import isolated_generators
+from yolox_ela.system.randomness import isolated_generators
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
 from yolox_ela.train.run_folder import RunFolder

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from yolox_ela.claim import claim_folder
 from yolox_ela.errors import UserError
+from yolox_ela.system.claim import claim_folder
 from yolox_ela.train.run_claim import claim_run, required_path
 from yolox_ela.train.run_folder import RunFolder
 

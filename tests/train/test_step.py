@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from studies.speed.dispatch import count_dispatches
 from yolox_ela.attention import ela_s
-from yolox_ela.benchmark.dispatch import count_dispatches
-from yolox_ela.data.multiscale import network_input
-from yolox_ela.model import build_yolox_nano
+from yolox_ela.augment.multiscale import network_input
+from yolox_ela.network.model import build_yolox_nano
 from yolox_ela.recipe import Recipe
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.progress import StepMonitor

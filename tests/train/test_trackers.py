@@ -20,7 +20,7 @@ from loguru import logger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from yolox_ela.errors import UserError
-from yolox_ela.model import build_yolox_nano
+from yolox_ela.network.model import build_yolox_nano
 from yolox_ela.overrides import override
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training

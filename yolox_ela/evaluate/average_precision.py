@@ -123,3 +123,11 @@ def sampled_points(precision: np.ndarray, recall: np.ndarray, points: np.ndarray
 
 def _best_beyond(precision: np.ndarray) -> np.ndarray:
     return np.maximum.accumulate(precision[::-1])[::-1]
+
+
+def mean_over_classes(aps: np.ndarray) -> np.ndarray:
+    """Mean over the last axis, NaN (classes without objects) left out; NaN if nothing is left."""
+    some = np.isfinite(aps)
+    count = some.sum(axis=-1)
+    total = np.where(some, aps, 0.0).sum(axis=-1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)

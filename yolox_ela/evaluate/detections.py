@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from yolox_ela.data.voc import VocSplit
+from yolox_ela.datasets.split import VocSplit
 
 
 @dataclass(frozen=True)
@@ -57,3 +57,34 @@ def to_coco_results(detections: Detections, split: VocSplit) -> list[dict[str, A
             detections.images, detections.labels, boxes, detections.scores, strict=True
         )
     ]
+
+
+@dataclass(frozen=True)
+class ImageDetections:
+    """What was found in one picture, best score first.
+
+    Attributes:
+        boxes: (D, 4) float32 x1, y1, x2, y2 in pixels of the original picture.
+        scores: (D,) float32 in 0-1.
+        labels: (D,) int64 class indices.
+        names: (D,) class names.
+    """
+
+    boxes: np.ndarray
+    scores: np.ndarray
+    labels: np.ndarray
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Plain JSON values, one entry a box."""
+        return [
+            {
+                "class": name,
+                "score": round(float(score), 5),
+                "box": [round(float(v), 2) for v in box],
+            }
+            for name, score, box in zip(self.names, self.scores, self.boxes, strict=True)
+        ]

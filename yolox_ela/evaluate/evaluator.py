@@ -10,16 +10,16 @@ from accelerate.utils import broadcast_object_list, gather_object
 from torch import Tensor
 from tqdm import tqdm
 
-from yolox_ela.data.loader import EvalBatch, eval_loader
-from yolox_ela.data.voc import VocSplit
+from yolox_ela.datasets.split import VocSplit
 from yolox_ela.evaluate.detections import Detections
+from yolox_ela.evaluate.loader import EvalBatch, eval_loader
 from yolox_ela.evaluate.postprocess import postprocess
 from yolox_ela.evaluate.rules import VOC_IOU
 from yolox_ela.evaluate.scores import METRICS, SplitScores, score_split
-from yolox_ela.inference import FAST, Inference, predictor
-from yolox_ela.model import YoloxNano
-from yolox_ela.randomness import isolated_generators
+from yolox_ela.network.inference import FAST, Inference, predictor
+from yolox_ela.network.model import YoloxNano
 from yolox_ela.recipe import Recipe
+from yolox_ela.system.randomness import isolated_generators
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from yolox_ela.data.voc import VocSplit
+from yolox_ela.datasets.split import VocSplit
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from yolox_ela.data.values import ValueRange
-from yolox_ela.data.voc import VocSplit
+from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.detections import Detections
-from yolox_ela.files import write_atomically
+from yolox_ela.images.values import ValueRange
+from yolox_ela.system.files import write_atomically
 
 
 @dataclass(frozen=True)

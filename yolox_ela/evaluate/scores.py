@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from yolox_ela.data.voc import VocSplit
+from yolox_ela.datasets.split import VocSplit
 from yolox_ela.evaluate.average_precision import (
     Curve,
     all_points,
@@ -63,3 +63,11 @@ def score_split(detections: Detections, split: VocSplit) -> SplitScores:
         voc=voc,
         coco=coco,
     )
+
+
+METRIC_TITLES = {
+    "ap50_voc07": "AP50, 11 points (VOC07)",
+    "ap50": "AP50, all points",
+    "ap50_95": "AP50:95 (COCO)",
+}
+"""For each of `METRICS`, as pictures name it."""

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from yolox_ela.data.voc import VocSplit
+from yolox_ela.datasets.split import VocSplit
+from yolox_ela.evaluate.average_precision import mean_over_classes
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.evaluate.rules import VOC_IOU
 from yolox_ela.evaluate.scores import METRICS, SplitScores
 from yolox_ela.report.confusion import Confusion, confusion_matrix
 from yolox_ela.report.errors import Errors, find_errors
-from yolox_ela.report.metrics import mean_over_classes
 from yolox_ela.report.plain import plain_number
 from yolox_ela.report.precision_recall import PrecisionRecall, precision_recall_curves
 from yolox_ela.report.sizes import SizeScores, score_by_size

@@ -23,12 +23,11 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr, ndtri  # the normal distribution; scipy.stats loads a second
 
-from yolox_ela.data.voc import VocSplit
-from yolox_ela.evaluate.average_precision import COCO_RECALLS, VOC07_RECALLS
+from yolox_ela.datasets.split import VocSplit
+from yolox_ela.evaluate.average_precision import COCO_RECALLS, VOC07_RECALLS, mean_over_classes
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.evaluate.matching import Matches
 from yolox_ela.evaluate.scores import METRICS, SplitScores
-from yolox_ela.report.metrics import mean_over_classes
 from yolox_ela.report.plain import plain_list, plain_number
 
 Run = tuple[Detections, SplitScores]

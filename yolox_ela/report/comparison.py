@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from yolox_ela.data.voc import VocSplit
+from yolox_ela.datasets.split import VocSplit
 from yolox_ela.report.bootstrap import Difference, Run, bootstrap_differences
 
 RESAMPLES = 1000

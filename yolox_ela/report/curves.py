@@ -11,10 +11,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from yolox_ela.errors import UserError
-from yolox_ela.files import write_atomically
-from yolox_ela.report.metrics import METRIC_TITLES
+from yolox_ela.evaluate.scores import METRIC_TITLES
 from yolox_ela.report.page import Section, Table
 from yolox_ela.report.style import COLORS, GREY, new_figure, to_png
+from yolox_ela.system.files import write_atomically
 
 Rows = Sequence[Mapping[str, Any]]
 

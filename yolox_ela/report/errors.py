@@ -35,7 +35,7 @@ from typing import Any
 
 import numpy as np
 
-from yolox_ela.data.voc import VocSplit
+from yolox_ela.datasets.split import VocSplit
 from yolox_ela.evaluate.average_precision import all_points
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.evaluate.matching import Verdict

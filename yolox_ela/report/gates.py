@@ -16,11 +16,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor, nn
 
-from yolox_ela.data.augment import resized
-from yolox_ela.data.render import letterbox
-from yolox_ela.data.voc import VocSplit
+from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
-from yolox_ela.model import SITES, YoloxNano
+from yolox_ela.images.letterbox import letterbox, resized
+from yolox_ela.network.model import SITES, YoloxNano
 from yolox_ela.report.page import Section, Table
 from yolox_ela.report.style import COLORS, PAGE_INCHES, new_figure, to_png
 

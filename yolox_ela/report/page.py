@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from yolox_ela.files import require_writable, write_atomically
+from yolox_ela.system.files import require_writable, write_atomically
 
 PAGE, FOLDER, NUMBERS = "report.html", "report", "report.json"
 

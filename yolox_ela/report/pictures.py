@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from yolox_ela.data.loader import SampleKey, StepSampler, TrainDataset, steps_per_epoch
-from yolox_ela.data.multiscale import input_size, network_input
-from yolox_ela.data.voc import VocSplit
-from yolox_ela.draw import class_color
+from yolox_ela.augment.loader import SampleKey, StepSampler, TrainDataset, steps_per_epoch
+from yolox_ela.augment.multiscale import input_size, network_input
+from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.detections import Detections
+from yolox_ela.images.boxes import class_color
 from yolox_ela.recipe import Recipe
 from yolox_ela.report.analysis import Analysis
 from yolox_ela.report.page import Section

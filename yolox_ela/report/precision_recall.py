@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from yolox_ela.evaluate.average_precision import COCO_RECALLS
+from yolox_ela.evaluate.average_precision import COCO_RECALLS, mean_over_classes
 from yolox_ela.evaluate.scores import SplitScores
-from yolox_ela.report.metrics import mean_over_classes
 from yolox_ela.report.plain import plain_list
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from yolox_ela.data.voc import VocSplit
+from yolox_ela.datasets.split import VocSplit
 from yolox_ela.evaluate.saved import SavedEvaluation
 from yolox_ela.evaluate.scores import METRICS, score_split
-from yolox_ela.model import YoloxNano
+from yolox_ela.network.model import YoloxNano
 from yolox_ela.recipe import Recipe
 from yolox_ela.report.analysis import Analysis, analyse
 from yolox_ela.report.curves import curves_section

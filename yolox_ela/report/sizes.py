@@ -10,13 +10,12 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from yolox_ela.data.voc import VocSplit
-from yolox_ela.evaluate.average_precision import all_points, average_precision
+from yolox_ela.datasets.split import VocSplit
+from yolox_ela.evaluate.average_precision import all_points, average_precision, mean_over_classes
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.evaluate.matching import match
 from yolox_ela.evaluate.objects import Objects
 from yolox_ela.evaluate.rules import VOC_IOU, VOC_RULES
-from yolox_ela.report.metrics import mean_over_classes
 from yolox_ela.report.plain import plain_number
 
 SIZES = {

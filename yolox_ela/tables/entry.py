@@ -8,14 +8,14 @@ from typing import Any
 
 import torch
 
-from yolox_ela.data.voc import VocSplit
+from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.scores import METRICS
 from yolox_ela.experiment import VocNano
-from yolox_ela.starts import Start
+from yolox_ela.network.starts import Start
+from yolox_ela.system.environment import describe_environment, source_commit
 from yolox_ela.tables.record import RunRow
 from yolox_ela.tables.settings import model_fields, settings_text
-from yolox_ela.train.run_folder import describe_environment, source_commit
 
 # Protocol: sets and images to train on; all are tested on the same images.
 STANDARD = {

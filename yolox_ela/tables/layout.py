@@ -11,7 +11,7 @@ from typing import Any
 from tabulate import tabulate
 
 from yolox_ela.errors import UserError
-from yolox_ela.files import write_atomically
+from yolox_ela.system.files import write_atomically
 
 STYLES = ("text", "markdown", "csv", "json")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from yolox_ela.errors import UserError
-from yolox_ela.files import require_writable
+from yolox_ela.system.files import require_writable
 
 PROTOCOLS = ("voc07", "voc0712", "custom")
 

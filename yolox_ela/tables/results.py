@@ -5,7 +5,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from yolox_ela.evaluate.scores import METRICS
-from yolox_ela.starts import RANDOM, title_of_start
+from yolox_ela.network.starts import RANDOM, title_of_start
 from yolox_ela.tables.layout import Column, Table
 from yolox_ela.tables.paired import clear_winner, paired_difference
 from yolox_ela.tables.paper import PAPER

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from yolox_ela.class_rows import same_classes
 from yolox_ela.experiment import RECIPES, VocNano
+from yolox_ela.network.class_rows import same_classes
 from yolox_ela.recipe import Recipe
 
 # A part of the method: each experiment's own value is the usual one.

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from yolox_ela.benchmark.timing import interleave, ratio
-from yolox_ela.device import synchronise
 from yolox_ela.errors import UserError
 from yolox_ela.experiment import VocNano
-from yolox_ela.fuse import fuse_batchnorm
+from yolox_ela.network.fuse import fuse_batchnorm
+from yolox_ela.system.device import synchronise
+from yolox_ela.system.environment import describe_environment
 from yolox_ela.tables.layout import Column, Table
 from yolox_ela.tables.paper import PAPER
-from yolox_ela.train.run_folder import describe_environment
+from yolox_ela.tables.timing import interleave, ratio
 
 MODES = {
     "eager": "the network as it is trained",

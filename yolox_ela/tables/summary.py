@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from yolox_ela.starts import title_of_start
+from yolox_ela.network.starts import title_of_start
 from yolox_ela.tables.layout import Column, Table
 from yolox_ela.tables.record import RunRow
 from yolox_ela.tables.results import METRIC_HEADERS, results_tables

@@ -5,8 +5,8 @@ from datetime import timedelta
 import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
 
-from yolox_ela.device import select_device
 from yolox_ela.errors import UserError
+from yolox_ela.system.device import select_device
 
 # One process may download VOC or evaluate alone while the others wait.
 TIMEOUT = timedelta(hours=6)

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from yolox_ela.errors import UserError
-from yolox_ela.files import write_atomically
 from yolox_ela.recipe import Recipe
+from yolox_ela.system.files import write_atomically
 
 # Settings that may change between a run and its resumption.
 MAY_DIFFER = ("workers", "eval_interval", "evaluate_start", "evaluate_raw")

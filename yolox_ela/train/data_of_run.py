@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from loguru import logger
 
-from yolox_ela.data.voc import VocSplit
+from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
-from yolox_ela.files import write_atomically
+from yolox_ela.system.files import write_atomically
 
 SHOWN = 3  # images named of each kind of change
 

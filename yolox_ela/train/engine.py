@@ -13,18 +13,20 @@ from accelerate.utils import gather_object
 from loguru import logger
 from torch import Tensor
 
-from yolox_ela.data.feed import Batch, Feed, HostFeed
-from yolox_ela.data.loader import (
+from yolox_ela.augment.feed import Batch, Feed, HostFeed
+from yolox_ela.augment.loader import (
     require_batch_fits,
     steps_per_epoch,
 )
-from yolox_ela.data.multiscale import input_size, network_input
-from yolox_ela.data.voc import VocSplit
+from yolox_ela.augment.multiscale import input_size, network_input
+from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.scores import METRICS
-from yolox_ela.model import YoloxNano
+from yolox_ela.network.model import YoloxNano
+from yolox_ela.network.weights import read_checkpoint
 from yolox_ela.recipe import Recipe
 from yolox_ela.report.curves import save_curves
+from yolox_ela.system.environment import source_commit
 from yolox_ela.train.bar import TrainingBar
 from yolox_ela.train.checkpoint import require_same_run, save_checkpoint
 from yolox_ela.train.data_of_run import data_entries, keep_data, require_same_data
@@ -40,14 +42,13 @@ from yolox_ela.train.progress import (
     mean_over_processes,
     score_text,
 )
-from yolox_ela.train.run_folder import RunFolder, source_commit
+from yolox_ela.train.run_folder import RunFolder
 from yolox_ela.train.run_timing import memory_in_use, summarise_timing
 from yolox_ela.train.schedule import learning_rate
 from yolox_ela.train.step import TrainStep
 from yolox_ela.train.stop import StopRequest
 from yolox_ela.train.together import on_main, together
 from yolox_ela.train.trackers import DEFAULT_TRACKERS, RunTrackers
-from yolox_ela.weights import read_checkpoint
 
 SAVE_SECONDS = 600  # state.pth is also written this often within an epoch
 DRAW_SECONDS = 60  # at least, between drawings of the curves, which take a second

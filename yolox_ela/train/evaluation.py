@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
-from yolox_ela.data.voc import VocSplit
+from yolox_ela.datasets.split import VocSplit
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.evaluate.evaluator import EvalSettings, evaluate
 from yolox_ela.evaluate.saved import SavedEvaluation, save_evaluation
-from yolox_ela.model import YoloxNano
+from yolox_ela.network.model import YoloxNano
 from yolox_ela.recipe import Recipe
-from yolox_ela.train.prediction_sheet import draw_predictions, save_png
+from yolox_ela.report.predictions import draw_predictions, save_png
 from yolox_ela.train.run_folder import RunFolder
 
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from yolox_ela.claim import FolderClaim, claim_folder, claim_new_folder, require_unclaimed
 from yolox_ela.errors import UserError
+from yolox_ela.system.claim import FolderClaim, claim_folder, claim_new_folder, require_unclaimed
 from yolox_ela.train.run_folder import START_FILES, RunFolder, latest_run_path
 
 

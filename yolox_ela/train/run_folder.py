@@ -2,34 +2,13 @@
 
 import csv
 import json
-import os
-import platform
 import re
-import subprocess
-import sys
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from yolox_ela.errors import UserError
-from yolox_ela.files import write_atomically
-
-PACKAGES = (
-    "yolox_ela",
-    "torch",
-    "torchvision",
-    "pixeltable-yolox",
-    "accelerate",
-    "numpy",
-    "opencv-python",
-    "simplejpeg",
-    "pillow",
-    "pycocotools",
-)
-
+from yolox_ela.system.files import write_atomically
 
 # What a run writes before its first epoch, so that nothing is lost with it.
 START_FILES = (
@@ -164,60 +143,3 @@ def latest_run_path(parent: Path, name: str) -> Path:
             if re.fullmatch(rf"{re.escape(name)}(-\d+)?", path.parent.name):
                 times[path.parent] = max(path.stat().st_mtime, times.get(path.parent, 0.0))
     return max(times, key=times.__getitem__, default=parent / name)
-
-
-def describe_environment(device: torch.device, world: int) -> dict[str, Any]:
-    """Versions, source commit, kind of machine, and the command as typed."""
-    versions = {}
-    for package in PACKAGES:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            versions[package] = "not installed"
-    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
-    return {
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "gpu": gpu,
-        "cuda": torch.version.cuda,
-        "cudnn": torch.backends.cudnn.version(),
-        "device": str(device),
-        "processes": world,
-        "versions": versions,
-        "commit": source_commit(),
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-    }
-
-
-def source_commit() -> str:
-    """Commit of the source tree, with `+changes` if files differ from it; `unknown` outside git.
-
-    Tables of results are no source: recording a run must not mark the next one.
-    """
-    root = Path(__file__).resolve().parents[2]
-    if not (root / ".git").exists():  # installed, perhaps inside somebody else's repository
-        return "unknown"
-    try:
-        commit = _git(root, "rev-parse", "HEAD")
-        source = ("--", ".", ":!exps/*.csv", ":!exps/*.json", ":!exps/README.md")
-        return commit + ("+changes" if _git(root, "status", "--porcelain", *source) else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-
-
-def _git(root: Path, *words: str) -> str:
-    command = ["git", "-C", str(root), *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
-
-
-def _processor() -> str:
-    """Model of the processor as the system names it."""
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text(errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()

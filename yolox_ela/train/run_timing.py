@@ -6,7 +6,7 @@ from typing import Any
 import psutil
 import torch
 
-from yolox_ela.files import GIB
+from yolox_ela.system.files import GIB
 
 LEVELS = (30, 40, 50, 60, 65, 70, 75, 80, 85, 90)  # AP50 (VOC07) in percent
 

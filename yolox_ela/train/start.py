@@ -7,14 +7,19 @@ from typing import Any
 from loguru import logger
 from torch import Tensor
 
-from yolox_ela.class_rows import known_names, start_rows
 from yolox_ela.errors import UserError
 from yolox_ela.experiment import VocNano
-from yolox_ela.model import YoloxNano
+from yolox_ela.network.class_rows import known_names, start_rows
+from yolox_ela.network.model import YoloxNano
+from yolox_ela.network.starts import RANDOM, Start, start_of_file
+from yolox_ela.network.weights import (
+    load_pretrained,
+    read_checkpoint,
+    state_dict_of,
+    weights_digest,
+)
 from yolox_ela.overrides import override
 from yolox_ela.recipe import Recipe
-from yolox_ela.starts import RANDOM, Start, start_of_file
-from yolox_ela.weights import load_pretrained, read_checkpoint, state_dict_of, weights_digest
 
 
 def load_start(recipe: Recipe, model: YoloxNano, weights: Path | None) -> Start:

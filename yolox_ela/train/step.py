@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from yolox_ela.errors import UserError
-from yolox_ela.model import LOSSES, YoloxNano
-from yolox_ela.randomness import seed_generators
+from yolox_ela.network.model import LOSSES, YoloxNano
 from yolox_ela.recipe import Recipe
+from yolox_ela.system.randomness import seed_generators
 from yolox_ela.train.ema import ModelEma
 from yolox_ela.train.optimizer import build_optimizer, set_learning_rate
 from yolox_ela.train.watch import WeightWatch

@@ -3,8 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from yolox_ela.evaluate.scores import SplitScores
-from yolox_ela.report.metrics import METRIC_TITLES
+from yolox_ela.evaluate.scores import METRIC_TITLES, SplitScores
 from yolox_ela.report.style import COLORS, new_figure
 
 

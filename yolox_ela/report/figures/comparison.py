@@ -4,8 +4,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from yolox_ela.evaluate.scores import METRIC_TITLES
 from yolox_ela.report.comparison import CONFIDENCE, Comparison
-from yolox_ela.report.metrics import METRIC_TITLES
 from yolox_ela.report.style import COLORS, GREY, new_figure
 
 

@@ -1,0 +1,1 @@
+"""This package's code timed beside what it replaces."""

@@ -1,0 +1,48 @@
+"""Timings of alternatives as text and as JSON."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from yolox_ela.tables.timing import Timing, ratio
+
+
+def format_timings(
+    timings: Mapping[str, Timing], includes: Mapping[str, str], baseline: str
+) -> str:
+    """A line for each alternative: median and quartiles, and how many times the baseline's time.
+
+    Args:
+        timings: by name, of the same rounds.
+        includes: what is on the clock, by name.
+        baseline: the name to divide by.
+    """
+    name_width = max(map(len, timings))
+    lines = [
+        f"  {'':{name_width}} {'median ms':>11} {'quartiles':>21} "
+        f"{'times ' + baseline:>17} {'quartiles':>15}  on the clock"
+    ]
+    for name, timing in timings.items():
+        low, high = timing.quartiles
+        factor, factor_low, factor_high = ratio(timing, timings[baseline])
+        lines.append(
+            f"  {name:{name_width}} {1e3 * timing.median:11.1f} "
+            f"{f'{1e3 * low:.1f} - {1e3 * high:.1f}':>21} "
+            f"{factor:17.2f} {f'{factor_low:.2f} - {factor_high:.2f}':>15}  {includes[name]}"
+        )
+    return "\n".join(lines)
+
+
+def timings_as_json(
+    timings: Mapping[str, Timing], includes: Mapping[str, str], baseline: str
+) -> dict[str, Any]:
+    """The same as plain values, every round of it."""
+    return {
+        name: {
+            "on_the_clock": includes[name],
+            "seconds": timing.seconds,
+            "median": timing.median,
+            "quartiles": list(timing.quartiles),
+            f"ratio_to_{baseline}": list(ratio(timing, timings[baseline])),
+        }
+        for name, timing in timings.items()
+    }

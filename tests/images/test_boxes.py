@@ -1,0 +1,73 @@
+"""Boxes drawn into a picture leave the rest of it alone."""
+
+import numpy as np
+import pytest
+
+from yolox_ela.datasets.names import VOC_CLASSES
+from yolox_ela.evaluate.detections import ImageDetections
+from yolox_ela.images.boxes import class_color, draw_detections
+
+IMAGE = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
+
+
+def detections(*boxes, labels=None):
+    labels = np.array(labels or range(len(boxes)), np.int64)
+    return ImageDetections(
+        np.array(boxes, np.float32).reshape(-1, 4),
+        np.linspace(0.9, 0.5, len(boxes), dtype=np.float32),
+        labels,
+        tuple(VOC_CLASSES[label] for label in labels),
+    )
+
+
+def test_only_the_boxes_change():
+    before = IMAGE.copy()
+    drawn = draw_detections(IMAGE, detections((50, 60, 250, 200)))
+    assert np.array_equal(IMAGE, before), "the argument is untouched"
+    assert drawn.shape == IMAGE.shape
+    assert drawn.dtype == np.uint8
+    changed = (drawn != IMAGE).any(axis=2)
+    near = np.zeros_like(changed)
+    near[55:205, 45:255] = True
+    assert not changed[~near].any()
+    # All four edges are there; the inside is free below the text.
+    for edge in (
+        changed[57:64, 60:240].any(axis=0),
+        changed[197:204, 60:240].any(axis=0),
+        changed[70:190, 47:54].any(axis=1),
+        changed[70:190, 247:254].any(axis=1),
+    ):
+        assert edge.all()
+    assert not changed[100:190, 60:240].any()
+
+
+def test_colour_of_the_class():
+    """RGB as `class_color` says, in an image that is BGR."""
+    drawn = draw_detections(np.zeros((300, 400, 3), np.uint8), detections((50, 60, 250, 200)))
+    assert tuple(drawn[200, 150][::-1]) == class_color(0)
+    assert len({class_color(label) for label in range(80)}) == 80
+
+
+def test_strongest_on_top():
+    """Two boxes of two classes with one outline: the better score shows."""
+    box = (50, 60, 250, 200)
+    drawn = draw_detections(IMAGE, detections(box, box))
+    assert tuple(drawn[200, 150][::-1]) == class_color(0)
+
+
+def test_nothing_to_draw():
+    drawn = draw_detections(IMAGE, detections())
+    assert np.array_equal(drawn, IMAGE)
+    assert not np.shares_memory(drawn, IMAGE)
+
+
+@pytest.mark.parametrize(
+    "box", [(0, 0, 400, 300), (399.5, 0, 400, 300), (10, 10, 10, 10), (0, 0, 0.4, 0.4)]
+)
+def test_boxes_at_the_limit(box):
+    assert draw_detections(IMAGE, detections(box)).shape == IMAGE.shape
+
+
+def test_tiny_picture():
+    picture = np.zeros((8, 5, 3), np.uint8)
+    assert draw_detections(picture, detections((0, 0, 5, 8))).shape == picture.shape

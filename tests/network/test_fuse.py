@@ -1,0 +1,57 @@
+"""Folding BatchNorm changes the time, not the answer."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from yolox_ela.experiment import load_experiment
+from yolox_ela.network.fuse import fuse_batchnorm
+
+EXPERIMENTS = Path(__file__).resolve().parents[2] / "exps"
+
+
+def trained(name):
+    """The network of an experiment with statistics and weights as after some training."""
+    model = load_experiment(EXPERIMENTS / f"{name}.py").build_model()
+    generator = torch.Generator().manual_seed(0)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            size = module.num_features
+            module.running_mean.copy_(torch.randn(size, generator=generator) * 0.1)
+            module.running_var.copy_(torch.rand(size, generator=generator) + 0.5)
+            module.weight.data.copy_(torch.rand(size, generator=generator) + 0.5)
+            module.bias.data.copy_(torch.randn(size, generator=generator) * 0.1)
+    return model
+
+
+@pytest.mark.parametrize("name", ["nano", "nano_ela_s", "nano_ca_r16", "nano_ca_gn_r16"])
+def test_same_predictions_without_batchnorm(name):
+    model = trained(name)
+    fused = fuse_batchnorm(model)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in fused.modules())
+    assert not fused.training
+    images = torch.randint(0, 256, (2, 3, 64, 96), generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        torch.testing.assert_close(
+            fused(images.float()), model.eval()(images.float()), atol=1e-3, rtol=1e-3
+        )
+
+
+def test_the_network_itself_is_left_as_it_was():
+    model = trained("nano").train()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    fuse_batchnorm(model)
+    assert model.training
+    assert before.keys() == model.state_dict().keys()
+    assert all(torch.equal(before[name], t) for name, t in model.state_dict().items())
+
+
+def test_real_weights_keep_their_detections(zero_shot):
+    """COCO's weights, whose BatchNorm variances span many orders."""
+    images = torch.randint(0, 256, (1, 3, 320, 320), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        plain, fused = zero_shot(images.float()), fuse_batchnorm(zero_shot)(images.float())
+    torch.testing.assert_close(fused[..., 4:], plain[..., 4:], atol=1e-4, rtol=0)
+    torch.testing.assert_close(fused[..., :4], plain[..., :4], atol=0.05, rtol=1e-3)

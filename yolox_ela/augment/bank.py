@@ -1,0 +1,281 @@
+"""Images of a split resized to the network's input size: read each time, or kept as pixels.
+
+A sample is the same whichever way its images come; only the time differs.
+"""
+
+import hashlib
+import os
+import zlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+import simplejpeg
+import torch
+from loguru import logger
+from torch import Tensor
+from tqdm import tqdm
+
+from yolox_ela.datasets.split import VocSplit
+from yolox_ela.errors import UserError
+from yolox_ela.images.letterbox import letterbox_scale, resize_to_fit, resized
+from yolox_ela.system.files import GIB, require_space, write_atomically
+from yolox_ela.system.machine import available_memory, usable_cores
+
+CACHES = ("auto", "ram", "disk", "off")
+PIECE = 2**26  # bytes of a file that are checked at a time
+RAM_SHARE = 0.5  # of the free memory that an automatic cache may take
+
+
+class Images(Protocol):
+    """Images by their position in a split, each resized so that its longer side is `side`."""
+
+    @property
+    def side(self) -> int:
+        """Pixels of the longer side."""
+        ...
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """(H, W, 3) uint8 BGR, not to be written to.
+
+        Raises:
+            UserError: the image cannot be read.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """Images that are decoded and resized whenever they are asked for.
+
+    Attributes:
+        split: the images.
+        side: pixels of the longer side.
+    """
+
+    split: VocSplit
+    side: int
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """Read one; see `Images`."""
+        return resize_to_fit(self.split.read(index), self.side)[0]
+
+
+@dataclass(frozen=True)
+class ImageBank:
+    """Images as one row of bytes, which loader processes share.
+
+    Attributes:
+        pixels: (bytes,) uint8 on the CPU, each image row by row, pixel by pixel, BGR.
+        starts: (I,) int64, where each image begins.
+        sizes: (I, 2) int64 width and height.
+        side: pixels of the longer side.
+        file: where the pixels are mapped from, if they are.
+    """
+
+    pixels: Tensor
+    starts: np.ndarray
+    sizes: np.ndarray
+    side: int
+    file: Path | None = None
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """A view of one image; see `Images`."""
+        (width, height), start = self.sizes[index], self.starts[index]
+        flat = self.pixels.numpy()[start : start + 3 * width * height]
+        return flat.reshape(height, width, 3)
+
+    def __reduce__(self) -> tuple:
+        """Where processes are not forked, they map the file anew, and torch shares memory."""
+        if self.file is not None:
+            return _map_bank, (self.file, self.starts, self.sizes, self.side)
+        return ImageBank, (self.pixels, self.starts, self.sizes, self.side)
+
+
+def choose_cache(split: VocSplit, side: int, cache: str, *, processes: int = 1) -> str:
+    """`ram`, `disk` or `off`, as asked for; `auto` is `ram` if half of the free memory is enough.
+
+    Args:
+        split: which images.
+        side: pixels of the longer side.
+        cache: one of `CACHES`.
+        processes: on this machine that will each keep their own images in memory.
+
+    Raises:
+        UserError: memory was asked for and is too small.
+    """
+    if cache in ("disk", "off"):
+        return cache
+    need, free = bank_bytes(split, side) * processes, available_memory()
+    size, room = f"{need / GIB:.2f} GiB", f"{free / GIB:.2f} GiB"
+    if cache == "ram" and need > free:
+        raise UserError(
+            f"decoded images take {size}, and {room} of memory are free: use --cache disk, or off"
+        )
+    if cache == "auto" and need > RAM_SHARE * free:
+        logger.info(
+            "images are decoded anew for every sample: decoded they would take {} of {} free; "
+            "--cache disk keeps them in a file",
+            size,
+            room,
+        )
+        return "off"
+    logger.info("images are decoded once and kept in memory: {}", size)
+    return "ram"
+
+
+def open_images(split: VocSplit, side: int, cache: str, folder: Path) -> Images:
+    """The images of a split.
+
+    Args:
+        split: which images.
+        side: pixels of the longer side.
+        cache: `ram` decodes all images first; `disk` does so once and maps the file in later runs;
+            `off` decodes them whenever they are used.
+        folder: of the files of `disk`; made if need be.
+
+    Raises:
+        UserError: an image cannot be read, or the disk is too small.
+    """
+    if cache == "disk":
+        return disk_bank(split, side, folder)
+    return memory_bank(split, side) if cache == "ram" else ImageFiles(split, side)
+
+
+def bank_bytes(split: VocSplit, side: int) -> int:
+    """Size of a split's bank."""
+    return int(_fitted_sizes(split, side).prod(axis=1).sum()) * 3
+
+
+def memory_bank(split: VocSplit, side: int) -> ImageBank:
+    """Decode all images into memory.
+
+    Raises:
+        UserError: one cannot be read, or is not of the size that the split says.
+    """
+    starts, sizes = _layout(split, side)
+    bank = ImageBank(torch.empty(bank_bytes(split, side), dtype=torch.uint8), starts, sizes, side)
+    _decode_into(bank, split)
+    return bank
+
+
+def disk_bank(split: VocSplit, side: int, folder: Path) -> ImageBank:
+    """Map the file of decoded images; decode them if it is missing or damaged.
+
+    The file belongs to the contents of the images, wherever they lie. Its own bytes are checked
+    whenever it is opened, which takes a second for some gigabytes.
+
+    Raises:
+        UserError: an image cannot be read, or the disk is full.
+    """
+    digest = _contents_digest(split, side)
+    path = folder / f"images_{side}_{digest.hex()[:16]}.bin"
+    starts, sizes = _layout(split, side)
+    length = bank_bytes(split, side)
+    trailer = len(digest) + 4 * len(_pieces(length))
+    if not _is_intact(path, length, digest):
+        require_space(path, length)
+        logger.info("decoding images into {}: {:.2f} GiB", path, length / GIB)
+
+        def write(temporary: Path) -> None:
+            _allocate(temporary, length + trailer)
+            mapped = np.memmap(temporary, np.uint8, "r+", shape=(length + trailer,))
+            _decode_into(ImageBank(torch.from_numpy(mapped), starts, sizes, side), split)
+            end = digest + _checksums(mapped[:length])
+            mapped[length:] = np.frombuffer(end, np.uint8)
+            mapped.flush()
+
+        write_atomically(path, write)
+    else:
+        logger.info("decoded images: {}", path)
+    return _map_bank(path, starts, sizes, side)
+
+
+def _allocate(path: Path, size: int) -> None:
+    """Make a file of so many bytes, or raise OSError now; a full disk would later kill us."""
+    with path.open("wb") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        else:
+            file.truncate(size)
+
+
+def _map_bank(path: Path, starts: np.ndarray, sizes: np.ndarray, side: int) -> ImageBank:
+    length = int((starts[-1:] + sizes[-1:].prod(axis=1) * 3).sum())
+    pixels = torch.from_file(str(path), shared=False, size=length, dtype=torch.uint8)
+    return ImageBank(pixels, starts, sizes, side, path)
+
+
+def _is_intact(path: Path, length: int, digest: bytes) -> bool:
+    """Whether the file is there, of these images, and has the bytes that were once written."""
+    end = len(digest) + 4 * len(_pieces(length))
+    try:
+        if not path.exists():
+            return False
+        if path.stat().st_size == length + end:
+            mapped = np.memmap(path, np.uint8, "r")
+            if mapped[length:].tobytes() == digest + _checksums(mapped[:length]):
+                return True
+    except OSError as error:
+        raise UserError(
+            f"cannot read {path}: {error.strerror}; delete it, name another folder by "
+            "YOLOX_ELA_CACHE, or use --cache off"
+        ) from error
+    logger.warning("{} is damaged: images are decoded anew", path)
+    return False
+
+
+def _checksums(content: np.ndarray) -> bytes:
+    """CRC-32 of each piece of the content, computed in threads."""
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        sums = pool.map(lambda piece: zlib.crc32(content[piece].data), _pieces(len(content)))
+        return np.array(list(sums), np.uint32).tobytes()
+
+
+def _pieces(length: int) -> list[slice]:
+    return [slice(start, min(length, start + PIECE)) for start in range(0, length, PIECE)]
+
+
+def _contents_digest(split: VocSplit, side: int) -> bytes:
+    """Changes when any image does, or what decodes and resizes it."""
+    by = f"OpenCV {cv2.__version__}, simplejpeg {simplejpeg.__version__}"
+    digest = hashlib.sha256(f"{by}, {side}, {split.values}".encode())
+    if len(split.hashes) != len(split):
+        raise ValueError("images whose contents are not known cannot be kept on disk")
+    digest.update(split.hashes.tobytes())
+    return digest.digest()
+
+
+def _fitted_sizes(split: VocSplit, side: int) -> np.ndarray:
+    """(I, 2) int64 width and height of the resized images."""
+    fitted = [resized(size, letterbox_scale(size, side)) for size in split.sizes]
+    return np.array(fitted, dtype=np.int64).reshape(-1, 2)
+
+
+def _layout(split: VocSplit, side: int) -> tuple[np.ndarray, np.ndarray]:
+    sizes = _fitted_sizes(split, side)
+    ends = np.cumsum(sizes.prod(axis=1) * 3)
+    return np.concatenate([[0], ends[:-1]]).astype(np.int64), sizes
+
+
+def _decode_into(bank: ImageBank, split: VocSplit) -> None:
+    files = ImageFiles(split, bank.side)
+
+    def decode(index: int) -> None:
+        bank[index][:] = files[index]
+
+    with ThreadPoolExecutor(usable_cores()) as pool:  # OpenCV lets other threads run
+        everything: Sequence[int] = range(len(split))
+        for _ in tqdm(
+            pool.map(decode, everything),
+            "decoding",
+            total=len(split),
+            unit="image",
+            leave=False,
+            disable=None,
+        ):
+            pass

@@ -1,0 +1,191 @@
+"""Where training samples come from: drawn by loader processes, or planned by them and drawn on
+the device.
+
+Both draw the same samples; see `SampleKey`. Pixels may differ by one grey level.
+"""
+
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any, Protocol
+
+import torch
+import torch._inductor.config as inductor_config
+from loguru import logger
+from torch import Tensor
+
+from yolox_ela.augment.bank import ImageBank, Images, bank_bytes
+from yolox_ela.augment.device.boxes import DeviceObjects, batch_targets
+from yolox_ela.augment.device.colour import shift_batch
+from yolox_ela.augment.device.pixels import DeviceBank, render_batch
+from yolox_ela.augment.loader import PlannedBatch, SampleKey, TrainBatch, plan_loader, train_loader
+from yolox_ela.datasets.split import VocSplit
+from yolox_ela.errors import UserError
+from yolox_ela.recipe import Recipe
+from yolox_ela.system.files import GIB
+
+AUGMENTS = ("auto", "cpu", "device")
+GPU_SHARE = 0.25  # of the free memory that the images may take if nothing was asked for
+
+
+class Batch(Protocol):
+    """What a feed's loader yields."""
+
+    @property
+    def keys(self) -> list[SampleKey]:
+        """Which samples it is of."""
+        ...
+
+
+class Feed(Protocol):
+    """Training samples of a split."""
+
+    def loader(self, *, start: int, rank: int, world: int) -> Iterable[Batch]:
+        """Batches of this process, for the steps from `start` to the end of training."""
+        ...
+
+    def samples(self, batch: Any) -> tuple[Tensor, Tensor]:
+        """A batch of the loader on the device: (B, 3, S, S) uint8 BGR, and (B, M, 5) targets.
+
+        Targets are class, centre x, centre y, width, height in pixels, then rows of zeros.
+        """
+        ...
+
+
+@dataclass
+class HostFeed:
+    """Samples that loader processes draw; on CUDA, colours are left to the GPU.
+
+    Attributes:
+        split: the images and objects.
+        recipe: of the run.
+        device: that trains.
+        images: of the split, read from their files by default.
+        colors_later: whether the device shifts the colours; by default where it is CUDA.
+    """
+
+    split: VocSplit
+    recipe: Recipe
+    device: torch.device
+    images: Images | None = None
+    colors_later: bool | None = None
+
+    def __post_init__(self) -> None:
+        self._shift_colors = shift_batch
+        on_cuda = can_compile(self.device)
+        if self.colors_later is None:
+            self.colors_later = on_cuda
+        if on_cuda:  # one kernel
+            self._shift_colors = torch.compile(shift_batch)
+
+    def loader(self, *, start: int = 0, rank: int = 0, world: int = 1) -> Iterable[TrainBatch]:
+        """See `Feed.loader`."""
+        return train_loader(
+            self.split,
+            self.recipe,
+            self.images,
+            start=start,
+            rank=rank,
+            world=world,
+            colors_later=bool(self.colors_later),
+        )
+
+    def samples(self, batch: TrainBatch) -> tuple[Tensor, Tensor]:
+        """See `Feed.samples`."""
+        # Only CUDA keeps pinned memory until such a copy has ended.
+        ahead = self.device.type == "cuda"
+        images = batch.images.to(self.device, non_blocking=ahead)
+        if batch.colors is not None:
+            shifts = batch.colors.shifts.to(self.device, non_blocking=ahead)
+            windows = batch.colors.windows.to(self.device, non_blocking=ahead)
+            images = self._shift_colors(images, shifts, windows)
+        return images, batch.targets.to(self.device, non_blocking=ahead)
+
+
+class DeviceFeed:
+    """Samples that loader processes plan and the device draws from all images in its memory.
+
+    Args:
+        split: the images and objects.
+        recipe: of the run.
+        device: that trains; on CUDA what it draws with is compiled at the first batch.
+        bank: the images of the split.
+    """
+
+    def __init__(
+        self, split: VocSplit, recipe: Recipe, device: torch.device, bank: ImageBank
+    ) -> None:
+        self.split, self.recipe, self.device = split, recipe, device
+        self.bank = DeviceBank(
+            bank.pixels.to(device),
+            torch.from_numpy(bank.starts).to(device),
+            torch.from_numpy(bank.sizes).to(device),
+        )
+        self.objects = DeviceObjects(
+            torch.from_numpy(split.boxes).to(device),
+            torch.from_numpy(split.labels).to(device),
+            torch.from_numpy(split.offsets).to(device),
+        )
+        self._render, self._targets = render_batch, batch_targets
+        if can_compile(device):
+            # Where torch has the option, it makes one kernel of three.
+            options: dict[str, Any] = {"max_complex_pointwise_cat_inputs": 0}
+            known = all(hasattr(inductor_config, name) for name in options)
+            self._render = torch.compile(render_batch, options=options if known else None)
+            self._targets = torch.compile(batch_targets)
+
+    def loader(self, *, start: int = 0, rank: int = 0, world: int = 1) -> Iterable[PlannedBatch]:
+        """See `Feed.loader`."""
+        return plan_loader(self.split, self.recipe, start=start, rank=rank, world=world)
+
+    def samples(self, batch: PlannedBatch) -> tuple[Tensor, Tensor]:
+        """See `Feed.samples`."""
+        plans = batch.plans.to(self.device, non_blocking=self.device.type == "cuda")
+        return self._render(plans, self.bank), self._targets(plans, self.objects, batch.rows)
+
+
+def can_compile(device: torch.device) -> bool:
+    """Whether torch.compile makes kernels for a device; operator by operator these are slow.
+
+    It does on CUDA from compute capability 7.0 on, with Triton and a C compiler.
+    """
+    if device.type != "cuda" or find_spec("triton") is None:
+        return False
+    compilers = (os.environ.get("CC"), "gcc", "clang")
+    has_compiler = any(shutil.which(name) for name in compilers if name)
+    if not has_compiler:
+        logger.info("no C compiler (gcc or clang) for torch.compile: samples are drawn on the CPU")
+    return has_compiler and torch.cuda.get_device_capability(device) >= (7, 0)
+
+
+def draws_on_device(augment: str, split: VocSplit, recipe: Recipe, device: torch.device) -> bool:
+    """Whether the device draws the samples.
+
+    Args:
+        augment: `cpu`, `device`, or `auto`: on CUDA if the images fit into a quarter of its free
+            memory; training needs the rest.
+        split: whose images.
+        recipe: gives their size.
+        device: that trains.
+
+    Raises:
+        UserError: the device was asked for and cannot.
+    """
+    if device.type == "mps" and augment == "device":
+        raise UserError("--augment device needs float64, which MPS lacks: use --augment cpu")
+    if augment != "auto":
+        return augment == "device"
+    if not can_compile(device):  # it would be slow
+        return False
+    need, (free, _) = bank_bytes(split, recipe.image_size), torch.cuda.mem_get_info(device)
+    fits = need <= GPU_SHARE * free
+    logger.info(
+        "samples are drawn on the {}: its {:.2f} GiB of images {} into {:.2f} GiB free",
+        "GPU" if fits else "CPU",
+        need / GIB,
+        "fit" if fits else "do not fit",
+        free / GIB,
+    )
+    return fits

@@ -1,0 +1,33 @@
+"""Options of the processes that load images."""
+
+import os
+import signal
+from typing import Any
+
+import cv2
+import torch
+
+from yolox_ela.system.machine import usable_cores
+
+
+def worker_options(workers: int) -> dict[str, Any]:
+    """Options of a DataLoader with this many processes; -1 chooses, see `Recipe.workers`."""
+    if workers < 0:
+        processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # set by torchrun
+        workers = min(8, max(1, usable_cores() // processes // 2))
+    return {
+        "num_workers": workers,
+        "worker_init_fn": _init_worker,
+        # Its own seeds would otherwise come from the generator that the network uses.
+        "generator": torch.Generator(),
+    }
+
+
+def _init_worker(worker: int) -> None:
+    # Processes are the parallelism here; OpenCV's own threads would only fight over cores.
+    cv2.setNumThreads(0)
+    # Ctrl-C reaches the whole process group. The main process decides when to stop, and it needs
+    # its workers to finish the step; it must still be able to end them itself, by SIGTERM.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "setpgrp"):  # not on Windows
+        os.setpgrp()

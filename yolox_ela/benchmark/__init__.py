@@ -1,1 +1,0 @@
-"""Measurements of speed, side by side with what others offer."""

@@ -1,1 +1,0 @@
-"""Pascal VOC data: download, check, index, augmentation, loading."""

@@ -1,0 +1,135 @@
+"""A check of a whole VOC data set: every problem in one pass, by file."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from yolox_ela.datasets.inspection import inspect_set
+from yolox_ela.datasets.problems import Problem, Severity, format_problems
+from yolox_ela.datasets.verification import verify_images
+from yolox_ela.errors import UserError
+from yolox_ela.images.values import ValueRange
+
+
+@dataclass
+class SetSummary:
+    """Counts of one set."""
+
+    name: str
+    images: int = 0
+    objects: int = 0
+    difficult: int = 0
+    negatives: int = 0
+    per_class: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass
+class CheckReport:
+    """Result of `check_dataset`."""
+
+    root: Path
+    sets: list[SetSummary]
+    problems: list[Problem]
+
+    @property
+    def errors(self) -> int:
+        """Number of findings that make training on the data wrong."""
+        return sum(p.severity is Severity.ERROR for p in self.problems)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain JSON values."""
+        return {
+            "root": str(self.root),
+            "errors": self.errors,
+            "warnings": len(self.problems) - self.errors,
+            "sets": [{**vars(s), "per_class": dict(s.per_class)} for s in self.sets],
+            "problems": [p.to_dict() for p in self.problems],
+        }
+
+    def to_text(self) -> str:
+        """The report as a table for the screen."""
+        lines = [f"{'set':18} {'images':>7} {'objects':>8} {'difficult':>10} {'no objects':>11}"]
+        lines += [
+            f"{s.name:18} {s.images:7} {s.objects:8} {s.difficult:10} {s.negatives:11}"
+            for s in self.sets
+        ]
+        names = sorted({name for s in self.sets for name in s.per_class})
+        if names:
+            lines += [
+                "",
+                f"{'objects of class':18} " + " ".join(f"{s.name:>16}" for s in self.sets),
+            ]
+            for name in names:
+                counts = " ".join(f"{s.per_class[name]:16}" for s in self.sets)
+                lines.append(f"{name:18} {counts}")
+        if self.problems:
+            lines += ["", format_problems(self.problems)]
+        kinds = Counter((p.severity.value, p.kind) for p in self.problems)
+        lines += ["", *(f"{n:6} {severity}: {kind}" for (severity, kind), n in kinds.items())]
+        lines.append(
+            f"{self.errors} errors, {len(self.problems) - self.errors} warnings: "
+            + ("do not train on this" if self.errors else "fit for training")
+        )
+        return "\n".join(lines)
+
+
+def check_dataset(
+    root: Path, sets: Sequence[str], classes: Sequence[str], *, train_sets: Sequence[str] = ()
+) -> CheckReport:
+    """Read every split file, annotation and image of the sets once, decoding all pixels.
+
+    Args:
+        root: as for `load_split`.
+        sets: `year/split` entries; an image in two of them is reported as leakage.
+        classes: the allowed class names.
+        train_sets: those of the sets that are to be trained on, which must have objects.
+
+    Raises:
+        UserError: a set does not exist at all.
+    """
+    problems: list[Problem] = []
+    summaries: list[SetSummary] = []
+    seen: dict[bytes | Path, tuple[Path, str]] = {}  # by content and by place
+    for entry in sets:
+        images, found = inspect_set(root, entry, classes)
+        verified = verify_images([image.path for image in images], again=True)
+        problems += [*found, *verified.problems]
+        try:
+            verified.range_of_values(ValueRange(), entry)
+        except UserError as error:
+            problems.append(Problem(Path(root), "pixel values", str(error)))
+        summary = SetSummary(entry, images=len(images))
+        for image, sha256 in zip(images, verified.hashes.tolist(), strict=True):
+            key = sha256 or image.path
+            path, earlier = seen.setdefault(key, (image.path, entry))
+            if earlier != entry:
+                same = "" if path == image.path else f", there as {path}"
+                detail = f"in {earlier} and in {entry}{same}"
+                problems.append(Problem(image.path, "leakage", detail))
+            summary.objects += len(image.labels)
+            summary.difficult += int(image.difficult.sum())
+            summary.negatives += len(image.labels) == 0
+            summary.per_class.update(classes[label] for label in image.labels)
+        summaries.append(summary)
+    problems += _training_problems(
+        Path(root), classes, [s for s in summaries if s.name in train_sets]
+    )
+    return CheckReport(Path(root), summaries, problems)
+
+
+def _training_problems(
+    root: Path, classes: Sequence[str], sets: Sequence[SetSummary]
+) -> Iterator[Problem]:
+    """What only shows in all sets to train on together."""
+    where = " + ".join(summary.name for summary in sets)
+    found = {name for summary in sets for name in summary.per_class}
+    absent = [name for name in classes if name not in found]
+    if not any(summary.images for summary in sets):
+        return  # said already
+    if not found:
+        yield Problem(root, "nothing to train on", f"no image of {where} has an object")
+    elif absent:
+        detail = f"none to train on in {where} for: {', '.join(absent)}"
+        yield Problem(root, "class without objects", detail, Severity.WARNING)

@@ -1,0 +1,223 @@
+"""Lists of images, one a line, and the files that their lines mean."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from yolox_ela.datasets.problems import Problem, Severity
+from yolox_ela.errors import UserError
+from yolox_ela.images.read import IMAGE_SUFFIXES
+
+# What may follow an id in its line: a label, as in VOC's files per class, or the annotation.
+COLUMN = re.compile(r"[-+]?[\d.,]+|\S+\.xml", re.IGNORECASE)
+
+
+class KnownIds(Protocol):
+    """The ids that a line may mean."""
+
+    def __contains__(self, image_id: object) -> bool: ...
+
+    def has_folder(self, name: str) -> bool:
+        """Whether ids begin with this folder, as in `cam1/000506`."""
+        ...
+
+
+class FilesById:
+    """The files of a folder by id: the path from there without its suffix, slashes between.
+
+    A folder is listed once, when an id in it is first asked for. Unicode's composed and decomposed
+    letters, which file systems and lists use for the same name, are the same here.
+
+    Args:
+        folder: which need not exist.
+        suffixes: of the files to be found, in lower case.
+    """
+
+    def __init__(self, folder: Path, suffixes: Sequence[str]) -> None:
+        self.folder, self._suffixes = folder, tuple(suffixes)
+        self._listed: dict[str, dict[str, list[Path]]] = {}
+
+    def find(self, image_id: str) -> list[Path]:
+        """All files of an id, by name."""
+        parent, _, name = image_id.rpartition("/")
+        return self._listing(parent).get(composed(name), [])
+
+    def __contains__(self, image_id: object) -> bool:
+        return isinstance(image_id, str) and bool(self.find(image_id))
+
+    def has_folder(self, name: str) -> bool:
+        """See `KnownIds`."""
+        return self._place(name) is not None
+
+    def nearest(self, image_id: str) -> str | None:
+        """An id that differs in capital letters only, or else that the first word is."""
+        parent, slash, name = image_id.rpartition("/")
+        for other in self._listing(parent):
+            if other.casefold() == composed(name).casefold():
+                return f"{parent}{slash}{other}"
+        word = image_id.split()[0]
+        return word if word in self else None
+
+    def _listing(self, parent: str) -> dict[str, list[Path]]:
+        if parent not in self._listed:
+            found: dict[str, list[Path]] = {}
+            place = self._place(parent)
+            if place is not None:
+                for path in sorted(place.iterdir(), key=lambda path: path.name):
+                    if path.suffix.lower() in self._suffixes:
+                        found.setdefault(composed(path.stem), []).append(path)
+            self._listed[parent] = found
+        return self._listed[parent]
+
+    def _place(self, parent: str) -> Path | None:
+        """The folder of this name, however its letters are composed; none that is outside."""
+        if parent and not {"", ".", ".."}.isdisjoint(parent.split("/")):
+            return None
+        for form in ("NFC", "NFD"):
+            place = self.folder / unicodedata.normalize(form, parent)
+            if place.is_dir():
+                return place
+        return None
+
+
+class IdSet:
+    """Ids that are in memory, as `KnownIds`."""
+
+    def __init__(self, ids: Iterable[str]) -> None:
+        self._ids = {composed(image_id) for image_id in ids}
+        self._folders = {str(up) for i in self._ids if "/" in i for up in PurePosixPath(i).parents}
+
+    def __contains__(self, image_id: object) -> bool:
+        return isinstance(image_id, str) and composed(image_id) in self._ids
+
+    def has_folder(self, name: str) -> bool:
+        """See `KnownIds`."""
+        return composed(name) in self._folders
+
+
+def read_split(
+    folder: Path, year: str, split: str, images: FilesById
+) -> tuple[list[str], list[Problem]]:
+    """Image ids of ImageSets/Main/<split>.txt, each once, and what is odd about the file.
+
+    A line that means no image stands for itself among the ids.
+
+    Args:
+        folder: of the year.
+        year: as in the names of sets.
+        split: name of the list.
+        images: the files that its lines may mean.
+
+    Raises:
+        UserError: there is no such list.
+    """
+    path = folder / "ImageSets" / "Main" / f"{split}.txt"
+    if not path.is_file():
+        raise UserError(_missing_list(path, year))
+    problems = []
+    ids: dict[str, str] = {}  # to the line that first named it
+    for number, line in enumerate(read_lines(path), 1):
+        where = f"line {number}"
+        if not line:
+            problems.append(Problem(path, "blank line", f"{where}: skipped", Severity.WARNING))
+            continue
+        image_id = named_id(line, images, home=folder.name) or line
+        if image_id != composed(line):
+            detail = f"{where}: '{line}' is read as {image_id}"
+            problems.append(Problem(path, "more than an id", detail, Severity.WARNING))
+        if image_id in ids:
+            problems.append(_twice(path, where, image_id, ids[image_id], line))
+        ids.setdefault(image_id, line)
+    if not ids:
+        problems.append(Problem(path, "empty split", "no image ids"))
+    return list(ids), problems
+
+
+def read_lines(path: Path) -> list[str]:
+    """Lines of a UTF-8 file without space around them; UserError if it is in another encoding."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # Windows puts a mark first
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 text ({error}); save it as UTF-8") from error
+    return [line.strip() for line in text.splitlines()]
+
+
+def named_id(line: str, known: KnownIds, *, home: str = "") -> str | None:
+    """The known id that a line of a list means, None if it means none.
+
+    It is the whole line, spaces included, if there is such an id. Else columns after it are left
+    out, then the suffix of an image, then the folders of a path.
+
+    Args:
+        line: not blank.
+        known: the ids.
+        home: name of the year's folder; a path into another year's means none of the ids.
+    """
+    for text in _without_columns(line):
+        for image_id in _spellings(composed(text), known, home):
+            if image_id in known:
+                return image_id
+    return None
+
+
+def _without_columns(line: str) -> Iterator[str]:
+    """The line, and what is left as numbers and names of XML files are taken from its end."""
+    yield line
+    words = line.rsplit(maxsplit=1)
+    while len(words) == 2 and COLUMN.fullmatch(words[1]):
+        yield words[0]
+        words = words[0].rsplit(maxsplit=1)
+
+
+def _spellings(text: str, known: KnownIds, home: str) -> Iterator[str]:
+    """What a line may mean, the most literal first."""
+    yield text
+    text = text.replace("\\", "/").removeprefix("./")
+    yield text
+    stem = without_suffix(text)
+    if stem == text:
+        return  # an id, whose folders are a part of it
+    yield stem
+    parts = stem.split("/")
+    for start in range(1, len(parts)):
+        above, folder = parts[start - 2] if start > 1 else "", parts[start - 1]
+        year = folder == "JPEGImages" and above.startswith("VOC") and home.startswith("VOC")
+        path = "/".join(parts[:start]).strip("/")
+        if (path and known.has_folder(path)) or (year and above != home):
+            return  # the file is meant to lie there
+        yield "/".join(parts[start:])
+
+
+def _twice(path: Path, where: str, image_id: str, first: str, line: str) -> Problem:
+    """An id that was named before; files of the same name in two folders are not the same."""
+    folders = [text.replace("\\", "/").rpartition("/")[0] for text in (first, line)]
+    if all(folders) and folders[0] != folders[1]:
+        detail = f"{where}: '{line}' and '{first}' would both be {image_id}"
+        return Problem(path, "two paths for an id", detail)
+    return Problem(path, "duplicate id", f"{where}: {image_id}, read once", Severity.WARNING)
+
+
+def _missing_list(path: Path, year: str) -> str:
+    per_class = re.compile(r".*_(train|val|trainval|test)")  # VOC's own files per class
+    there = sorted(p.stem for p in path.parent.glob("*.txt") if not per_class.fullmatch(p.stem))
+    misplaced = path.parent.parent / path.name
+    if misplaced.is_file():
+        return f"no split file {path}; there is {misplaced}: move it into {path.parent}"
+    message = f"no split file {path}; there are: {', '.join(there) or 'none'}"
+    if not there:
+        return f"{message}. It is a text file of image ids, one file name without suffix a line"
+    others = f" test_sets {year}/{there[-1]}" if len(there) > 1 else ""
+    return f"{message}. Name them, as in: train_sets {year}/{there[0]}{others}"
+
+
+def without_suffix(file: str) -> str:
+    """The name of an image file without its suffix; any other text as it is."""
+    suffix = PurePosixPath(file).suffix
+    return file.removesuffix(suffix) if suffix.lower() in IMAGE_SUFFIXES else file
+
+
+def composed(text: str) -> str:
+    """The text as Unicode composes its letters, as in one for an e with an accent."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)

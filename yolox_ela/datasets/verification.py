@@ -1,0 +1,223 @@
+"""Verifying images before they are used: read, hashed, and decoded once without damage."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from loguru import logger
+from tqdm import tqdm
+
+from yolox_ela.datasets.problems import Problem, Severity
+from yolox_ela.datasets.verified import Content, Stamp, VerifiedImages
+from yolox_ela.errors import UserError
+from yolox_ela.images.read import decode_undamaged, read_file
+from yolox_ela.images.values import ValueRange, largest_value
+from yolox_ela.system.files import default_cache
+from yolox_ela.system.machine import usable_cores
+
+T = TypeVar("T")
+_GO_ON = (
+    "this command began: data must not change under a run. Put the file back and go on (--resume "
+    "continues a training run), or begin anew"
+)
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was found about some image files.
+
+    Attributes:
+        paths: of the files.
+        hashes: (I,) SHA-256 of each file in hexadecimal, as bytes; empty where it is damaged.
+        stamps: (I, 3) int64; see `stamp_of`.
+        largest: value of each image of more than 8 bits.
+        problems: damage, images with the content of another, and what is odd.
+    """
+
+    paths: list[Path]
+    hashes: np.ndarray
+    stamps: np.ndarray
+    largest: list[ValueRange]
+    problems: list[Problem]
+
+    def range_of_values(self, known: ValueRange, name: str) -> ValueRange:
+        """What is white in images of more than 8 bits.
+
+        Args:
+            known: the range of the weights that the images are for; it goes before their own.
+            name: of the images, for the log.
+
+        Raises:
+            UserError: what their values mean cannot be told, or they go beyond the known range.
+        """
+        try:
+            own = ValueRange.holding(self.largest)
+        except UserError as error:
+            largest = [values.floats for values in self.largest]
+            raise UserError(f"{self.paths[int(np.argmax(largest))]}: {error}") from error
+        for kind, (white, found) in enumerate(zip(known, own, strict=True)):
+            if 0 < white < found:
+                at = int(np.argmax([values[kind] for values in self.largest]))
+                raise UserError(
+                    f"{self.paths[at]} has values up to {self.largest[at][kind]:g}, and the "
+                    f"weights were trained on data whose white is {white:g}; scale the images to "
+                    "the same range"
+                )
+        values = ValueRange(*(white or found for white, found in zip(known, own, strict=True)))
+        if own != ValueRange():
+            logger.info("{}: {}", name, values)
+        return values
+
+
+def verify_images(paths: Sequence[Path], *, again: bool = False) -> Verification:
+    """See that every image can be decoded without damage.
+
+    Each content is decoded once and then known by its hash, in a record in the cache folder; files
+    of the same size and time as in it are not even read, unless `again`.
+
+    Args:
+        paths: of the files.
+        again: whether to read and hash all files.
+    """
+    record = VerifiedImages(default_cache() / "verified_images.sqlite")
+    names = [str(Path(path).absolute()) for path in paths]
+    known = {} if again else record.files(names)
+    problems: list[Problem] = []
+
+    def current(name: str) -> tuple[Stamp, str] | UserError | None:
+        try:
+            return known[name] if name in known and known[name][0] == stamp_of(name) else None
+        except UserError as error:
+            return error
+
+    found = dict(zip(names, map(current, names), strict=True))
+    unread = [name for name, state in found.items() if state is None]
+    found |= zip(unread, _in_threads(_hash_file, unread, "reading images"), strict=True)
+    hashes = [state[1] for state in found.values() if isinstance(state, tuple)]
+    contents = record.contents(hashes)
+    undecoded = [n for n, s in found.items() if isinstance(s, tuple) and s[1] not in contents]
+    added: dict[str, Content] = {}
+    for name, result in zip(
+        undecoded, _in_threads(_verify_file, undecoded, "verifying images"), strict=True
+    ):
+        if isinstance(result, UserError):
+            found[name] = result
+        else:
+            stamp, sha256, added[sha256] = result
+            found[name] = stamp, sha256
+    contents |= added
+    files = {n: s for n, s in found.items() if isinstance(s, tuple) and known.get(n) != s}
+    if files:
+        record.add(files, added)
+
+    rows: list[tuple[Stamp, str, ValueRange]] = []
+    first: dict[str, Path] = {}
+    for path, name in zip(paths, names, strict=True):
+        state = found[name]
+        if isinstance(state, tuple):
+            content = contents[state[1]]
+            rows.append((*state, content.largest))
+            earlier = first.setdefault(state[1], path)
+            if real_path(earlier) != real_path(path):
+                detail = f"it has the content of {earlier}"
+                problems.append(Problem(path, "same picture twice", detail, Severity.WARNING))
+            if content.oddity:
+                problems.append(Problem(path, "odd file", content.oddity, Severity.WARNING))
+        else:
+            problems.append(Problem(path, "unreadable image", str(state)))
+            rows.append(((0, 0, 0), "", ValueRange()))
+    return Verification(
+        [Path(path) for path in paths],
+        np.array([sha256 for _, sha256, _ in rows], dtype="S64"),
+        np.array([stamp for stamp, _, _ in rows], dtype=np.int64).reshape(-1, 3),
+        [largest for _, _, largest in rows],
+        problems,
+    )
+
+
+def read_unchanged(path: Path, stamp: np.ndarray, sha256: bytes) -> bytes:
+    """The bytes of a verified file; they are hashed only where its size or times have changed.
+
+    Args:
+        path: of the file.
+        stamp: (3,) a row of `Verification.stamps`.
+        sha256: an entry of `Verification.hashes`.
+
+    Raises:
+        UserError: its content has changed, or it is gone.
+    """
+    try:
+        data = read_file(path)
+        known = stamp_of(path) == tuple(stamp.tolist())
+    except UserError as error:
+        if path.exists():
+            raise
+        raise UserError(f"image {path} has been removed since {_GO_ON}") from error
+    if not known and hash_of(data).encode() != sha256:
+        raise UserError(f"image {path} has changed since {_GO_ON}")
+    return data
+
+
+def real_path(path: Path) -> Path:
+    """A file with links of its folder followed."""
+    return _real_folder(path.parent) / path.name
+
+
+@cache
+def _real_folder(folder: Path) -> Path:
+    return folder.resolve()
+
+
+def stamp_of(path: str | Path) -> Stamp:
+    """Size of a file in bytes, and when its content and its status changed, in nanoseconds.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    try:
+        status = Path(path).stat()
+    except OSError as error:
+        raise UserError(f"cannot open image {path}: {error.strerror}") from error
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def hash_of(data: bytes) -> str:
+    """SHA-256 in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _hash_file(name: str) -> tuple[Stamp, str] | UserError:
+    try:
+        stamp = stamp_of(name)  # before reading: what changes meanwhile shows the next time
+        return stamp, hash_of(read_file(Path(name)))
+    except UserError as error:
+        return error
+
+
+def _verify_file(name: str) -> tuple[Stamp, str, Content] | UserError:
+    path = Path(name)
+    try:
+        stamp, data = stamp_of(path), read_file(path)
+        decoded = decode_undamaged(data, path)
+        try:
+            largest = largest_value(decoded.pixels)
+            ValueRange.holding([ValueRange(max(largest))])  # not beyond 16 bits
+        except UserError as error:
+            raise UserError(f"cannot use image {path}: {error}") from error
+    except UserError as error:
+        return error
+    return stamp, hash_of(data), Content(largest, decoded.oddity)
+
+
+def _in_threads(work: Callable[[str], T], names: Sequence[str], what: str) -> Iterable[T]:
+    """The results for all names, with a bar on a terminal; decoders let other threads run."""
+    if not names:
+        return []
+    options: dict[str, Any] = {"unit": "image", "leave": False, "disable": None}
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        return list(tqdm(pool.map(work, names), what, total=len(names), **options))

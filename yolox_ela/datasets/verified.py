@@ -1,0 +1,140 @@
+"""A record of images that were verified, so that each content is decoded for it once.
+
+Content decides: images are known by their SHA-256. Path, size and times of a file only say that it
+need not be read again; the same data elsewhere, or unpacked anew, are hashed but not decoded.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from loguru import logger
+
+from yolox_ela.images.values import ValueRange
+
+VERSION = 1  # raised when more is found out of a file, or by other rules
+WAIT_SECONDS = 30  # for another process that writes
+CHUNK = 500  # values in a query
+TABLES = """
+    CREATE TABLE IF NOT EXISTS files (
+        path TEXT PRIMARY KEY, size INTEGER, modified INTEGER, changed INTEGER, sha256 TEXT);
+    CREATE TABLE IF NOT EXISTS contents (
+        sha256 TEXT PRIMARY KEY, integers REAL, floats REAL, oddity TEXT);
+"""
+
+Stamp = tuple[int, int, int]  # size in bytes; modification and status change in nanoseconds
+
+
+@dataclass(frozen=True)
+class Content:
+    """What is known of an image whose every pixel was decoded without damage.
+
+    Attributes:
+        largest: value, where it has more than 8 bits.
+        oddity: see `Decoded`.
+    """
+
+    largest: ValueRange
+    oddity: str
+
+
+class VerifiedImages:
+    """The record in a file, which several processes may use at once.
+
+    Where the file is damaged it is begun anew; where it cannot be used (a full or read-only disk)
+    a warning says that images are verified at each start.
+
+    Args:
+        path: of the file; its folder is made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def files(self, paths: Sequence[str]) -> dict[str, tuple[Stamp, str]]:
+        """Stamp and SHA-256 of the files that are known."""
+        return {
+            path: ((size, modified, changed), sha256)
+            for path, size, modified, changed, sha256 in self._select("files", "path", paths)
+        }
+
+    def contents(self, hashes: Iterable[str]) -> dict[str, Content]:
+        """What is known by SHA-256."""
+        return {
+            sha256: Content(ValueRange(integers, floats), oddity)
+            for sha256, integers, floats, oddity in self._select(
+                "contents", "sha256", sorted(set(hashes))
+            )
+        }
+
+    def add(self, files: Mapping[str, tuple[Stamp, str]], contents: Mapping[str, Content]) -> None:
+        """Keep these, in one step."""
+        of_files = [(path, *stamp, sha256) for path, (stamp, sha256) in files.items()]
+        of_contents = [
+            (sha256, *content.largest, content.oddity) for sha256, content in contents.items()
+        ]
+        try:
+            with closing(self._open()) as database, database:
+                database.executemany("INSERT OR REPLACE INTO files VALUES (?,?,?,?,?)", of_files)
+                database.executemany(
+                    "INSERT OR REPLACE INTO contents VALUES (?,?,?,?)", of_contents
+                )
+        except (sqlite3.Error, OSError) as error:
+            logger.warning(
+                "cannot write {} ({}): images will be verified again at the next start; "
+                "YOLOX_ELA_CACHE names another folder",
+                self.path,
+                error,
+            )
+
+    def _select(self, table: str, key: str, values: Sequence[str]) -> list[tuple]:
+        if not self.path.exists():
+            return []
+        rows: list[tuple] = []
+        try:
+            with closing(self._open()) as database:
+                for some in _chunks(values):
+                    marks = ",".join("?" * len(some))
+                    query = f"SELECT * FROM {table} WHERE {key} IN ({marks})"
+                    rows += database.execute(query, some).fetchall()
+        except (sqlite3.Error, OSError) as error:
+            logger.warning("cannot read {} ({}): images are verified again", self.path, error)
+            return []
+        return rows
+
+    def _open(self) -> sqlite3.Connection:
+        """The database with its tables; a damaged one, or an older version's, is begun anew."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return self._connect()
+        except sqlite3.OperationalError:  # locked, read-only, full: not its content
+            raise
+        except sqlite3.DatabaseError as error:
+            logger.warning("{} is damaged ({}): it is begun anew", self.path, error)
+            self.path.unlink(missing_ok=True)
+            return self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
+        database = sqlite3.connect(self.path, timeout=WAIT_SECONDS)
+        try:
+            with database:
+                (version,) = database.execute("PRAGMA user_version").fetchone()
+                if version not in (0, VERSION):
+                    database.execute("DROP TABLE IF EXISTS files")
+                    database.execute("DROP TABLE IF EXISTS contents")
+                if version != VERSION:
+                    database.executescript(TABLES)
+                    database.execute(f"PRAGMA user_version = {VERSION}")
+        except sqlite3.Error:
+            database.close()
+            raise
+        return database
+
+
+def _chunks(values: Sequence[str]) -> Iterator[list[str]]:
+    rest = iter(values)
+    while some := list(islice(rest, CHUNK)):
+        yield some

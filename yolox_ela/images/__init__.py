@@ -1,0 +1,1 @@
+"""Pictures: reading them, resizing them, and boxes on them."""

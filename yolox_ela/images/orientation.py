@@ -1,0 +1,90 @@
+"""EXIF's orientation: how a stored picture is to be turned before it is looked at.
+
+Whoever labels a photograph sees it turned, so boxes count the pixels of the upright picture, and
+every reader here turns it.
+"""
+
+import io
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from yolox_ela.datasets.problems import Problem, Severity
+
+TAG = 0x0112
+# What announces an EXIF block in each format; without it nothing has to be parsed.
+ANNOUNCED = {"jpeg": b"Exif\0\0", "png": b"eXIf", "webp": b"EXIF"}
+TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    2: lambda pixels: cv2.flip(pixels, 1),
+    3: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_180),
+    4: lambda pixels: cv2.flip(pixels, 0),
+    5: cv2.transpose,
+    6: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_90_CLOCKWISE),
+    7: lambda pixels: cv2.rotate(cv2.transpose(pixels), cv2.ROTATE_180),
+    8: lambda pixels: cv2.rotate(pixels, cv2.ROTATE_90_COUNTERCLOCKWISE),
+}
+
+
+def orientation_of(data: bytes, kind: str) -> int:
+    """1 (as stored) to 8, from a whole file; 1 where EXIF says nothing that can be understood."""
+    if kind not in ANNOUNCED or ANNOUNCED[kind] not in data:
+        return 1
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            if "exif" not in image.info:
+                image.load()  # PNG may have it behind the pixels
+            exif = Image.Exif()
+            exif.load(image.info.get("exif", b""))
+            value = exif.get(TAG, 1)
+    except (OSError, SyntaxError, ValueError, struct.error):  # viewers ignore damaged EXIF, too
+        return 1
+    return value if value in TURNS else 1
+
+
+def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """(H, W) or (H, W, C) pixels as they are to be looked at."""
+    turn = TURNS.get(orientation)
+    return turn(pixels) if turn else pixels
+
+
+def upright_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
+    """Width and height of the upright picture from those of the stored one."""
+    return size[::-1] if orientation >= 5 else size
+
+
+def turn_problems(
+    xml: Path,
+    path: Path,
+    orientation: int,
+    size: tuple[int, int],
+    written: tuple[int, int] | None,
+) -> Iterator[Problem]:
+    """Where it is in doubt whether boxes count stored or upright pixels.
+
+    Args:
+        xml: the annotation.
+        path: the image.
+        orientation: by EXIF.
+        size: width and height of the upright picture.
+        written: width and height in the XML, if it says.
+    """
+    if orientation == 1:
+        return
+    if written == size[::-1] != size and orientation >= 5:
+        detail = (
+            f"XML says {written[0]}x{written[1]}, which are the stored pixels of {path.name}; by "
+            f"its EXIF orientation {orientation} it is looked at as {size[0]}x{size[1]}. If the "
+            "boxes count stored pixels, remove the tag from the image (exiftool -Orientation= "
+            "FILE); if not, mend the size in the XML"
+        )
+        yield Problem(xml, "size mismatch", detail)
+    elif orientation < 5 or size[0] == size[1] or written is None:
+        detail = (
+            f"EXIF orientation {orientation}: it is read upright, and its boxes are taken to "
+            "count upright pixels, as labelling tools do"
+        )
+        yield Problem(path, "turned by EXIF", detail, Severity.WARNING)

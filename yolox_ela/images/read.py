@@ -1,0 +1,228 @@
+"""Reading image files: the same pixels for training, evaluation, prediction and reports."""
+
+import io
+import struct
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from yolox_ela.errors import UserError
+from yolox_ela.images.jpeg import decode_jpeg, has_lost_data
+from yolox_ela.images.orientation import orientation_of, upright, upright_size
+from yolox_ela.images.tiff import decode_tiff, require_checksums
+from yolox_ela.images.values import UNDECIDED, ValueRange, to_eight_bits
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
+VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv")
+STARTS = {
+    b"\xff\xd8\xff": "jpeg",
+    b"\x89PNG\r\n\x1a\n": "png",
+    b"BM": "bmp",
+    b"II*\0": "tiff",
+    b"MM\0*": "tiff",
+    b"II+\0": "tiff",
+    b"MM\0+": "tiff",
+}
+DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    struct.error,
+    zlib.error,
+    cv2.error,
+    Image.DecompressionBombError,
+)
+
+
+class Decoded(NamedTuple):
+    """A file's picture.
+
+    Attributes:
+        pixels: (H, W) or (H, W, 3) BGR, upright, of 8 bits or the file's own depth, without alpha.
+        oddity: what is unusual about the file but does no harm to its pixels.
+    """
+
+    pixels: np.ndarray
+    oddity: str = ""
+
+
+def read_image(path: Path | str, values: ValueRange = UNDECIDED) -> np.ndarray:
+    """Read a picture of unknown condition: complete and undamaged, upright as EXIF says.
+
+    Args:
+        path: the file.
+        values: what becomes 255 in files of more than 8 bits; by default the picture decides.
+
+    Returns:
+        (H, W, 3) uint8 BGR.
+
+    Raises:
+        UserError: the file is missing, damaged, cut short, not an image, or has other values.
+    """
+    path = Path(path)
+    return to_bgr(decode_undamaged(read_file(path), path).pixels, values, path)
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of an image file.
+
+    Raises:
+        UserError: it cannot be opened.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot open image {path}: {error.strerror}") from error
+
+
+def decode(data: bytes, path: Path) -> Decoded:
+    """Decode a file; damage that its decoder does not report is `decode_undamaged`'s.
+
+    Args:
+        data: the whole file.
+        path: for messages.
+
+    Raises:
+        UserError: it cannot be decoded.
+    """
+    kind, oddity = _kind(data), ""
+    try:
+        if kind == "jpeg":
+            pixels, oddity = decode_jpeg(data)
+        elif kind == "tiff":
+            return Decoded(decode_tiff(data))
+        elif kind in ("png", "bmp", "webp"):
+            pixels = _by_opencv(data, kind)
+        else:
+            return Decoded(_by_pillow(data))
+        return Decoded(upright(pixels, orientation_of(data, kind)), oddity)
+    except UnidentifiedImageError as error:
+        raise UserError(f"cannot decode image {path}: {_what_else(data, path)}") from error
+    except DAMAGE as error:
+        reason = getattr(error, "err", None) or str(error)
+        raise UserError(
+            f"cannot decode image {path}: it is damaged or of an unusual kind ({reason}); replace "
+            "it or save it anew"
+        ) from error
+
+
+def decode_undamaged(data: bytes, path: Path) -> Decoded:
+    """Decode a file and look for damage that its decoder lets pass; see `decode`.
+
+    Raises:
+        UserError: it cannot be decoded, or a part of it is damaged.
+    """
+    decoded = decode(data, path)
+    kind = _kind(data)
+    if kind == "jpeg":
+        if has_lost_data(data):
+            raise UserError(
+                f"cannot decode image {path}: it is damaged, a part of its data are zeros; "
+                "replace it"
+            )
+        return decoded
+    try:  # Pillow refuses some damage that OpenCV forgives
+        if kind == "tiff":
+            require_checksums(data)
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+            frames = getattr(image, "n_frames", 1)
+    except UnidentifiedImageError:  # a deep TIFF that OpenCV alone reads
+        return decoded
+    except DAMAGE as error:
+        raise UserError(
+            f"cannot decode image {path}: it is damaged ({error}); replace it"
+        ) from error
+    if frames > 1:
+        return Decoded(decoded.pixels, f"the first of {frames} pictures in the file is used")
+    return decoded
+
+
+def to_bgr(pixels: np.ndarray, values: ValueRange, path: Path) -> np.ndarray:
+    """(H, W, 3) uint8 BGR from the pixels of `decode`.
+
+    Raises:
+        UserError: a value is not within the range; see `to_eight_bits`.
+    """
+    try:
+        pixels = to_eight_bits(pixels, values)
+    except UserError as error:
+        raise UserError(f"cannot use image {path}: {error}") from error
+    return pixels if pixels.ndim == 3 else cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR)
+
+
+def image_header(path: Path) -> tuple[tuple[int, int], int]:
+    """Width and height of the upright picture, and its EXIF orientation; no pixels are decoded.
+
+    Raises:
+        UserError: not an image.
+    """
+    data = read_file(path)
+    kind = _kind(data)
+    if kind == "tiff":  # whether its header's size is turned depends on Pillow's version
+        height, width = decode(data, path).pixels.shape[:2]
+        return (width, height), 1
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            size = image.size
+    except UnidentifiedImageError as error:
+        raise UserError(f"cannot decode image {path}: {_what_else(data, path)}") from error
+    except DAMAGE as error:
+        raise UserError(f"cannot read image {path}: {error}") from error
+    orientation = orientation_of(data, kind)
+    return upright_size(size, orientation), orientation
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Width and height of the upright picture, from the header alone.
+
+    Raises:
+        UserError: not an image.
+    """
+    return image_header(path)[0]
+
+
+def _kind(data: bytes) -> str:
+    """The format by a file's first bytes, whatever its name says."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    return next((kind for start, kind in STARTS.items() if data.startswith(start)), "other")
+
+
+def _by_opencv(data: bytes, kind: str) -> np.ndarray:
+    """Stored pixels; several times as fast as Pillow, with the same result."""
+    is_deep = kind == "png" and data[24:25] == b"\x10"
+    flags = cv2.IMREAD_UNCHANGED if is_deep else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    if pixels is None:
+        raise ValueError(f"not a complete {kind.upper()} file")
+    if pixels.ndim == 3 and pixels.shape[2] == 4:
+        pixels = np.ascontiguousarray(pixels[:, :, :3])
+    return pixels
+
+
+def _by_pillow(data: bytes) -> np.ndarray:
+    """Upright pixels of GIF and whatever else Pillow knows."""
+    with Image.open(io.BytesIO(data)) as image:
+        turned = ImageOps.exif_transpose(image)
+        if turned.mode.startswith("I") or turned.mode == "F":
+            return np.ascontiguousarray(turned)
+        return np.ascontiguousarray(np.asarray(turned.convert("RGB"))[:, :, ::-1])
+
+
+def _what_else(data: bytes, path: Path) -> str:
+    """What a file is that no decoder knows."""
+    if not data:
+        return "the file is empty; replace it"
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        return (
+            "it is a video, which is not supported yet; take pictures out of it, for instance "
+            f"with: ffmpeg -i {path.name} frame%06d.png"
+        )
+    if data[4:8] == b"ftyp" and data[8:11] in (b"hei", b"hev", b"mif"):
+        return "it is a HEIC picture, which is not supported; save it as JPEG or PNG"
+    return "it is damaged or not an image; replace it"

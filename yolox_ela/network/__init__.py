@@ -1,0 +1,1 @@
+"""YOLOX with attention at its sites: building, loss, weights in and out, running it."""

@@ -1,0 +1,68 @@
+"""How a trained network is run: exact and plain, or with the same results sooner."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from yolox_ela.errors import UserError
+from yolox_ela.network.fuse import fuse_batchnorm
+from yolox_ela.network.model import YoloxNano
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Inference:
+    """Ways of running a network that leave its weights alone.
+
+    Args:
+        fuse: fold BatchNorm into the convolutions; differs by rounding.
+        precision: fp32, bf16 or fp16 for backbone and neck; boxes are decoded in fp32.
+        compile: through torch.compile, which takes its time first.
+        rectangular: evaluate in batches of similar shapes, without the grey that makes every image
+            a square; what is near the border is seen in another context.
+    """
+
+    fuse: bool = True
+    precision: str = "fp32"
+    compile: bool = False
+    rectangular: bool = False
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise UserError(f"precision {self.precision} is none of {', '.join(PRECISIONS)}")
+
+
+FAST = Inference()
+PLAIN = Inference(fuse=False)
+
+
+def predictor(
+    model: YoloxNano, device: torch.device, inference: Inference
+) -> Callable[[Tensor], Tensor]:
+    """A function that runs a network, which itself is left as it is when `fuse` is on.
+
+    Args:
+        model: the network; without `fuse` it must be in evaluation mode and on `device`.
+        device: where to compute.
+        inference: how.
+
+    Returns:
+        A function from (B, 3, H, W) images, uint8 or float, BGR, 0-255, on any device, to
+        (B, A, 5 + classes) float32 predictions on `device`.
+    """
+    network = model
+    if inference.fuse:
+        network = fuse_batchnorm(model).to(device, memory_format=torch.channels_last)
+    call = torch.compile(network) if inference.compile else network
+    dtype = PRECISIONS[inference.precision]
+
+    @torch.inference_mode()
+    def predict(images: Tensor) -> Tensor:
+        pixels = images.to(device, non_blocking=device.type == "cuda").float()
+        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+            return call(pixels)
+
+    return predict

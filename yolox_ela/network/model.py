@@ -1,0 +1,266 @@
+"""YOLOX-Nano with attention at seven sites.
+
+The network is upstream YOLOX's (package `yolox`): same modules, same parameter names. Attention
+lives beside them under `backbone.attention.<site>`, so weights trained without it load by name.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from yolox.models import YoloPafpn, YoloxHead, YoloxModule
+
+from yolox_ela.network.loss.anchors import Anchors, decode
+from yolox_ela.network.loss.assignment import finite
+from yolox_ela.network.loss.dense import dense_loss
+
+# YOLOX-Nano. Widths are for the full model, `WIDTH` scales them.
+DEPTH, WIDTH = 0.33, 0.25
+IN_CHANNELS = (256, 512, 1024)
+BATCHNORM_EPS = 1e-3  # upstream's value
+
+LOSSES = ("total_loss", "iou_loss", "conf_loss", "cls_loss", "l1_loss", "num_fg", "foreground")
+
+# Where attention acts, and the channels of the map there (at WIDTH).
+SITES = {
+    # After the backbone: what its three stages hand to the neck.
+    "dark3": 64,  # stride 8
+    "dark4": 128,  # stride 16
+    "dark5": 256,  # stride 32
+    # On the neck's concatenations, before the CSP layer that each is named after.
+    "C3_p4": 256,  # stride 16
+    "C3_p3": 128,  # stride 8
+    "C3_n3": 128,  # stride 16
+    "C3_n4": 256,  # stride 32
+}
+
+
+class AttentionPafpn(YoloPafpn):
+    """Upstream's backbone and neck with attention at `SITES`.
+
+    `attention` maps site names to modules, or `width<channels>` to modules that all sites of that
+    width share. It is empty for the baseline, whose output then equals upstream's bit for bit.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(DEPTH, WIDTH, in_channels=IN_CHANNELS, depthwise=True)
+        self.attention = nn.ModuleDict()
+
+    def attach(self, attention: Callable[[int], nn.Module | None], *, share_sites: bool) -> None:
+        """Build `attention(channels)` at every site, or once for each width."""
+        for site, channels in SITES.items():
+            key = _shared_key(channels) if share_sites else site
+            if key in self.attention:
+                continue
+            module = attention(channels)
+            if module is not None:
+                self.attention[key] = module
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(N, 3, H, W) -> maps of strides 8, 16 and 32 with 64, 128 and 256 channels."""
+        stages = self.backbone(images)
+        dark3 = self._attend("dark3", stages["dark3"])
+        dark4 = self._attend("dark4", stages["dark4"])
+        dark5 = self._attend("dark5", stages["dark5"])
+
+        # Top down.
+        lateral5 = self.lateral_conv0(dark5)
+        p4 = torch.cat([self.upsample(lateral5), dark4], 1)
+        p4 = self.C3_p4(self._attend("C3_p4", p4))
+        lateral4 = self.reduce_conv1(p4)
+        p3 = torch.cat([self.upsample(lateral4), dark3], 1)
+        p3 = self.C3_p3(self._attend("C3_p3", p3))
+
+        # Bottom up.
+        n3 = torch.cat([self.bu_conv2(p3), lateral4], 1)
+        n3 = self.C3_n3(self._attend("C3_n3", n3))
+        n4 = torch.cat([self.bu_conv1(n3), lateral5], 1)
+        n4 = self.C3_n4(self._attend("C3_n4", n4))
+        return p3, n3, n4
+
+    def _attend(self, site: str, x: Tensor) -> Tensor:
+        for key in (site, _shared_key(SITES[site])):
+            if key in self.attention:
+                return self.attention[key](x)
+        return x
+
+
+def _shared_key(channels: int) -> str:
+    return f"width{channels}"
+
+
+class Head(YoloxHead):
+    """Upstream's head, with the same results, on every device and for broken numbers too.
+
+    Upstream builds its grids by the name of a tensor type, which MPS and a second GPU do not
+    survive. Its assignment of objects to anchors crashes on predictions that are not finite (on
+    CUDA in a way that ends the process); here it sees numbers in their place, the losses become
+    NaN, and the training loop reports that.
+
+    Upstream's loss goes from image to image and waits for the device at each object. On devices
+    that work beside the program, `dense_loss` takes its place: the same result, without waiting.
+
+    Attributes:
+        dense: whether to use `dense_loss`; None for everywhere but on the CPU, where upstream's
+            loop is faster.
+    """
+
+    dense: bool | None = None
+    _foreground: int = 0  # anchors with an object in the batch, counted by upstream's loop
+
+    def forward(
+        self, xin: Sequence[Tensor], labels: Tensor | None = None, imgs: Tensor | None = None
+    ) -> Any:
+        """Losses in training mode, as `dense_loss` returns them; else decoded predictions.
+
+        Args:
+            xin: a map for each stride.
+            labels: (N, M, 5) targets; see `YoloxNano.forward`.
+            imgs: the images, which upstream's loop passes on and nothing uses.
+        """
+        dense = xin[0].device.type != "cpu" if self.dense is None else self.dense
+        if labels is None or not self.training:
+            return super().forward(xin, labels, imgs)
+        if not dense:
+            self._foreground = 0
+            losses = super().forward(xin, labels, imgs)
+            return (*losses, xin[0].new_tensor(self._foreground))
+        maps = [self._predict(level, x) for level, x in enumerate(xin)]
+        anchors = self._anchors(maps)
+        raw = torch.cat([output.flatten(2) for output in maps], dim=2).transpose(1, 2)
+        return dense_loss(raw, anchors, labels, l1=self.use_l1)
+
+    def _predict(self, level: int, x: Tensor) -> Tensor:
+        """(N, 5 + C, H, W) raw box, objectness and class logits of a level's map."""
+        x = self.stems[level](x)
+        of_class, of_box = self.cls_convs[level](x), self.reg_convs[level](x)
+        box, objectness = self.reg_preds[level](of_box), self.obj_preds[level](of_box)
+        return torch.cat([box, objectness, self.cls_preds[level](of_class)], dim=1)
+
+    def _anchors(self, maps: Sequence[Tensor]) -> Anchors:
+        """The cells of these maps, level by level and row by row."""
+        cells = [_cell_grid(x.shape[2], x.shape[3], x)[0] for x in maps]
+        strides = [
+            grid.new_full((len(grid), 1), stride)
+            for grid, stride in zip(cells, self.strides, strict=True)
+        ]
+        return Anchors(torch.cat(cells), torch.cat(strides), len(maps))
+
+    def get_output_and_grid(
+        self, output: Tensor, k: int, stride: int, dtype: str
+    ) -> tuple[Tensor, Tensor]:
+        """(N, 5 + C, H, W) raw output -> (N, H*W, 5 + C) with boxes in pixels; (1, H*W, 2) grid."""
+        grid = _cell_grid(output.shape[2], output.shape[3], output)
+        output = output.flatten(2).transpose(1, 2)
+        return decode(output, grid, stride), grid
+
+    def decode_outputs(self, outputs: Tensor, dtype: str) -> Tensor:
+        """(N, A, 5 + C) raw outputs of all levels -> the same with boxes in pixels."""
+        cells = [height * width for height, width in self.hw]
+        levels = [
+            decode(part, _cell_grid(height, width, part), stride)
+            for part, (height, width), stride in zip(
+                outputs.split(cells, dim=1), self.hw, self.strides, strict=True
+            )
+        ]
+        return torch.cat(levels, dim=1)
+
+    def get_assignments(
+        self,
+        batch_idx: int,
+        num_gt: int,
+        gt_bboxes_per_image: Tensor,
+        gt_classes: Tensor,
+        bboxes_preds_per_image: Tensor,
+        expanded_strides: Tensor,
+        x_shifts: Tensor,
+        y_shifts: Tensor,
+        cls_preds: Tensor,
+        obj_preds: Tensor,
+        mode: str = "gpu",
+    ) -> tuple:
+        """Upstream's, for one image; its foreground anchors are added to the batch's number."""
+        image = slice(batch_idx, batch_idx + 1)
+        assignment = super().get_assignments(
+            0,
+            num_gt,
+            gt_bboxes_per_image,
+            gt_classes,
+            finite(bboxes_preds_per_image),
+            expanded_strides,
+            x_shifts,
+            y_shifts,
+            finite(cls_preds[image]),
+            finite(obj_preds[image]),
+            mode,
+        )
+        self._foreground += int(assignment[-1])
+        return assignment
+
+
+def _cell_grid(height: int, width: int, like: Tensor) -> Tensor:
+    """(1, H*W, 2) x and y of each cell, row by row, of the type and on the device of `like`."""
+    rows = torch.arange(height, device=like.device)
+    columns = torch.arange(width, device=like.device)
+    y, x = torch.meshgrid(rows, columns, indexing="ij")
+    return torch.stack([x, y], dim=2).reshape(1, -1, 2).to(like)
+
+
+class YoloxNano(YoloxModule):
+    """YOLOX-Nano: images in BGR 0-255, (N, 3, H, W) with H and W multiples of 32."""
+
+    def forward(
+        self, images: Tensor, targets: Tensor | None = None
+    ) -> Tensor | dict[str, Tensor | float]:
+        """Losses in training mode, decoded predictions in evaluation mode.
+
+        Args:
+            images: (N, 3, H, W) float, BGR, 0-255.
+            targets: (N, M, 5) float rows of class, centre x, centre y, width, height in pixels,
+                padded with zero rows at the end; needed in training mode only.
+
+        Returns:
+            Training: upstream's dict (`total_loss`, `iou_loss`, `conf_loss`, `cls_loss`,
+            `l1_loss`, a plain 0 while it is off, `num_fg`, the anchors with an object for each
+            object) and `foreground`, the number of anchors with an object, by which the losses
+            were divided unless it is 0. Evaluation: (N, A, 5 + classes),
+            centre x, centre y, width, height in pixels, objectness and class scores in 0-1.
+        """
+        features = self.backbone(images)
+        # Boxes are decoded and losses summed in float32 also under autocast: bfloat16 keeps
+        # 8 bits, so a coordinate near 640 would be rounded to 4 pixels.
+        with torch.autocast(images.device.type, enabled=False):
+            features = [feature.float() for feature in features]
+            if not self.training:
+                return self.head(features)
+            return dict(zip(LOSSES, self.head(features, targets, images), strict=True))
+
+
+def build_yolox_nano(
+    num_classes: int,
+    attention: Callable[[int], nn.Module | None] | None = None,
+    *,
+    share_sites: bool = False,
+) -> YoloxNano:
+    """YOLOX-Nano with attention.
+
+    Attention is attached last, so networks built from one seed share every other initial weight.
+
+    Args:
+        num_classes: classes of the head.
+        attention: makes the module for a number of channels; None, or a module of None, leaves
+            a site as it is.
+        share_sites: one module for all sites of a width, as in the authors' released network,
+            instead of one a site, as their tables count.
+    """
+    backbone = AttentionPafpn()
+    head = Head(num_classes, WIDTH, in_channels=IN_CHANNELS, depthwise=True)
+    head.initialize_biases(1e-2)  # a prior probability of 1% for every object, as upstream
+    model = YoloxNano(backbone, head)
+    if attention is not None:
+        backbone.attach(attention, share_sites=share_sites)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eps, module.momentum = BATCHNORM_EPS, 0.03  # upstream's values
+    return model

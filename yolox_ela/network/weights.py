@@ -1,0 +1,237 @@
+"""Weights in files: reading them safely, from whatever container, and loading them by name."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from loguru import logger
+from safetensors import safe_open
+from torch import Tensor
+
+from yolox_ela.errors import UserError
+from yolox_ela.network.authors import import_authors, is_authors_state
+from yolox_ela.network.class_rows import require_names
+from yolox_ela.network.model import YoloxNano
+from yolox_ela.network.normalisation import to_bgr_bytes
+from yolox_ela.recipe import current_settings
+
+# Numbers of numpy that upstream's trainer saves beside its weights, under the names that numpy 1
+# and 2 give them.
+SCALAR: Any = np.float64(0).__reduce__()[0]
+NUMPY_SCALARS: list[Any] = [
+    (SCALAR, "numpy.core.multiarray.scalar"),
+    (SCALAR, "numpy._core.multiarray.scalar"),
+    np.dtype,
+    *(type(np.dtype(kind)) for kind in "?bBhHiIlLqQefd"),
+]
+
+
+@dataclass
+class LoadReport:
+    """What happened to each tensor when weights were loaded by name."""
+
+    loaded: list[str] = field(default_factory=list)
+    new: list[str] = field(default_factory=list)  # in the model only
+    unused: list[str] = field(default_factory=list)  # in the file only
+
+    def __str__(self) -> str:
+        parts = [f"{len(self.loaded)} tensors loaded"]
+        for what, names in (
+            ("new in this model, trained from scratch", self.new),
+            ("in the file but not in this model", self.unused),
+        ):
+            if names:
+                parts.append(f"{len(names)} {what} ({_summary(names)})")
+        return "; ".join(parts)
+
+
+def _summary(names: Sequence[str]) -> str:
+    """The common leading module paths of parameter names, for a log line."""
+    stems = dict.fromkeys(".".join(name.split(".")[:3]) for name in names)
+    return ", ".join(list(stems)[:4]) + (", ..." if len(stems) > 4 else "")
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The network of a checkpoint; see `state_dict_of`.
+
+    Raises:
+        UserError: the file is missing, unreadable, or holds no state dict.
+    """
+    return state_dict_of(read_checkpoint(path), path)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Everything in a checkpoint file, tensors on the CPU, read with `weights_only=True`.
+
+    A safetensors file holds tensors alone; the class names may be in its metadata, under `classes`
+    as a JSON list. The recipe of an earlier run comes with the present names of its settings.
+
+    Raises:
+        UserError: the file is missing, corrupt, needs unpickling of arbitrary objects, or its
+            class names are none.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"no checkpoint at {path}; give the path of a .pth file with -c")
+    try:
+        if _is_safetensors(path):
+            content: Any = _read_safetensors(path)
+        else:
+            with torch.serialization.safe_globals(NUMPY_SCALARS):
+                content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a damaged or foreign file
+        raise UserError(
+            f"{path} cannot be read as a checkpoint ({type(error).__name__}): it is damaged, no "
+            "checkpoint at all, or holds objects other than plain tensors, which are never "
+            "unpickled; save its state dict alone, or get it again"
+        ) from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path} holds a {type(content).__name__}, not a state dict")
+    if "classes" in content:
+        content["classes"] = require_names(content["classes"], path)
+    if "recipe" in content:
+        content["recipe"] = current_settings(content["recipe"])
+    return content
+
+
+def _is_safetensors(path: Path) -> bool:
+    """By content: a header of JSON after its length of 8 bytes."""
+    with path.open("rb") as file:
+        return file.read(9)[8:] == b"{"
+
+
+def _read_safetensors(path: Path) -> dict[str, Any]:
+    with safe_open(path, framework="pt") as file:
+        content: dict[str, Any] = {"model": {name: file.get_tensor(name) for name in file.keys()}}  # noqa: SIM118
+        metadata = file.metadata() or {}
+    if "classes" in metadata:
+        content["classes"] = json.loads(metadata["classes"])
+    return content
+
+
+def state_dict_of(content: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
+    """The network's tensors inside a checkpoint's content, fit for this package's network.
+
+    They may stand under `model` or `state_dict`, or by themselves. What DataParallel and
+    torch.compile put before names is taken off. Networks from elsewhere that expect normalised RGB
+    are folded; see `to_bgr_bytes`.
+
+    Raises:
+        UserError: there are none, or they are not plain tensors.
+    """
+    state = plain_state(content, path)
+    if is_authors_state(state):
+        logger.info("{} is the authors' released network", path)
+        state = import_authors(state)
+    return state if "recipe" in content else to_bgr_bytes(state, path)  # runs save BGR's
+
+
+def plain_state(content: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
+    """The tensors of `state_dict_of` as they are in the file, with plain names."""
+    inner = next((content[key] for key in ("model", "state_dict") if key in content), content)
+    tensors = inner.items() if isinstance(inner, Mapping) else ()
+    state: dict[str, Tensor] = {}
+    for key, tensor in tensors:
+        if not isinstance(tensor, Tensor):
+            continue
+        name = _plain_name(str(key))
+        if name in state:
+            raise UserError(f"{path} holds two networks: {name} is there with and without a prefix")
+        if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex():
+            raise UserError(
+                f"{path}: {key} is not a dense tensor of plain numbers; save the network's "
+                "weights in float32"
+            )
+        state[name] = tensor
+    if not state:
+        raise UserError(
+            f"{path} holds no network weights under 'model' or 'state_dict' or at its top level"
+        )
+    return state
+
+
+def _plain_name(name: str) -> str:
+    """A parameter's name without what DataParallel and torch.compile add."""
+    parts = [part for part in name.split(".") if part != "_orig_mod"]
+    while parts[:1] == ["module"]:
+        del parts[0]
+    return ".".join(parts)
+
+
+def weights_digest(state: Mapping[str, Tensor], without: Iterable[str] = ()) -> str:
+    """SHA-256 of a network's weights, whatever file they are in.
+
+    Over name, type, shape and bytes of each tensor, by name; BatchNorm's counters of batches, which
+    nothing uses, are left out.
+
+    Args:
+        state: the weights.
+        without: further tensors to leave out.
+    """
+    digest = hashlib.sha256()
+    left_out = set(without)
+    for name, tensor in sorted(state.items()):
+        if name in left_out or name.endswith(".num_batches_tracked"):
+            continue
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        flat = tensor.detach().cpu().contiguous().reshape(-1)
+        digest.update(flat.view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def load_pretrained(model: YoloxNano, state: Mapping[str, Tensor], source: Path) -> LoadReport:
+    """Start from weights trained without attention, or with it.
+
+    Attention that the file lacks keeps its initial values, and is reported.
+
+    Args:
+        model: the network to load into.
+        state: the weights, their class predictors fit for the model; see `start_rows`.
+        source: the file, for messages.
+
+    Raises:
+        UserError: anything else of the network is missing or has another shape, so this is not
+            a YOLOX-Nano checkpoint.
+    """
+    own = model.state_dict()
+    report = LoadReport(unused=[name for name in state if name not in own])
+    foreign = []
+    for name, tensor in own.items():
+        if name in state and state[name].shape == tensor.shape:
+            report.loaded.append(name)
+        elif name not in state and name.startswith("backbone.attention."):
+            report.new.append(name)
+        else:
+            foreign.append(name)
+    if foreign:
+        raise UserError(
+            f"{source} is not a YOLOX-Nano checkpoint: {len(foreign)} of the network's tensors "
+            f"are missing from it or have another shape (first: {foreign[0]})"
+        )
+    model.load_state_dict({name: state[name] for name in report.loaded}, strict=False)
+    return report
+
+
+def load_trained(model: YoloxNano, state: Mapping[str, Tensor], source: Path) -> None:
+    """Load weights that must fit the model exactly, for evaluation and prediction.
+
+    Raises:
+        UserError: any tensor is missing, left over, or of another shape.
+    """
+    own = model.state_dict()
+    wrong = [n for n in own if n in state and state[n].shape != own[n].shape]
+    missing = [n for n in own if n not in state]
+    unused = [n for n in state if n not in own]
+    if wrong or missing or unused:
+        raise UserError(
+            f"{source} does not fit this experiment: {len(missing)} tensors missing, "
+            f"{len(unused)} left over, {len(wrong)} of another shape "
+            f"(first: {(wrong or missing or unused)[0]}); "
+            "name the experiment it was trained with (-f)"
+        )
+    model.load_state_dict(dict(state))

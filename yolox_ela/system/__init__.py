@@ -1,0 +1,1 @@
+"""The machine below everything: files, locks, downloads, logs, devices, random numbers."""
