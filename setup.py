@@ -37,6 +37,7 @@ DEV = [
     "pytest-xdist>=3.6,<4",
     "ruff>=0.9,<1",
     "mypy>=1.14,<3",
+    "import-linter>=2.1,<3",
     "onnxruntime>=1.20,<2",
 ]
 

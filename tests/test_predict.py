@@ -13,7 +13,6 @@ from yolox_ela.datasets.split import load_split
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.evaluator import EvalSettings, detect_split
 from yolox_ela.experiment import VocNano
-from yolox_ela.images.boxes import draw_detections
 from yolox_ela.images.read import read_image
 from yolox_ela.network.class_rows import COCO_CLASSES
 from yolox_ela.network.model import build_yolox_nano
@@ -348,7 +347,7 @@ class TestFromCheckpoint:
 def test_detections_can_be_drawn(detector, photographs):
     for path in photographs:
         picture = read_image(path)
-        drawn = draw_detections(picture, detector(path))
+        drawn = detector(path).drawn_on(picture)
         assert drawn.shape == picture.shape
         assert (drawn != picture).any()
 

@@ -15,7 +15,6 @@ import numpy as np
 
 from yolox_ela.commands.options import project_folder, run_tool, tool_parser, write_result
 from yolox_ela.errors import UserError
-from yolox_ela.images.boxes import draw_detections
 from yolox_ela.images.read import IMAGE_SUFFIXES
 from yolox_ela.network.starts import start_file
 from yolox_ela.predict import Detector, ImageLike
@@ -50,7 +49,7 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
         print(f"skipped: {error}", file=sys.stderr)
 
     for path, image, found in detector.stream(paths, on_error=skip):
-        save_picture(targets[path], draw_detections(image, found))
+        save_picture(targets[path], found.drawn_on(image))
         entries[path] = {
             "image": str(path),
             "picture": targets[path].name,

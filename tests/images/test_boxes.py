@@ -5,7 +5,7 @@ import pytest
 
 from yolox_ela.datasets.names import VOC_CLASSES
 from yolox_ela.evaluate.detections import ImageDetections
-from yolox_ela.images.boxes import class_color, draw_detections
+from yolox_ela.images.boxes import class_color
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
 
@@ -22,7 +22,7 @@ def detections(*boxes, labels=None):
 
 def test_only_the_boxes_change():
     before = IMAGE.copy()
-    drawn = draw_detections(IMAGE, detections((50, 60, 250, 200)))
+    drawn = detections((50, 60, 250, 200)).drawn_on(IMAGE)
     assert np.array_equal(IMAGE, before), "the argument is untouched"
     assert drawn.shape == IMAGE.shape
     assert drawn.dtype == np.uint8
@@ -43,7 +43,7 @@ def test_only_the_boxes_change():
 
 def test_colour_of_the_class():
     """RGB as `class_color` says, in an image that is BGR."""
-    drawn = draw_detections(np.zeros((300, 400, 3), np.uint8), detections((50, 60, 250, 200)))
+    drawn = detections((50, 60, 250, 200)).drawn_on(np.zeros((300, 400, 3), np.uint8))
     assert tuple(drawn[200, 150][::-1]) == class_color(0)
     assert len({class_color(label) for label in range(80)}) == 80
 
@@ -51,12 +51,12 @@ def test_colour_of_the_class():
 def test_strongest_on_top():
     """Two boxes of two classes with one outline: the better score shows."""
     box = (50, 60, 250, 200)
-    drawn = draw_detections(IMAGE, detections(box, box))
+    drawn = detections(box, box).drawn_on(IMAGE)
     assert tuple(drawn[200, 150][::-1]) == class_color(0)
 
 
 def test_nothing_to_draw():
-    drawn = draw_detections(IMAGE, detections())
+    drawn = detections().drawn_on(IMAGE)
     assert np.array_equal(drawn, IMAGE)
     assert not np.shares_memory(drawn, IMAGE)
 
@@ -65,9 +65,9 @@ def test_nothing_to_draw():
     "box", [(0, 0, 400, 300), (399.5, 0, 400, 300), (10, 10, 10, 10), (0, 0, 0.4, 0.4)]
 )
 def test_boxes_at_the_limit(box):
-    assert draw_detections(IMAGE, detections(box)).shape == IMAGE.shape
+    assert detections(box).drawn_on(IMAGE).shape == IMAGE.shape
 
 
 def test_tiny_picture():
     picture = np.zeros((8, 5, 3), np.uint8)
-    assert draw_detections(picture, detections((0, 0, 5, 8))).shape == picture.shape
+    assert detections((0, 0, 5, 8)).drawn_on(picture).shape == picture.shape

@@ -13,8 +13,8 @@ from yolox_ela.datasets.layout import PARTS, PICTURES, find_voc_folder
 from yolox_ela.datasets.lists import FilesById, read_split, without_suffix
 from yolox_ela.datasets.names import parse_set
 from yolox_ela.datasets.problems import Problem, Severity
+from yolox_ela.datasets.turned import turn_problems
 from yolox_ela.errors import UserError
-from yolox_ela.images.orientation import turn_problems
 from yolox_ela.images.read import IMAGE_SUFFIXES, image_header
 
 # Share of a set's boxes that may begin at 0 before its numbering is doubted, or one box.

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from yolox_ela.datasets.split import VocSplit
+from yolox_ela.images.boxes import draw_boxes
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,12 @@ class ImageDetections:
 
     def __len__(self) -> int:
         return len(self.scores)
+
+    def drawn_on(self, image: np.ndarray) -> np.ndarray:
+        """A copy of the (H, W, 3) uint8 BGR picture with these boxes, the best ones on top."""
+        order = np.argsort(self.scores, kind="stable")
+        captions = [f"{self.names[i]} {self.scores[i]:.2f}" for i in order]
+        return draw_boxes(image, self.boxes[order], self.labels[order].tolist(), captions)
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Plain JSON values, one entry a box."""

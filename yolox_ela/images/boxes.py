@@ -1,33 +1,42 @@
-"""Pictures with boxes, class names and scores."""
+"""Bounding boxes with captions on a picture."""
 
 import colorsys
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from matplotlib import font_manager
 from torchvision.utils import draw_bounding_boxes
 
-from yolox_ela.evaluate.detections import ImageDetections
 
+def draw_boxes(
+    image: np.ndarray, boxes: np.ndarray, labels: Sequence[int], captions: Sequence[str]
+) -> np.ndarray:
+    """A copy of a picture with captioned bounding boxes, each in the colour of its class.
 
-def draw_detections(image: np.ndarray, detections: ImageDetections) -> np.ndarray:
-    """A copy of an (H, W, 3) uint8 BGR image with its detections drawn on it."""
-    if len(detections) == 0:
+    Args:
+        image: (H, W, 3) uint8 BGR.
+        boxes: (N, 4) float32 x1, y1, x2, y2 in pixels; later ones cover earlier ones.
+        labels: N class indices.
+        captions: N texts.
+
+    Returns:
+        (H, W, 3) uint8 BGR.
+    """
+    if len(boxes) == 0:
         return image.copy()
     side = min(image.shape[:2])
-    colors = [class_color(int(label)) for label in detections.labels]
-    # Weakest first, so that the strongest end on top.
-    order = np.argsort(detections.scores, kind="stable")
+    colors = [class_color(int(label)) for label in labels]
     drawn = draw_bounding_boxes(
         torch.from_numpy(np.ascontiguousarray(image[:, :, ::-1])).permute(2, 0, 1),
-        torch.from_numpy(detections.boxes[order]),
-        labels=[f"{detections.names[i]} {detections.scores[i]:.2f}" for i in order],
-        colors=[colors[i] for i in order],
+        torch.from_numpy(boxes),
+        labels=list(captions),
+        colors=colors,
         width=max(2, side // 200),
         font=font_manager.findfont("DejaVu Sans"),  # ships with matplotlib
         font_size=max(11, side // 32),
-        label_colors=["white" if _luminance(colors[i]) < 140 else "black" for i in order],
-        label_background_colors=[colors[i] for i in order],
+        label_colors=["white" if _luminance(color) < 140 else "black" for color in colors],
+        label_background_colors=colors,
         fill_labels=True,
     )
     return np.ascontiguousarray(drawn.permute(1, 2, 0).numpy()[:, :, ::-1])

@@ -8,7 +8,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.evaluate.detections import Detections, ImageDetections
-from yolox_ela.images.boxes import draw_detections
 from yolox_ela.images.letterbox import PAD_VALUE, letterbox
 from yolox_ela.system.files import write_atomically
 
@@ -37,7 +36,7 @@ def draw_predictions(detections: Detections, split: VocSplit) -> np.ndarray:
     for index in range(count):
         image, scale = letterbox(split.read(index), SIDE)
         found = _detections_of(index, detections, split, scale)
-        drawn = draw_detections(image, found)[:, :, ::-1]
+        drawn = found.drawn_on(image)[:, :, ::-1]
         cells[index, :SIDE, :SIDE] = _draw_objects(drawn, index, split, scale)
     sheet = cells.reshape(rows, COLUMNS, cell, cell, 3).swapaxes(1, 2)
     return sheet.reshape(rows * cell, COLUMNS * cell, 3)

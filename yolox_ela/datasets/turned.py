@@ -1,0 +1,40 @@
+"""Annotations of pictures that EXIF turns: whether boxes count stored or upright pixels."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from yolox_ela.datasets.problems import Problem, Severity
+
+
+def turn_problems(
+    xml: Path,
+    path: Path,
+    orientation: int,
+    size: tuple[int, int],
+    written: tuple[int, int] | None,
+) -> Iterator[Problem]:
+    """Where it is in doubt whether boxes count stored or upright pixels.
+
+    Args:
+        xml: the annotation.
+        path: the image.
+        orientation: by EXIF.
+        size: width and height of the upright picture.
+        written: width and height in the XML, if it says.
+    """
+    if orientation == 1:
+        return
+    if written == size[::-1] != size and orientation >= 5:
+        detail = (
+            f"XML says {written[0]}x{written[1]}, which are the stored pixels of {path.name}; by "
+            f"its EXIF orientation {orientation} it is looked at as {size[0]}x{size[1]}. If the "
+            "boxes count stored pixels, remove the tag from the image (exiftool -Orientation= "
+            "FILE); if not, mend the size in the XML"
+        )
+        yield Problem(xml, "size mismatch", detail)
+    elif orientation < 5 or size[0] == size[1] or written is None:
+        detail = (
+            f"EXIF orientation {orientation}: it is read upright, and its boxes are taken to "
+            "count upright pixels, as labelling tools do"
+        )
+        yield Problem(path, "turned by EXIF", detail, Severity.WARNING)
