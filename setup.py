@@ -52,5 +52,6 @@ setup(
     packages=find_packages(include=["yolox_ela", "yolox_ela.*"]),
     package_data={"yolox_ela": ["py.typed"]},
     install_requires=RUNTIME,
+    entry_points={"console_scripts": ["yolox-ela = yolox_ela.commands.entry:main"]},
     extras_require={"dev": DEV, **TRACKERS},
 )

@@ -29,3 +29,15 @@ def test_field_twice():
 
 def test_parentheses_in_a_class_name():
     assert override(Recipe(), {"classes": "bus,car (old)"}).classes == ("bus", "car (old)")
+
+
+def test_both_ways_to_write_a_pair():
+    words = ["lr=0.01", "epochs", "3", "name", "a=b", "classes=cat,dog"]
+    expected = {"lr": "0.01", "epochs": "3", "name": "a=b", "classes": "cat,dog"}
+    assert pairs_to_dict(words) == expected
+
+
+@pytest.mark.parametrize("words", [["lr=0.1", "lr", "0.2"], ["seed", "1", "lr"]])
+def test_pairs_that_are_none(words):
+    with pytest.raises(UserError, match="lr"):
+        pairs_to_dict(words)

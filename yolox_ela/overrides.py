@@ -43,20 +43,25 @@ def override(recipe: RecipeType, values: Mapping[str, Any]) -> RecipeType:
 
 
 def pairs_to_dict(words: Sequence[str]) -> dict[str, str]:
-    """`["lr", "0.01", "seed", "1"]` -> `{"lr": "0.01", "seed": "1"}`.
+    """`["lr", "0.01", "seed=1"]` -> `{"lr": "0.01", "seed": "1"}`.
 
     Raises:
         UserError: a field without a value, or given twice.
     """
-    if len(words) % 2:
-        raise UserError(
-            f"overrides come in pairs of field and value, but '{words[-1]}' has no value"
-        )
-    names = list(words[::2])
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise UserError(f"recipe field '{min(twice)}' is given twice")
-    return dict(zip(names, words[1::2], strict=True))
+    pairs: dict[str, str] = {}
+    rest = list(words)
+    while rest:
+        name, equals, value = rest.pop(0).partition("=")
+        if not equals:
+            if not rest:
+                raise UserError(
+                    f"overrides come in pairs of field and value, but '{name}' has no value"
+                )
+            value = rest.pop(0)
+        if name in pairs:
+            raise UserError(f"recipe field '{name}' is given twice")
+        pairs[name] = value
+    return pairs
 
 
 def _parse(name: str, text: str, kind: Any) -> Any:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from studies.speed import attention, data, evaluate, infer, step, train
-from yolox_ela.commands.options import run_tool, tool_parser, write_result
+from yolox_ela.commands.entry import run
+from yolox_ela.commands.options import tool_parser, write_result
 from yolox_ela.errors import UserError
 from yolox_ela.system.files import require_writable
 
@@ -39,7 +40,7 @@ BENCHMARKS = {
 }
 
 
-def main() -> int:
+def main(home: Path) -> int:
     args = parse_arguments()
     if args.rounds < 1:
         raise UserError(f"--rounds must be at least 1, got {args.rounds}")
@@ -63,4 +64,4 @@ def parse_arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    run_tool(main)
+    run(main, Path.cwd())

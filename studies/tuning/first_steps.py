@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from yolox_ela.augment.bank import open_images
 from yolox_ela.augment.feed import HostFeed
 from yolox_ela.augment.multiscale import input_size, network_input
-from yolox_ela.commands.options import add_overrides, run_tool, tool_parser
+from yolox_ela.commands.entry import run
+from yolox_ela.commands.options import add_overrides, tool_parser
 from yolox_ela.datasets.split import VocSplit, load_split
 from yolox_ela.experiment import VocNano, load_experiment
 from yolox_ela.images.letterbox import letterbox
@@ -40,7 +41,7 @@ PARTS = {
 COLUMNS = ["step", "lr", "loss", "gradient", *PARTS, "BN var", "passes", "objectness", "best score"]
 
 
-def main() -> int:
+def main(home: Path) -> int:
     """Train for a hundred steps and print the table."""
     args = parse_arguments()
     exp = override(load_experiment(args.experiment), pairs_to_dict(args.overrides))
@@ -156,4 +157,4 @@ def passed_on(network: YoloxNano) -> Iterator[list[float]]:
 
 
 if __name__ == "__main__":
-    run_tool(main)
+    run(main, Path.cwd())

@@ -6,7 +6,8 @@ python studies/tuning/shares.py -f exps/nano.py -c yolox_nano.pth --run runs/nan
 import argparse
 from pathlib import Path
 
-from yolox_ela.commands.options import add_overrides, run_tool, tool_parser
+from yolox_ela.commands.entry import run
+from yolox_ela.commands.options import add_overrides, tool_parser
 from yolox_ela.datasets.split import load_split
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.evaluator import EvalSettings, evaluate
@@ -23,7 +24,7 @@ from yolox_ela.train.start import load_start
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
-def main() -> int:
+def main(home: Path) -> int:
     """Evaluate the last weights of a run, mixed with those that it started from."""
     args = parse_arguments()
     last = RunFolder(args.run).last
@@ -64,4 +65,4 @@ def parse_arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    run_tool(main)
+    run(main, Path.cwd())

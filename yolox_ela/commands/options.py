@@ -2,36 +2,13 @@
 
 import argparse
 import json
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from yolox_ela.datasets.download import prepare_voc
 from yolox_ela.datasets.names import parse_set
-from yolox_ela.errors import EndedElsewhereError, UserError
+from yolox_ela.errors import UserError
 from yolox_ela.system.files import write_atomically
-from yolox_ela.system.logs import log_to_screen
-
-EXIT_ERROR, EXIT_INTERRUPTED = 2, 130
-REPORT_SECONDS = 2  # for the process that has failed: torchrun ends all once one of them has ended
-
-
-def run_tool(main: Callable[[], int]) -> None:
-    """Run a tool's main function; a UserError becomes one message and exit code 2."""
-    log_to_screen()
-    try:
-        sys.exit(main())
-    except EndedElsewhereError:
-        time.sleep(REPORT_SECONDS)
-        sys.exit(EXIT_ERROR)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(EXIT_ERROR)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(EXIT_INTERRUPTED)
 
 
 def tool_parser(description: str, *, experiment: bool = True) -> argparse.ArgumentParser:
@@ -58,7 +35,10 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
 def add_overrides(parser: argparse.ArgumentParser) -> None:
     """Trailing pairs of recipe field and value."""
     parser.add_argument(
-        "overrides", nargs="*", metavar="field value", help="any recipe field, as in: lr 0.01"
+        "overrides",
+        nargs="*",
+        metavar="field value",
+        help="any recipe field, as in: lr 0.01 or lr=0.01",
     )
 
 
@@ -93,11 +73,6 @@ def data_name(args: argparse.Namespace) -> str:
     if args.data_name:
         return args.data_name
     return "VOC" if args.data is None else args.data.resolve().name or "data"
-
-
-def project_folder(tool_file: str) -> Path:
-    """The checkout that a tool belongs to."""
-    return Path(tool_file).resolve().parent.parent
 
 
 def locate_data(args: argparse.Namespace, sets: tuple[str, ...], project: Path) -> Path:

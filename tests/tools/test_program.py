@@ -1,0 +1,37 @@
+"""The program `yolox-ela`, which works in the current folder, beside the scripts in tools/."""
+
+import subprocess
+import sys
+
+import pytest
+from command_line import PROJECT, SMALL, environment, exp
+
+from yolox_ela.commands.entry import COMMANDS
+
+
+def program(folder, *words, expect=0):
+    done = subprocess.run(
+        [sys.executable, "-m", "yolox_ela", *map(str, words)],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env={**environment(), "PYTHONPATH": str(PROJECT)},
+    )
+    assert done.returncode == expect, done.stdout + done.stderr
+    return done
+
+
+def test_names_its_commands(tmp_path):
+    done = program(tmp_path)
+    assert all(f"  {name} " in done.stdout for name in COMMANDS)
+    done = program(tmp_path, "trian", expect=2)
+    assert "error: no command 'trian'" in done.stderr
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_trains_in_the_current_folder(project, data, tmp_path, processes):
+    """Also where it starts itself again under torchrun."""
+    words = ["-f", exp(project, "nano"), "--data", data, "-c", "none", *SMALL, "-e", "1"]
+    done = program(tmp_path, "train", *words, "-d", processes)
+    assert (tmp_path / "runs" / "nano" / "last.pth").is_file()
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,75 @@
+"""Running a command: `yolox-ela NAME`, `python -m yolox_ela NAME` or `python tools/NAME.py`."""
+
+import sys
+import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import NoReturn
+
+from yolox_ela.errors import EndedElsewhereError, UserError
+from yolox_ela.system.logs import log_to_screen
+
+EXIT_ERROR, EXIT_INTERRUPTED = 2, 130
+REPORT_SECONDS = 2  # for the process that has failed: torchrun ends all once one of them has ended
+PROGRAM = "yolox-ela"
+# Name as typed: its module in this folder, and what it does.
+COMMANDS = {
+    "train": ("train", "train an experiment and evaluate it"),
+    "eval": ("evaluate", "evaluate weights on a set of images"),
+    "predict": ("predict", "detect objects in images"),
+    "dataset": ("dataset", "check, download or render data sets"),
+    "report": ("report", "report on a run, or on several side by side"),
+    "table": ("table", "print the project's tables, or put them into files"),
+}
+
+
+def main() -> NoReturn:
+    """The program `yolox-ela`: runs/ and datasets/ lie in the current folder."""
+    words = sys.argv[1:]
+    if not words or words[0] in ("-h", "--help"):
+        print(usage())
+        sys.exit(0 if words else EXIT_ERROR)
+    name = words[0]
+    if name not in COMMANDS:
+        print(f"error: no command '{name}'\n{usage()}", file=sys.stderr)
+        sys.exit(EXIT_ERROR)
+    sys.argv = [f"{PROGRAM} {name}", *words[1:]]
+    run(import_module(f"yolox_ela.commands.{COMMANDS[name][0]}").main, Path.cwd())
+
+
+def usage() -> str:
+    """The commands, a line each."""
+    lines = [f"  {name:8} {text}" for name, (_, text) in COMMANDS.items()]
+    return "\n".join(
+        [f"usage: {PROGRAM} COMMAND ...", "", *lines, "", f"{PROGRAM} COMMAND --help says more."]
+    )
+
+
+def launcher_words() -> list[str]:
+    """How torchrun is to start this command again: a script, or this package as a module."""
+    program, *words = sys.argv[0].split(" ")
+    if program == PROGRAM:
+        return ["--module", "yolox_ela", *words, *sys.argv[1:]]
+    return list(sys.argv)
+
+
+def run(main: Callable[[Path], int], home: Path) -> NoReturn:
+    """Run a command's main function; a UserError becomes one message and exit code 2.
+
+    Args:
+        main: returns the exit code.
+        home: the folder that runs/ and datasets/ lie in.
+    """
+    log_to_screen()
+    try:
+        sys.exit(main(home))
+    except EndedElsewhereError:
+        time.sleep(REPORT_SECONDS)
+        sys.exit(EXIT_ERROR)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(EXIT_ERROR)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
