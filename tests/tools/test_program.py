@@ -22,7 +22,7 @@ def program(folder, *words, expect=0):
 
 
 def test_names_its_commands(tmp_path):
-    done = program(tmp_path)
+    done = program(tmp_path, "--help")
     assert all(f"  {name} " in done.stdout for name in COMMANDS)
     done = program(tmp_path, "trian", expect=2)
     assert "error: no command 'trian'" in done.stderr
