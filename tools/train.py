@@ -42,7 +42,7 @@ from yolox_ela.datasets.split import (
     share_values,
 )
 from yolox_ela.errors import UserError
-from yolox_ela.evaluate.report import format_results
+from yolox_ela.evaluate.results_text import format_results
 from yolox_ela.evaluate.saved import load_evaluation
 from yolox_ela.experiment import RECIPES, SAMPLE_SETTINGS, VocNano, load_experiment
 from yolox_ela.images.values import UNDECIDED
