@@ -22,6 +22,7 @@ RUNTIME = [
     "psutil>=5.9.8,<8",
     "tqdm>=4.67,<5",
     "matplotlib>=3.9,<4",
+    "jinja2>=3.1,<4",
     "filelock>=3.32,<5",  # 3.x for Python 3.10
     "tensorboard>=2.18,<3",
 ]
@@ -50,7 +51,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=["yolox_ela", "yolox_ela.*"]),
-    package_data={"yolox_ela": ["py.typed"]},
+    package_data={"yolox_ela": ["py.typed", "report/page.html.jinja"]},
     install_requires=RUNTIME,
     entry_points={"console_scripts": ["yolox-ela = yolox_ela.commands.entry:main"]},
     extras_require={"dev": DEV, **TRACKERS},

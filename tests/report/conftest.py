@@ -1,9 +1,21 @@
-"""Random sets for the tests of what a report derives from detections."""
+"""Random and real sets, evaluations and networks for the tests of reports."""
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
+from yolox_ela.datasets.names import VOC_CLASSES
+from yolox_ela.datasets.sample import draw_sample
+from yolox_ela.datasets.split import load_split
 from yolox_ela.evaluate.detections import Detections
+from yolox_ela.evaluate.evaluator import EvalSettings, score_detections
+from yolox_ela.evaluate.saved import SavedEvaluation
+from yolox_ela.evaluate.scores import score_split
+from yolox_ela.experiment import VocNano
+from yolox_ela.network.model import build_yolox_nano
+
+EVAL_SETTINGS = EvalSettings(320, 0.01, 0.65)
 
 
 @pytest.fixture(scope="session")
@@ -44,5 +56,76 @@ def random_run(build_split):
             labels=np.array([row[1] for row in rows], np.int64),
         )
         return build_split(truth), found
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def scored_run(random_run):
+    """A split with detections enough for every plot: (split, detections, scores)."""
+    split, found = random_run(7, images=60)
+    return split, found, score_split(found, split)
+
+
+@pytest.fixture(scope="session")
+def sample_split(tmp_path_factory):
+    """Eight generated photographs with their objects."""
+    root = draw_sample(tmp_path_factory.mktemp("sample"), train_images=8, test_images=8)
+    return load_split(root, ["2007/trainval"], VocNano().classes)
+
+
+@pytest.fixture
+def damaged_split(sample_split, tmp_path):
+    """The sample without the file of its first image."""
+    paths = sample_split.paths.copy().astype(object)
+    paths[0] = str(tmp_path / "lost.jpg")
+    return type(sample_split)(**{**vars(sample_split), "paths": paths})
+
+
+@pytest.fixture(scope="session")
+def gated_network():
+    """Builds a network whose attention is far from its initial state, and sees usual maps."""
+
+    def build(attention, **options):
+        torch.manual_seed(0)
+        model = build_yolox_nano(20, attention, **options)
+        for parameter in model.backbone.attention.parameters():
+            nn.init.normal_(parameter, std=0.7)
+        norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+        for norm in norms:
+            norm.momentum = 1.0
+        with torch.no_grad():
+            model.backbone(255 * torch.rand(4, 3, 64, 64))  # sets running means and variances
+        return model.eval()
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def tiny_split(tiny_voc):
+    """The test set of the photographs in tiny VOC."""
+    return load_split(tiny_voc, ["2007/test"], VOC_CLASSES)
+
+
+@pytest.fixture(scope="session")
+def evaluation():
+    """Builds the evaluation of detections that find most objects."""
+
+    def build(split, shift=0.0, settings=EVAL_SETTINGS, seed=0):
+        """Every object found, by boxes that are `shift` of their size off; some false ones."""
+        rng = np.random.default_rng(seed)
+        count = len(split.labels)
+        images = np.repeat(np.arange(len(split)), np.diff(split.offsets))
+        size = split.boxes[:, 2:] - split.boxes[:, :2]
+        offset = shift * np.concatenate([size, size], 1) * rng.uniform(0, 1, (count, 1))
+        wrong = rng.uniform(size=count) < 0.1
+        detections = Detections(
+            images=images,
+            boxes=(split.boxes + offset).astype(np.float32),
+            scores=rng.uniform(0.1, 1, count).astype(np.float32),
+            labels=np.where(wrong, (split.labels + 1) % len(split.classes), split.labels),
+        )
+        results = score_detections(detections, split, settings, 3.0)
+        return SavedEvaluation(detections, split, results)
 
     return build

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from yolox_ela.report.confusion import confusion_matrix
+from yolox_ela.report.confusion import confusion_matrix, plot_confusion
 
 CAT, DOG, COW, BACKGROUND = 0, 1, 2, 3
 A, B, FAR = (10, 10, 109, 109), (300, 10, 399, 109), (600, 600, 640, 640)
@@ -75,3 +75,16 @@ def test_sums(random_run, seed):
     assert confusion.counts[BACKGROUND, BACKGROUND] == 0
     shares = confusion.shares
     assert shares[np.isfinite(shares).all(axis=1)].sum(axis=1) == pytest.approx(1)
+
+
+def test_shares_from_five_percent_are_written_out(scored_run):
+    split, found, _ = scored_run
+    confusion = confusion_matrix(found, split, 0.3)
+    axes = plot_confusion(confusion, split.classes).axes[0]
+    shares = confusion.shares
+    shares[-1, -1] = 0
+    expected = {
+        (column, row): f"{100 * shares[row, column]:.0f}"
+        for row, column in np.argwhere(shares >= 0.05)
+    }
+    assert {text.get_position(): text.get_text() for text in axes.texts} == expected

@@ -1,4 +1,4 @@
-"""Learning curves: every column is drawn, and runs can be told apart."""
+"""Learning curves: every column is plotted, and runs can be told apart."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from matplotlib.colors import to_hex
 
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.scores import METRICS
-from yolox_ela.report.curves import curves_section, draw_curves, read_metrics
+from yolox_ela.report.curves import curves_section, plot_curves, read_metrics
 from yolox_ela.report.style import to_png
 from yolox_ela.train.progress import LOSS_PARTS
 from yolox_ela.train.run_folder import RunFolder
@@ -60,23 +60,23 @@ def test_what_is_no_metrics_file_is_a_clear_error(tmp_path, content, message):
 
 
 def test_every_loss_score_and_the_rate_has_a_panel():
-    figure = draw_curves({"nano": history()})
+    figure = plot_curves({"nano": history()})
     assert len(figure.axes) == len(LOSS_PARTS) + len(METRICS) + 1
     assert all(len(axes.lines) == 1 for axes in figure.axes)
 
 
 def test_scores_are_in_percent_at_the_epochs_that_were_evaluated():
-    axes = panels(draw_curves({"nano": history()}))["AP50, 11 points (VOC07), in percent"]
+    axes = panels(plot_curves({"nano": history()}))["AP50, 11 points (VOC07), in percent"]
     np.testing.assert_allclose(axes.lines[0].get_xydata(), [(0, 0), (2, 35), (4, 70)])
 
 
-def test_the_l1_loss_is_not_drawn_where_it_is_off():
-    axes = panels(draw_curves({"nano": history()}))["box loss (L1), final epochs"]
+def test_the_l1_loss_is_not_plotted_where_it_is_off():
+    axes = panels(plot_curves({"nano": history()}))["box loss (L1), final epochs"]
     assert axes.lines[0].get_xydata().tolist() == [[4, 0.5]]
 
 
 def test_raw_weights_are_dashed_and_explained_where_they_were_evaluated():
-    figure = draw_curves({"plain": history(), "both": history(raw=True)})
+    figure = plot_curves({"plain": history(), "both": history(raw=True)})
     scores = figure.axes[: len(METRICS)]
     assert [[line.get_linestyle() for line in axes.lines] for axes in scores] == [
         ["-", "-", "--"]
@@ -85,12 +85,12 @@ def test_raw_weights_are_dashed_and_explained_where_they_were_evaluated():
     assert both.get_color() == dashed.get_color()
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend[2:] == ["averaged (EMA) weights", "raw weights"]
-    assert len(draw_curves({"plain": history()}).legends[0].get_texts()) == 1
+    assert len(plot_curves({"plain": history()}).legends[0].get_texts()) == 1
 
 
 def test_runs_differ_in_colour_or_marker_in_every_panel():
     runs = {f"run {number}": history() for number in range(9)}
-    for axes in draw_curves(runs).axes:
+    for axes in plot_curves(runs).axes:
         looks = {(to_hex(line.get_color()), line.get_marker()) for line in axes.lines}
         assert len(looks) == len(runs)
 
@@ -98,7 +98,7 @@ def test_runs_differ_in_colour_or_marker_in_every_panel():
 def test_the_legend_names_the_best_epoch_and_hides_no_curve():
     rows = history()
     rows[2]["ap50_voc07"] = 0.8
-    figure = draw_curves({"nano": rows, "other": history()})
+    figure = plot_curves({"nano": rows, "other": history()})
     to_png(figure)  # lays it out
     legend = figure.legends[0]
     assert legend.get_texts()[0].get_text() == "nano: best 80.00 AP50 (VOC07), epoch 2"
@@ -107,7 +107,7 @@ def test_the_legend_names_the_best_epoch_and_hides_no_curve():
 
 
 def test_runs_of_different_length_share_the_axis():
-    for axes in draw_curves({"short": history(2), "long": history(6)}).axes:
+    for axes in plot_curves({"short": history(2), "long": history(6)}).axes:
         assert axes.get_xlim()[1] > 6
 
 
@@ -125,6 +125,6 @@ def test_the_table_sums_runs_up_also_one_that_was_never_evaluated():
     assert "dashed" in section.text
 
 
-def test_nothing_to_draw_is_refused():
+def test_nothing_to_plot_is_refused():
     with pytest.raises(ValueError, match="no run"):
-        draw_curves({"nano": []})
+        plot_curves({"nano": []})

@@ -1,146 +1,20 @@
-"""The gates that a report shows are those that the network multiplies by."""
+"""The part of a report on what the gates attend to."""
 
 import numpy as np
-import pytest
-import torch
-from torch import nn
 
-from yolox_ela.attention import SE, ela_s, ela_t
-from yolox_ela.datasets.sample import draw_sample
-from yolox_ela.datasets.split import load_split
-from yolox_ela.experiment import VocNano
-from yolox_ela.images.letterbox import letterbox
+from yolox_ela.attention import SE, ela_t
 from yolox_ela.network.model import SITES, build_yolox_nano
-from yolox_ela.report.gates import (
-    SiteGates,
-    gate_statistics,
-    gates_section,
-    photograph_gates,
-)
+from yolox_ela.report.gates import gates_section
 
 SIZE = 64
 
 
-def network(attention, **options):
-    """A network whose attention is far from its initial state, and sees maps of usual size."""
-    torch.manual_seed(0)
-    model = build_yolox_nano(20, attention, **options)
-    for parameter in model.backbone.attention.parameters():
-        nn.init.normal_(parameter, std=0.7)
-    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
-    for norm in norms:
-        norm.momentum = 1.0
-    with torch.no_grad():
-        model.backbone(255 * torch.rand(4, 3, SIZE, SIZE))  # sets running means and variances
-    return model.eval()
-
-
-def photograph(height, width):
-    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-
-@pytest.fixture(scope="module")
-def split(tmp_path_factory):
-    root = draw_sample(tmp_path_factory.mktemp("sample"), train_images=8, test_images=8)
-    return load_split(root, ["2007/test"], VocNano().classes)
-
-
-def test_gates_are_what_the_network_multiplies_by():
-    model, image = network(ela_s), photograph(SIZE, SIZE)
-    seen = {}
-
-    def remember(site, inputs, output):
-        seen[site] = inputs[0][0].numpy(), output[0].numpy()
-
-    hooks = [
-        module.register_forward_hook(lambda _, x, y, site=site: remember(site, x, y))
-        for site, module in model.backbone.attention.items()
-    ]
-    batch = torch.from_numpy(letterbox(image, SIZE)[0]).permute(2, 0, 1)[None].float()
-    with torch.no_grad():
-        model(batch)
-    for hook in hooks:
-        hook.remove()
-    found = photograph_gates(model, image, SIZE)
-    assert list(found) == list(seen) == list(SITES)
-    for site, gates in found.items():
-        x, output = seen[site]
-        assert output.std() > 0.01
-        assert gates.rows.std(axis=1).max() > 0.01
-        product = x * gates.rows[:, :, None] * gates.columns[:, None, :]
-        np.testing.assert_allclose(product, output, rtol=1e-4, atol=1e-6)
-
-
-def test_shared_modules_are_told_apart_by_site():
-    shared, separate = network(ela_t, share_sites=True), network(ela_t)
-    separate.load_state_dict(shared.state_dict(), strict=False)
-    for site, channels in SITES.items():
-        module = shared.backbone.attention[f"width{channels}"]
-        separate.backbone.attention[site].load_state_dict(module.state_dict())
-    image = photograph(40, SIZE)
-    expected = photograph_gates(separate, image, SIZE)
-    found = photograph_gates(shared, image, SIZE)
-    assert list(found) == list(SITES)
-    for site, gates in found.items():
-        np.testing.assert_allclose(gates.rows, expected[site].rows, rtol=1e-5)
-        np.testing.assert_allclose(gates.columns, expected[site].columns, rtol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("height", "width", "rows", "columns"),
-    [(128, 128, 8, 8), (128, 64, 8, 4), (64, 128, 4, 8), (70, 128, 5, 8)],  # stride 8
-)
-def test_the_grey_of_the_letterbox_is_left_out(height, width, rows, columns):
-    gates = photograph_gates(network(ela_t), photograph(height, width), SIZE)["dark3"]
-    assert gates.rows.shape == (64, rows)
-    assert gates.columns.shape == (64, columns)
-    assert gates.cell == 16  # 8 pixels of the input, which is half as large
-
-
-def test_looking_leaves_the_network_as_it_was():
-    model = network(ela_t).train()
-    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    photograph_gates(model, photograph(SIZE, SIZE), SIZE)
-    assert model.training
-    assert all(module.training for module in model.modules())
-    assert not any(module._forward_hooks for module in model.modules())
-    for name, tensor in model.state_dict().items():
-        torch.testing.assert_close(tensor, before[name], rtol=0, atol=0)
-
-
-def test_maps_are_the_product_of_rows_and_columns():
-    rows = np.array([[0.5, 1.0], [0.2, 0.2]], np.float32)
-    columns = np.array([[0.4, 0.8, 0.0], [0.5, 0.5, 0.5]], np.float32)
-    gates = SiteGates(rows, columns, 8.0)
-    strongest = [[0.2, 0.4, 0.0], [0.4, 0.8, 0.0]]
-    np.testing.assert_allclose(gates.strongest_map(), strongest, rtol=1e-6)
-    np.testing.assert_allclose(gates.mean_map(), (np.array(strongest) + 0.1) / 2, rtol=1e-6)
-
-
-def test_statistics_are_over_channels_positions_and_photographs():
-    flat = np.full((2, 10), 0.05, np.float32)
-    half = np.tile(np.array([0.95, 0.55], np.float32), (2, 5))
-    observed = [{"dark3": SiteGates(flat, half, 8)}, {"dark3": SiteGates(half, half, 8)}]
-    rows, columns = gate_statistics(observed)
-    assert (rows.site, rows.direction, columns.direction) == ("dark3", "rows", "columns")
-    assert rows.mean == pytest.approx((0.05 + 0.75) / 2, abs=1e-6)
-    assert (rows.closed, rows.open) == (0.5, 0.25)
-    assert rows.low == pytest.approx(0.05)
-    assert rows.high == pytest.approx(0.95)
-    assert rows.along == pytest.approx(np.sqrt(0.2**2 / 2), rel=1e-4)
-    assert columns.std == pytest.approx(0.2, rel=1e-4)
-    assert columns.along == pytest.approx(0.2, rel=1e-4)
-
-
-def test_channels_that_differ_say_nothing_about_where():
-    strip = np.tile(np.array([[0.2], [0.8]], np.float32), (1, 10))
-    rows, _ = gate_statistics([{"dark3": SiteGates(strip, strip, 8)}])
-    assert rows.std == pytest.approx(0.3, rel=1e-4)
-    assert rows.along == pytest.approx(0, abs=1e-6)
-
-
-def test_the_section_shows_photographs_and_a_row_for_each_site_and_direction(split):
-    section = gates_section(network(ela_t), split, SIZE, photographs=1, statistics_over=3)
+def test_the_section_shows_photographs_and_a_row_for_each_site_and_direction(
+    gated_network, sample_split
+):
+    section = gates_section(
+        gated_network(ela_t), sample_split, SIZE, photographs=1, statistics_over=3
+    )
     assert list(section.figures) == [
         "photograph_1_mean_over_channels",
         "photograph_1_strongest_channel",
@@ -153,31 +27,22 @@ def test_the_section_shows_photographs_and_a_row_for_each_site_and_direction(spl
     assert "of 3 photographs" in section.text
 
 
-def test_modules_without_gates_are_named(split):
-    section = gates_section(network(SE), split, SIZE)
+def test_modules_without_gates_are_named(gated_network, sample_split):
+    section = gates_section(gated_network(SE), sample_split, SIZE)
     assert "Not shown, for want of gates by row and column: SE" in section.text
     assert not section.figures
-    assert "no attention" in gates_section(build_yolox_nano(20), split, SIZE).text
-    mixed = network(lambda channels: SE(channels) if channels == 64 else ela_t(channels))
-    gates = photograph_gates(mixed, photograph(SIZE, SIZE), SIZE)
-    assert list(gates) == [site for site, channels in SITES.items() if channels != 64]
+    assert "no attention" in gates_section(build_yolox_nano(20), sample_split, SIZE).text
 
 
-def test_attention_at_one_width_alone_is_named_by_its_sites():
-    model = network(lambda channels: ela_t(channels) if channels == 128 else None, share_sites=True)
-    gates = photograph_gates(model, photograph(SIZE, SIZE), SIZE)
-    assert list(gates) == ["dark4", "C3_p3", "C3_n3"]
-
-
-def test_photographs_that_are_gone_leave_a_note(split, tmp_path):
-    paths = split.paths.astype(object)
-    lost = np.array([str(tmp_path / "lost.jpg")] * len(split), dtype=object)
-    none = type(split)(**{**vars(split), "paths": lost})
-    section = gates_section(network(ela_t), none, SIZE)
+def test_photographs_that_are_gone_leave_a_note(gated_network, sample_split, tmp_path):
+    paths = sample_split.paths.astype(object)
+    lost = np.array([str(tmp_path / "lost.jpg")] * len(sample_split), dtype=object)
+    none = type(sample_split)(**{**vars(sample_split), "paths": lost})
+    section = gates_section(gated_network(ela_t), none, SIZE)
     assert "lost.jpg" in section.text
     assert not section.figures
     paths[0] = lost[0]
-    some = type(split)(**{**vars(split), "paths": paths})
-    section = gates_section(network(ela_t), some, SIZE, photographs=0, statistics_over=2)
+    some = type(sample_split)(**{**vars(sample_split), "paths": paths})
+    section = gates_section(gated_network(ela_t), some, SIZE, photographs=0, statistics_over=2)
     assert "of 1 photographs" in section.text
     assert "could not be read: 1 (first:" in section.text

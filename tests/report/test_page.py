@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from yolox_ela.errors import UserError
-from yolox_ela.report.page import Section, Table, render_page, write_report
+from yolox_ela.report.page import PageTable, Section, render_page, write_report
 
 PNG = b"\x89PNG\r\n\x1a\n one"
 OTHER_PNG = b"\x89PNG\r\n\x1a\n another"
@@ -39,7 +39,7 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def sections():
-    table = Table(["class", "AP"], [["cat", 12.345], ["dog", float("nan")]], decimals=1)
+    table = PageTable(["class", "AP"], [["cat", 12.345], ["dog", float("nan")]], decimals=1)
     return [
         Section("Curves", "First.\n\nSecond.", {"curves": PNG}, table, {"values": np.arange(3)}),
         Section("Gates", "None here."),
@@ -68,8 +68,8 @@ def test_the_browser_is_told_to_fetch_nothing():
 
 
 def test_words_from_outside_are_shown_and_not_interpreted():
-    section = Section(HOSTILE, HOSTILE, {}, Table([HOSTILE], [[HOSTILE]]))
-    harmless = Section("a", "b", {}, Table(["c"], [["d"]]))
+    section = Section(HOSTILE, HOSTILE, {}, PageTable([HOSTILE], [[HOSTILE]]))
+    harmless = Section("a", "b", {}, PageTable(["c"], [["d"]]))
     page = Page(render_page(HOSTILE, {HOSTILE: HOSTILE}, [section]))
     assert [tag for tag, _ in page.tags] == [
         tag for tag, _ in Page(render_page("t", {"f": "v"}, [harmless])).tags
@@ -101,7 +101,7 @@ def test_numbers_are_json_that_every_reader_takes(tmp_path, sections):
 
 
 def test_cells_and_facts_read_well():
-    table = Table(["run", "epochs", "AP"], [["a", 8, 53.4546], ["b", None, float("nan")]])
+    table = PageTable(["run", "epochs", "AP"], [["a", 8, 53.4546], ["b", None, float("nan")]])
     facts = {"sets": ["2007/test", "2012/val"], "settings": {"nms_iou": 0.65}, "commit": None}
     page = Page(render_page("Title", facts, [Section("Runs", table=table)]))
     words = [word for word in page.words if word.strip()]

@@ -5,7 +5,7 @@ import pytest
 
 from yolox_ela.evaluate.matching import Verdict
 from yolox_ela.evaluate.scores import score_split
-from yolox_ela.report.thresholds import THRESHOLDS, threshold_curves
+from yolox_ela.report.thresholds import THRESHOLDS, plot_f1, threshold_curves
 
 CAT, DOG = 0, 1
 A, B, C = (10, 10, 50, 50), (100, 10, 140, 50), (200, 10, 240, 50)
@@ -68,3 +68,13 @@ def test_nothing_detected(build_split, build_detections):
     curves = curves_of(build_detections([]), build_split([[(CAT, A)]]))
     assert curves.pooled.best.f1 == 0
     assert curves.to_json(("cat", "dog", "cow"))["best"]["precision"] is None
+
+
+def test_the_best_threshold_is_named_and_marked(scored_run):
+    _, found, scores = scored_run
+    curves = threshold_curves(found, scores)
+    axes = plot_f1(curves).axes[0]
+    best = curves.pooled.best
+    assert f"best F1 {best.f1:.3f} at score {best.threshold:.3f}" in axes.get_title()
+    marked = axes.lines[-1]
+    assert (marked.get_xdata()[0], marked.get_ydata()[0]) == (best.threshold, best.f1)

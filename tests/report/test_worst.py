@@ -1,8 +1,12 @@
-"""The lists of the worst false detections and misses."""
+"""The lists of the worst false detections and misses, and their pictures."""
 
+import numpy as np
+import pytest
+
+from yolox_ela.evaluate.detections import Detections
 from yolox_ela.evaluate.scores import score_split
-from yolox_ela.report.errors import ErrorKind, find_errors
-from yolox_ela.report.worst import worst_cases
+from yolox_ela.report.error_kinds import ErrorKind, find_errors
+from yolox_ela.report.worst import false_positive_cells, miss_cells, worst_cases, worst_section
 
 CAT, DOG = 0, 1
 SMALL, A, LARGE = (10, 10, 39, 39), (100, 10, 199, 109), (300, 10, 599, 309)
@@ -74,3 +78,43 @@ def test_json_names_images_and_classes(build_split, build_detections):
         ],
         "found_below": [],
     }
+
+
+@pytest.fixture
+def detections(sample_split):
+    """One object found, one given another class, one detection on nothing, all others missed."""
+    split = sample_split
+    wrong = (split.labels[1] + 1) % len(split.classes)
+    images = np.repeat(np.arange(len(split)), np.diff(split.offsets))
+    return Detections(
+        images=np.array([images[0], images[1], 0]),
+        boxes=np.array([split.boxes[0], split.boxes[1], [0, 0, 9, 9]], np.float32),
+        scores=np.array([0.9, 0.8, 0.7], np.float32),
+        labels=np.array([split.labels[0], wrong, split.labels[0]]),
+    )
+
+
+def test_captions_say_what_is_wrong(sample_split, detections):
+    split, worst = sample_split, cases_of(detections, sample_split, limit=50)
+    name, wrong = split.classes[split.labels[1]], split.classes[(split.labels[1] + 1) % 20]
+    confused, background = false_positive_cells(worst.false_positives, detections, split)
+    assert confused.caption.startswith(f"{wrong} 0.80: classification\nIoU 1.00 with {name}")
+    assert [mark.dashed for mark in confused.marks] == [True, False]
+    assert "background\non no annotated object" in background.caption
+    assert len(background.marks) == 1
+    captions = [cell.caption for cell in miss_cells(worst.never_found, detections, split)]
+    assert any(c.startswith(f"{name}: not found\ntaken for {wrong} 0.80") for c in captions)
+    assert any("no false detection about it" in caption for caption in captions)
+    assert all(caption.splitlines()[-1] in split.ids for caption in captions)
+
+
+def test_section_survives_a_lost_photograph(sample_split, damaged_split, detections):
+    worst = cases_of(detections, sample_split)
+    section = worst_section(worst, detections, damaged_split, 0.5, images=2)
+    assert list(section.figures) == ["worst_false_positives", "worst_never_found"]
+    assert "lost.jpg" in section.text
+    assert all(png.startswith(b"\x89PNG") for png in section.figures.values())
+    assert [case["kind"] for case in section.numbers["false_positives"]] == [
+        "classification",
+        "background",
+    ]

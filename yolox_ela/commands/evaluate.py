@@ -26,7 +26,7 @@ from yolox_ela.datasets.split import load_pictures, load_split, read_id_list
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.detections import to_coco_results
 from yolox_ela.evaluate.evaluator import EvalSettings, detect_split, evaluate
-from yolox_ela.evaluate.report import format_results
+from yolox_ela.evaluate.results_text import format_results
 from yolox_ela.evaluate.saved import SavedEvaluation, save_evaluation
 from yolox_ela.experiment import VocNano, adopt_checkpoint, load_experiment
 from yolox_ela.images.values import ValueRange

@@ -32,7 +32,7 @@ from yolox_ela.commands.options import (
 )
 from yolox_ela.commands.train_inputs import load_splits, locate_inputs, open_feed, report_data
 from yolox_ela.errors import UserError
-from yolox_ela.evaluate.report import format_results
+from yolox_ela.evaluate.results_text import format_results
 from yolox_ela.evaluate.saved import load_evaluation
 from yolox_ela.experiment import RECIPES, SAMPLE_SETTINGS, VocNano, load_experiment
 from yolox_ela.network.starts import DEFAULT, STARTS, start_of_run

@@ -28,7 +28,7 @@ from yolox_ela.evaluate.average_precision import COCO_RECALLS, VOC07_RECALLS, me
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.evaluate.matching import Matches
 from yolox_ela.evaluate.scores import METRICS, SplitScores
-from yolox_ela.report.plain import plain_list, plain_number
+from yolox_ela.report.page import plain_list, plain_number
 
 Run = tuple[Detections, SplitScores]
 """The detections of a split, and their scores."""

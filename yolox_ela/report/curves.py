@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.scores import METRIC_TITLES
-from yolox_ela.report.page import Section, Table
+from yolox_ela.report.page import PageTable, Section
 from yolox_ela.report.style import COLORS, GREY, new_figure, to_png
 from yolox_ela.system.files import write_atomically
 
@@ -55,7 +55,7 @@ def read_metrics(path: Path) -> list[dict[str, float]]:
     return table
 
 
-def draw_curves(runs: Mapping[str, Rows]) -> Figure:
+def plot_curves(runs: Mapping[str, Rows]) -> Figure:
     """A panel for each loss part, AP and the learning rate, over epochs.
 
     A run has one colour in all panels. Solid lines are the averaged (EMA) weights, dashed ones the
@@ -83,7 +83,7 @@ def draw_curves(runs: Mapping[str, Rows]) -> Figure:
     figure = new_figure(0.4 + sum(heights) + 0.2 * len(handles) / columns)
     grid = list(figure.subplots(lines, PANELS_A_ROW, squeeze=False, height_ratios=heights).flat)
     for name, axes in zip(panels, grid, strict=False):
-        _draw_panel(axes, name, runs)
+        _plot_panel(axes, name, runs)
     for axes in grid[max(0, len(panels) - PANELS_A_ROW) : len(panels)]:
         axes.set_xlabel("epoch", fontsize=8)
     for axes in grid[len(panels) :]:
@@ -95,31 +95,31 @@ def draw_curves(runs: Mapping[str, Rows]) -> Figure:
 
 
 def save_curves(runs: Mapping[str, Rows], path: Path) -> None:
-    """Write the picture of `draw_curves` as a PNG.
+    """Write the picture of `plot_curves` as a PNG.
 
     Raises:
         UserError: the file cannot be written.
     """
-    png = to_png(draw_curves(runs), dpi=110)
+    png = to_png(plot_curves(runs), dpi=110)
     write_atomically(path, lambda temporary: temporary.write_bytes(png))
 
 
 def curves_section(runs: Mapping[str, Rows]) -> Section:
-    """The curves of one or several runs as a part of a report; see `draw_curves`."""
+    """The curves of one or several runs as a part of a report; see `plot_curves`."""
     text = "The losses are means over an epoch."
     if any(RAW + key in row for rows in runs.values() for row in rows for key in METRIC_TITLES):
         text += " APs: solid lines are the averaged (EMA) weights, dashed ones the raw weights."
     else:
         text += " The APs are those of the averaged (EMA) weights."
-    table = Table(
+    table = PageTable(
         ["run", "epochs", "best AP50 (VOC07)", "at epoch", "last AP50 (VOC07)", "last AP50:95"],
         [_summary(name, rows) for name, rows in runs.items()],
     )
-    figures = {"curves": to_png(draw_curves(runs))}
+    figures = {"curves": to_png(plot_curves(runs))}
     return Section("Learning curves", text, figures, table, {"runs": runs})
 
 
-def _draw_panel(axes: Axes, name: str, runs: Mapping[str, Rows]) -> None:
+def _plot_panel(axes: Axes, name: str, runs: Mapping[str, Rows]) -> None:
     factor = 100 if name in METRIC_TITLES else 1
     for style, rows in zip(_styles(len(runs)), runs.values(), strict=True):
         for key, dashes in ((name, "-"), (RAW + name, "--")):

@@ -1,138 +1,34 @@
-"""What gates by row and column attend to, on photographs.
-
-ELA multiplies each channel of a map by a gate for each row, y_h, and one for each column, y_w; so
-it passes y_h * y_w of what is at a position. Every attention module with a method `gates(x)` that
-returns these two is looked at; others have no such gates, and are left out.
-"""
+"""What gates by row and column attend to, on photographs: the maps, the statistics, the words."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Protocol, runtime_checkable
+from dataclasses import asdict
 
 import numpy as np
-import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from torch import Tensor, nn
 
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
-from yolox_ela.images.letterbox import letterbox, resized
-from yolox_ela.network.model import SITES, YoloxNano
-from yolox_ela.report.page import Section, Table
+from yolox_ela.network.model import YoloxNano
+from yolox_ela.report.gate_values import (
+    CLOSED,
+    KINDS,
+    OPEN,
+    Gated,
+    GateStatistics,
+    SiteGates,
+    gate_statistics,
+    photograph_gates,
+)
+from yolox_ela.report.page import PageTable, Section
 from yolox_ela.report.style import COLORS, PAGE_INCHES, new_figure, to_png
 
-CLOSED, OPEN = 0.1, 0.9  # a gate below blocks nearly all, one above passes nearly all
 PANELS_A_ROW = 4
 TITLE = "What the gates attend to"
 
 
-@runtime_checkable
-class Gated(Protocol):
-    """An attention module that gates rows and columns."""
-
-    def gates(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, C, H, W) -> y_h (N, C, H) and y_w (N, C, W), each in 0 to its `gate_scale`, or 1."""
-
-
-@dataclass(frozen=True)
-class SiteGates:
-    """The gates of one site on one photograph, without those of the letterbox's grey.
-
-    Attributes:
-        rows: (C, H) float32 in 0-1, y_h from top to bottom.
-        columns: (C, W) float32 in 0-1, y_w from left to right.
-        cell: side in pixels of the photograph of what one of the map's cells stands for.
-    """
-
-    rows: np.ndarray
-    columns: np.ndarray
-    cell: float
-
-    def mean_map(self) -> np.ndarray:
-        """(H, W) in 0-1: y_h * y_w at each position, the mean over channels."""
-        return np.einsum("ch,cw->hw", self.rows, self.columns) / len(self.rows)
-
-    def strongest_map(self) -> np.ndarray:
-        """(H, W) in 0-1: y_h * y_w of the channel in which it differs most between positions."""
-        maps = self.rows[:, :, None] * self.columns[:, None, :]
-        return maps[maps.std(axis=(1, 2)).argmax()]
-
-
-KINDS = {
-    "mean_over_channels": SiteGates.mean_map,
-    "strongest_channel": SiteGates.strongest_map,
-}
-
-
-@dataclass(frozen=True)
-class GateStatistics:
-    """The gates of one site in one direction, over channels, positions and photographs.
-
-    Attributes:
-        site: one of `SITES`.
-        direction: rows or columns.
-        mean: of the gates.
-        std: their standard deviation.
-        low: their 5th percentile.
-        high: their 95th percentile.
-        along: standard deviation along the rows or columns within one channel of one photograph,
-            root mean square: what says where. The rest of `std` is between channels and
-            photographs.
-        closed: share of gates below `CLOSED`.
-        open: share of gates above `OPEN`.
-    """
-
-    site: str
-    direction: str
-    mean: float
-    std: float
-    low: float
-    high: float
-    along: float
-    closed: float
-    open: float
-
-
-def photograph_gates(model: YoloxNano, image: np.ndarray, image_size: int) -> dict[str, SiteGates]:
-    """The gates of every site that has them, while the network looks at a photograph.
-
-    Args:
-        model: the network, on any device; its mode is restored afterwards.
-        image: (H, W, 3) uint8 BGR, letterboxed here as in evaluation.
-        image_size: side of the network's input.
-
-    Returns:
-        By the names of `SITES`, in the network's order.
-    """
-    square, scale = letterbox(image, image_size)
-    width, height = resized((image.shape[1], image.shape[0]), scale)
-    device = next(model.parameters()).device
-    batch = torch.from_numpy(square).permute(2, 0, 1)[None].to(device).float()
-    found = {}
-    for site, (y_h, y_w) in _gates_of_batch(model, batch).items():
-        stride = image_size / y_h.shape[2]
-        # Of the cells that the photograph covers, in part at least.
-        rows, columns = int(np.ceil(height / stride)), int(np.ceil(width / stride))
-        found[site] = SiteGates(
-            y_h[0, :, :rows].float().cpu().numpy(),
-            y_w[0, :, :columns].float().cpu().numpy(),
-            stride / scale,
-        )
-    return found
-
-
-def gate_statistics(observed: Sequence[Mapping[str, SiteGates]]) -> list[GateStatistics]:
-    """Of every site and direction, over the gates of several photographs."""
-    return [
-        _statistics(site, direction, [getattr(gates[site], direction) for gates in observed])
-        for site in (observed[0] if observed else ())
-        for direction in ("rows", "columns")
-    ]
-
-
-def draw_gate_maps(
+def plot_gate_maps(
     image: np.ndarray,
     title: str,
     maps: Mapping[str, tuple[np.ndarray, float]],
@@ -165,7 +61,7 @@ def draw_gate_maps(
     return figure
 
 
-def draw_gate_statistics(statistics: Sequence[GateStatistics]) -> Figure:
+def plot_gate_statistics(statistics: Sequence[GateStatistics]) -> Figure:
     """For each site and direction the mean of the gates, and where nine of ten of them lie."""
     figure = new_figure(0.8 + 0.26 * len(statistics))
     axes = figure.subplots()
@@ -225,12 +121,12 @@ def gates_section(
     for number, place in enumerate(_evenly(len(read), photographs), 1):
         index = read[place]
         image, boxes = split.read(index), split.boxes[split.objects(index)]
-        for name, draw_from in KINDS.items():
-            maps = {site: (draw_from(gates), gates.cell) for site, gates in observed[index].items()}
-            figure = draw_gate_maps(image, str(split.ids[index]), maps, boxes)
+        for name, map_of in KINDS.items():
+            maps = {site: (map_of(gates), gates.cell) for site, gates in observed[index].items()}
+            figure = plot_gate_maps(image, str(split.ids[index]), maps, boxes)
             figures[f"photograph_{number}_{name}"] = to_png(figure, dpi=110)
     statistics = gate_statistics(list(observed.values()))
-    figures["statistics_of_the_gates"] = to_png(draw_gate_statistics(statistics))
+    figures["statistics_of_the_gates"] = to_png(plot_gate_statistics(statistics))
     text = (
         "Attention multiplies each channel of a map by a gate for each row and one for each "
         "column, here as shares of the most that it can be. The maps show the product of the two, "
@@ -249,54 +145,7 @@ def gates_section(
     return Section(TITLE, f"{text}\n\n{note}", figures, _table(statistics), numbers)
 
 
-def _gates_of_batch(model: YoloxNano, batch: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
-    """y_h and y_w of each site with gates, in evaluation mode."""
-    calls: list[tuple[int, tuple[Tensor, Tensor] | None]] = []
-
-    def remember(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
-        x = inputs[0]
-        gates = None
-        if isinstance(module, Gated):
-            # Of those that started as the identity, and reach 2: the share of what they can be.
-            scale = getattr(module, "gate_scale", 1.0)
-            y_h, y_w = module.gates(x)
-            gates = y_h / scale, y_w / scale
-        calls.append((x.shape[1], gates))
-
-    hooks = [module.register_forward_hook(remember) for module in model.backbone.attention.values()]
-    training = model.training
-    model.eval()
-    try:
-        with torch.inference_mode():
-            model(batch)
-    finally:
-        model.train(training)
-        for hook in hooks:
-            hook.remove()
-    # One module may serve all sites of a width, so that only the order of calls tells them apart;
-    # SITES is in that order, and attention is on all sites of a width or on none.
-    widths = {channels for channels, _ in calls}
-    sites = [site for site, channels in SITES.items() if channels in widths]
-    return {site: gates for site, (_, gates) in zip(sites, calls, strict=True) if gates is not None}
-
-
-def _statistics(site: str, direction: str, strips: Sequence[np.ndarray]) -> GateStatistics:
-    gates = np.concatenate([strip.ravel() for strip in strips])
-    low, high = np.percentile(gates, (5, 95))
-    return GateStatistics(
-        site,
-        direction,
-        mean=float(gates.mean(dtype=np.float64)),
-        std=float(gates.std(dtype=np.float64)),
-        low=float(low),
-        high=float(high),
-        along=float(np.sqrt(np.mean([strip.var(axis=1).mean() for strip in strips]))),
-        closed=float((gates < CLOSED).mean()),
-        open=float((gates > OPEN).mean()),
-    )
-
-
-def _table(statistics: Sequence[GateStatistics]) -> Table:
+def _table(statistics: Sequence[GateStatistics]) -> PageTable:
     columns = ["site", "gates of", "mean", "std", "5%", "95%", "along"]
     columns += [f"% below {CLOSED}", f"% above {OPEN}"]
     rows: list[list[str | float | None]] = [
@@ -306,7 +155,7 @@ def _table(statistics: Sequence[GateStatistics]) -> Table:
         ]
         for row in statistics
     ]
-    return Table(columns, rows, decimals=3)
+    return PageTable(columns, rows, decimals=3)
 
 
 def _without_gates(model: YoloxNano) -> str:

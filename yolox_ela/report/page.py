@@ -6,63 +6,48 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import numpy as np
 
 from yolox_ela.system.files import require_writable, write_atomically
 
 PAGE, FOLDER, NUMBERS = "report.html", "report", "report.json"
 
-# The browser itself is told to fetch nothing.
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-
-STYLE = """
-:root { color-scheme: light dark; --text: #1c2024; --soft: #5b6470; --line: #d5dae0;
-  --page: #ffffff; --stripe: #f4f6f8; --link: #005a9c; }
-@media (prefers-color-scheme: dark) { :root { --text: #e4e7eb; --soft: #9aa4b0; --line: #3a424c;
-  --page: #15181c; --stripe: #1e2329; --link: #7cc0ff; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 1000px; padding: 1.5rem 1rem 4rem; color: var(--text);
-  background: var(--page); font: 16px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; }
-h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 1rem; overflow-wrap: anywhere; }
-h2 { font-size: 1.25rem; margin: 2.5rem 0 0.5rem; padding-top: 1rem;
-  border-top: 1px solid var(--line); }
-p { max-width: 46rem; margin: 0.5rem 0; }
-a { color: var(--link); }
-nav ul { columns: 3 13rem; list-style: none; margin: 1.5rem 0; padding: 0; }
-nav li { break-inside: avoid; }
-.scroll { overflow-x: auto; margin: 1rem 0; }
-table { border-collapse: collapse; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.2rem 0.7rem; text-align: left; vertical-align: top; }
-thead th { border-bottom: 2px solid var(--line); vertical-align: bottom; }
-tbody tr:nth-child(even) { background: var(--stripe); }
-.number { text-align: right; white-space: nowrap; }
-.facts th { color: var(--soft); font-weight: normal; white-space: nowrap; }
-.facts td { overflow-wrap: anywhere; }
-figure { margin: 1rem 0 1.5rem; }
-img { display: block; max-width: 100%; height: auto; padding: 6px; background: #ffffff;
-  border-radius: 4px; }
-figcaption { font-size: 0.875rem; font-weight: 600; margin-bottom: 0.3rem; }
-small { color: var(--soft); font-weight: normal; margin-left: 0.5rem; }
-"""
+DECIMALS = 5  # of a score in 0-1, whose third decimal is already noise
 
 
 @dataclass(frozen=True)
-class Table:
-    """Rows of words and numbers.
+class PageTable:
+    """A table of words and numbers.
 
     Attributes:
-        columns: their headings.
-        rows: cells; None and numbers that are not finite are shown as a dash.
-        decimals: of numbers that are not whole by type.
+        columns: the headings.
+        rows: the cells; None and numbers that are not finite are shown as a dash.
+        decimals: the number of decimals of floats; integers are shown as they are.
     """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str | float | None]]
     decimals: int = 2
+
+    @property
+    def numeric(self) -> list[bool]:
+        """Whether each column holds numbers, which are aligned to the right."""
+        return [
+            any(not isinstance(row[column], str) for row in self.rows)
+            for column in range(len(self.columns))
+        ]
+
+    def text(self, cell: str | float | None) -> str:
+        """What is shown for a cell."""
+        if cell is None or (not isinstance(cell, str) and not math.isfinite(cell)):
+            return "-"
+        if isinstance(cell, (str, int, np.integer)):
+            return str(cell)
+        return f"{cell:.{self.decimals}f}"
 
 
 @dataclass(frozen=True)
@@ -70,18 +55,24 @@ class Section:
     """A part of the report, shown in the order title, text, figures, table.
 
     Attributes:
-        title: its heading and entry in the table of contents.
-        text: plain text; an empty line parts paragraphs.
-        figures: for each picture its name, the name of its file without `.png`, and its content.
-        table: shown below the pictures.
-        numbers: what the pictures show, for report.json: containers of plain values or arrays.
+        title: the heading, also in the table of contents.
+        text: plain text; an empty line separates paragraphs.
+        figures: the content of each PNG, by the name of its file without `.png`.
+        table: a table below the pictures.
+        numbers: the numbers that the pictures show, for report.json: containers of plain values or
+            arrays.
     """
 
     title: str
     text: str = ""
     figures: Mapping[str, bytes] = field(default_factory=dict)
-    table: Table | None = None
+    table: PageTable | None = None
     numbers: Any = None
+
+    @property
+    def paragraphs(self) -> list[str]:
+        """The text's paragraphs, none if it is empty."""
+        return re.split(r"\n\s*\n", self.text.strip()) if self.text.strip() else []
 
 
 def write_report(
@@ -94,8 +85,8 @@ def write_report(
     removed.
 
     Args:
-        folder: where to write, made if it is missing.
-        title: of the page.
+        folder: the folder to write to, made if it is missing.
+        title: the page's title.
         facts: what the report is about (experiment, checkpoint, data, commit ...), by name.
         sections: the parts, in order.
 
@@ -126,98 +117,27 @@ def write_report(
 
 
 def render_page(title: str, facts: Mapping[str, Any], sections: Sequence[Section]) -> str:
-    """The page's HTML; see `write_report`."""
-    contents = "".join(
-        f'<li><a href="#section-{number}">{escape(section.title)}</a></li>\n'
-        for number, section in enumerate(sections, 1)
-    )
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<title>{escape(title)}</title>
-<style>{STYLE}</style>
-</head>
-<body>
-<h1>{escape(title)}</h1>
-{_facts(facts)}
-<nav aria-label="Contents"><ul>
-{contents}</ul></nav>
-{"".join(_section(number, section) for number, section in enumerate(sections, 1))}</body>
-</html>
-"""
+    """The page's HTML; the arguments are those of `write_report`."""
+    return _TEMPLATE.render(title=title, facts=facts, sections=sections, folder=FOLDER)
 
 
-def _facts(facts: Mapping[str, Any]) -> str:
-    rows = "".join(
-        f'<tr><th scope="row">{escape(name)}</th><td>{escape(_fact(value))}</td></tr>\n'
-        for name, value in facts.items()
-    )
-    return f'<table class="facts"><tbody>\n{rows}</tbody></table>' if rows else ""
+def plain_number(value: float) -> float | None:
+    """A number rounded to `DECIMALS`; None for NaN and infinity, which JSON lacks."""
+    return round(float(value), DECIMALS) if math.isfinite(value) else None
+
+
+def plain_list(values: np.ndarray) -> list[float | None]:
+    """The same for each element of an (N,) array."""
+    return [plain_number(value) for value in values.tolist()]
 
 
 def _fact(value: Any) -> str:
+    """A fact in words: lists and mappings with commas, None as unknown."""
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_fact(item)}" for name, item in value.items())
     if isinstance(value, (list, tuple)):
         return ", ".join(map(_fact, value))
     return "unknown" if value is None else str(value)
-
-
-def _section(number: int, section: Section) -> str:
-    paragraphs = re.split(r"\n\s*\n", section.text.strip()) if section.text.strip() else []
-    parts = [
-        f'<section id="section-{number}">\n<h2>{escape(section.title)}</h2>\n',
-        *(f"<p>{escape(paragraph)}</p>\n" for paragraph in paragraphs),
-        *(_figure(name, png) for name, png in section.figures.items()),
-        _table(section.table) if section.table else "",
-        "</section>\n",
-    ]
-    return "".join(parts)
-
-
-def _figure(name: str, png: bytes) -> str:
-    words = escape(name.replace("_", " "))
-    data = base64.b64encode(png).decode()
-    return (
-        f"<figure><figcaption>{words[:1].upper()}{words[1:]} "
-        f"<small>{FOLDER}/{escape(name)}.png</small></figcaption>"
-        f'<img alt="{words}" src="data:image/png;base64,{data}"></figure>\n'
-    )
-
-
-def _table(table: Table) -> str:
-    # A column of numbers is set right, with its heading.
-    numeric = [
-        any(not isinstance(row[column], str) for row in table.rows)
-        for column in range(len(table.columns))
-    ]
-    kinds = [' class="number"' if is_number else "" for is_number in numeric]
-    head = "".join(
-        f'<th scope="col"{kind}>{escape(name)}</th>'
-        for name, kind in zip(table.columns, kinds, strict=True)
-    )
-    body = "".join(
-        "<tr>"
-        + "".join(
-            f"<td{kind}>{escape(_cell(cell, table.decimals))}</td>"
-            for cell, kind in zip(row, kinds, strict=True)
-        )
-        + "</tr>\n"
-        for row in table.rows
-    )
-    return (
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>\n'
-        f"<tbody>\n{body}</tbody></table></div>\n"
-    )
-
-
-def _cell(value: Any, decimals: int) -> str:
-    if value is None or (not isinstance(value, str) and not math.isfinite(value)):
-        return "-"
-    return str(value) if isinstance(value, (str, int, np.integer)) else f"{value:.{decimals}f}"
 
 
 def _as_json(title: str, facts: Mapping[str, Any], sections: Sequence[Section]) -> str:
@@ -266,3 +186,15 @@ def _listed_pictures(numbers: Path) -> set[str]:
 
 def _write(path: Path, content: bytes) -> None:
     write_atomically(path, lambda temporary: temporary.write_bytes(content))
+
+
+_ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.PackageLoader("yolox_ela.report", "."),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
+_ENVIRONMENT.filters |= {"fact": _fact, "base64": lambda png: base64.b64encode(png).decode()}
+_TEMPLATE = _ENVIRONMENT.get_template("page.html.jinja")

@@ -18,6 +18,8 @@ LINE = 0.155  # inches of a line of a caption
 LABEL_POINTS, CAPTION_POINTS = 7.5, 8
 RIM = 0.012  # white around a picture, of its longer side
 CHARACTERS_AN_INCH = 17  # of a caption, at least
+CONTEXT = 1.6  # side of a crop to the longer side of the boxes in it
+LEAST_CROP = 64  # pixels
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Cell:
     window: tuple[int, int, int, int] | None = None
 
 
-def draw_sheet(cells: Sequence[Cell], columns: int) -> Figure:
+def plot_sheet(cells: Sequence[Cell], columns: int) -> Figure:
     """Square cells, row by row from the upper left; a cell without its picture says why.
 
     Raises:
@@ -76,7 +78,7 @@ def draw_sheet(cells: Sequence[Cell], columns: int) -> Figure:
         )
         axes.set_axis_off()
         axes.set_anchor("NW")
-        shape = _draw_cell(axes, cell, side)
+        shape = _plot_cell(axes, cell, side)
         figure.text(
             left / PAGE_INCHES,
             (top - side * min(1.0, shape) - 0.04) / height,
@@ -88,6 +90,30 @@ def draw_sheet(cells: Sequence[Cell], columns: int) -> Figure:
     return figure
 
 
+def crop_window(
+    boxes: Sequence[np.ndarray], size: tuple[int, int] | np.ndarray
+) -> tuple[int, int, int, int]:
+    """A square around boxes with some context, moved and cut so as to lie inside the image.
+
+    Args:
+        boxes: (4,) x1, y1, x2, y2 each.
+        size: width and height of the image.
+
+    Returns:
+        x1, y1, x2, y2 in whole pixels.
+    """
+    corners = np.stack(boxes)
+    low, high = corners[:, :2].min(axis=0), corners[:, 2:].max(axis=0)
+    side = max(LEAST_CROP, CONTEXT * float((high - low).max()))
+    window = []
+    for middle, length in zip((low + high) / 2, size, strict=True):
+        extent = min(side, float(length))
+        start = min(max(0.0, middle - extent / 2), length - extent)
+        window.append((int(start), min(int(length), int(np.ceil(start + extent)))))
+    (x1, x2), (y1, y2) = window
+    return x1, y1, x2, y2
+
+
 def unreadable(cells: Iterable[Cell]) -> str:
     """A sentence on the pictures that are missing from sheets; empty if none is."""
     reasons = [cell.image for cell in cells if isinstance(cell.image, str)]
@@ -96,7 +122,7 @@ def unreadable(cells: Iterable[Cell]) -> str:
     return f"Pictures that could not be read: {len(reasons)} (first: {reasons[0]})."
 
 
-def _draw_cell(axes: Axes, cell: Cell, side: float) -> float:
+def _plot_cell(axes: Axes, cell: Cell, side: float) -> float:
     """Draw into axes of `side` inches; the height of what is drawn over its width."""
     if isinstance(cell.image, str):
         axes.add_patch(Rectangle((0, 0), 1, 1, facecolor="#dddddd"))
@@ -110,11 +136,11 @@ def _draw_cell(axes: Axes, cell: Cell, side: float) -> float:
     rim = RIM * max(x2 - x1, y2 - y1)
     axes.set(xlim=(x1 - rim, x2 + rim), ylim=(y2 + rim, y1 - rim))
     for mark in cell.marks:
-        _draw_mark(axes, mark)
+        _plot_mark(axes, mark)
     return (y2 - y1 + 2 * rim) / (x2 - x1 + 2 * rim)
 
 
-def _draw_mark(axes: Axes, mark: Mark) -> None:
+def _plot_mark(axes: Axes, mark: Mark) -> None:
     x1, y1, x2, y2 = (float(value) for value in mark.box)
     outline = Rectangle(
         (x1, y1),

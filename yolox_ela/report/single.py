@@ -6,67 +6,38 @@ from pathlib import Path
 from typing import Any
 
 from yolox_ela.datasets.split import VocSplit
+from yolox_ela.evaluate.detections import Detections
 from yolox_ela.evaluate.saved import SavedEvaluation
-from yolox_ela.evaluate.scores import METRICS, score_split
+from yolox_ela.evaluate.scores import SplitScores, score_split
 from yolox_ela.network.model import YoloxNano
 from yolox_ela.recipe import Recipe
-from yolox_ela.report.analysis import Analysis, analyse
+from yolox_ela.report.ap_per_class import ap_per_class_section
+from yolox_ela.report.confusion import confusion_matrix, confusion_section
 from yolox_ela.report.curves import curves_section
-from yolox_ela.report.drawing import draw_analysis
+from yolox_ela.report.error_costs import error_costs, error_costs_section
+from yolox_ela.report.error_kinds import find_errors
 from yolox_ela.report.gates import gates_section
-from yolox_ela.report.page import Section, Table, write_report
-from yolox_ela.report.pictures import training_section, worst_section
-from yolox_ela.report.style import to_png
-
-# What the pictures of an analysis show: title, explanation, and the part of the numbers.
-PARTS = {
-    "ap_per_class": (
-        "Average precision of each class",
-        "AP50 by VOC's rules over 11 points, and AP50:95 by COCO's; lines are the means.",
-        "ap_per_class",
-    ),
-    "precision_recall": (
-        "Precision and recall",
-        "At IoU 0.5 by VOC's rules. Read from the right: as the score threshold rises, fewer "
-        "objects are found and fewer detections are false.",
-        "precision_recall",
-    ),
-    "f1": (
-        "Choosing a score threshold",
-        "Precision, recall and F1, their harmonic mean, of all classes together if only "
-        "detections from this score on are kept. The best F1 is marked; the parts below that need "
-        "one threshold use it.",
-        "thresholds",
-    ),
-    "f1_per_class": ("The best threshold of each class", "", None),
-    "confusion": (
-        "What is taken for what",
-        "Each row is shared out over what its objects were detected as, in percent; the last "
-        "column has the objects that were missed, the last row the detections of nothing.",
-        "confusion",
-    ),
-    "sizes": (
-        "Small, medium and large objects",
-        "By COCO's bounds: areas of 32 x 32 and 96 x 96 pixels of the original photograph.",
-        "sizes",
-    ),
-    "errors": (
-        "Errors by kind",
-        "As TIDE defines them (arXiv 2008.08115), and the AP50 that mending all of one kind would "
-        "give. Costs do not add up: mending one kind changes what another costs.",
-        "errors",
-    ),
-}
+from yolox_ela.report.page import Section, write_report
+from yolox_ela.report.precision_recall import precision_recall_curves, precision_recall_section
+from yolox_ela.report.score_tables import class_scores_section
+from yolox_ela.report.sizes import score_by_size, sizes_section
+from yolox_ela.report.thresholds import (
+    class_thresholds_section,
+    threshold_curves,
+    thresholds_section,
+)
+from yolox_ela.report.training import training_section
+from yolox_ela.report.worst import worst_cases, worst_section
 
 
 @dataclass(frozen=True)
 class RunMaterial:
-    """What else is known of a run; each part that is there adds to the report.
+    """What is known of a run beside its evaluation; each part that is given adds to the report.
 
     Args:
-        history: rows of metrics.csv.
-        recipe: with `train_split`, for the pictures of training batches.
-        train_split: the images that it trained on.
+        history: the rows of metrics.csv, for the learning curves.
+        recipe: the run's settings; with `train_split`, for the pictures of training batches.
+        train_split: the images that the run trained on.
         model: the network, for what its gates attend to.
     """
 
@@ -89,50 +60,47 @@ def write_single_report(
         UserError: the folder cannot be written.
     """
     results = evaluation.results
-    scores = score_split(evaluation.detections, evaluation.split)
-    analysis = analyse(evaluation.detections, evaluation.split, scores)
-    sections = [_scores_section(results)]
+    detections, split = evaluation.detections, evaluation.split
+    sections = [class_scores_section(results)]
     if material.history:
         sections.append(curves_section({title: material.history}))
-    sections += _analysis_sections(analysis)
-    sections.append(worst_section(analysis))
+    sections += detection_sections(detections, split, score_split(detections, split))
     if material.recipe is not None and material.train_split is not None:
         sections.append(training_section(material.recipe, material.train_split))
     if material.model is not None:
         size = results["settings"]["image_size"]
-        sections.append(gates_section(material.model, evaluation.split, size))
+        sections.append(gates_section(material.model, split, size))
     return write_report(folder, title, {**facts, **_conditions(results)}, sections)
 
 
-def _scores_section(results: Mapping[str, Any]) -> Section:
-    counts = ("objects", "difficult", "detections")
-    rows = [
-        [name, *(_percent(row[metric]) for metric in METRICS), *(row[count] for count in counts)]
-        for name, row in [*results["per_class"].items(), ("mean, sum", results)]
+def detection_sections(
+    detections: Detections, split: VocSplit, scores: SplitScores
+) -> list[Section]:
+    """What follows from the detections of a split, part by part.
+
+    Where a part needs one score threshold, it is the one with the best F1 of all classes together.
+
+    Args:
+        detections: the split's detections, in any order.
+        split: the images and objects.
+        scores: `score_split(detections, split)`.
+    """
+    classes = split.classes
+    thresholds = threshold_curves(detections, scores)
+    threshold = thresholds.pooled.best.threshold
+    errors = find_errors(detections, split, scores)
+    costs = error_costs(detections, split, scores, errors)
+    worst = worst_cases(detections, split, scores, errors, threshold)
+    return [
+        ap_per_class_section(scores, classes),
+        precision_recall_section(precision_recall_curves(scores), scores.ap50, classes),
+        thresholds_section(thresholds, classes),
+        class_thresholds_section(thresholds, classes),
+        confusion_section(confusion_matrix(detections, split, threshold), classes),
+        sizes_section(score_by_size(detections, split, threshold), threshold),
+        error_costs_section(costs, detections.scores >= threshold, threshold),
+        worst_section(worst, detections, split, threshold),
     ]
-    absent = ", ".join(results["classes_without_objects"])
-    return Section(
-        "Scores",
-        "In percent. AP50 at IoU 0.5 by VOC's rules (inclusive pixels, difficult objects ignored), "
-        "over VOC2007's 11 points and over all points; AP50:95 by COCO's rules."
-        + (f" Without objects, so not in the mean: {absent}." if absent else ""),
-        table=Table(["class", "AP50 07", "AP50", "AP50:95", *counts], rows),
-        numbers=dict(results),
-    )
-
-
-def _percent(value: float | None) -> float | None:
-    return None if value is None else 100 * value
-
-
-def _analysis_sections(analysis: Analysis) -> list[Section]:
-    numbers = analysis.to_json()
-    sections = []
-    for name, figure in draw_analysis(analysis).items():
-        title, text, part = PARTS[name]
-        content = numbers[part] if part else None
-        sections.append(Section(title, text, {name: to_png(figure)}, numbers=content))
-    return sections
 
 
 def _conditions(results: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#00
 GREY = "#555555"
 
 PAGE_INCHES = 10.0  # as wide as the page; so 10 points are about its text size
+PHOTOGRAPH_DPI = 110  # for photographs, whose PNGs are large
 
 
 def new_figure(height: float) -> Figure:

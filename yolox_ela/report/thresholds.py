@@ -4,15 +4,19 @@ Detections are true or false at IoU 0.5 by VOC's rules, those of difficult objec
 F1 is 2 TP / (detections + objects), the harmonic mean of precision and recall.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.evaluate.matching import Verdict
 from yolox_ela.evaluate.scores import SplitScores
-from yolox_ela.report.plain import plain_list, plain_number
+from yolox_ela.report.page import Section, plain_list, plain_number
+from yolox_ela.report.style import COLORS, GREY, new_figure, to_png
 
 # Three decimals are as many as anybody sets a threshold with.
 THRESHOLDS = np.arange(1001) / 1000
@@ -116,6 +120,90 @@ def threshold_curves(detections: Detections, scores: SplitScores) -> ThresholdCu
     )
 
 
+def plot_f1(curves: ThresholdCurves) -> Figure:
+    """Precision, recall and F1 of all classes pooled, with the best F1 marked."""
+    best = curves.pooled.best
+    figure = new_figure(4.6)
+    axes = figure.add_subplot()
+    for values, name, color, style in (
+        (curves.pooled.precision, "precision", COLORS[0], "--"),
+        (curves.pooled.recall, "recall", COLORS[1], ":"),
+        (curves.pooled.f1, "F1", COLORS[6], "-"),
+    ):
+        axes.plot(THRESHOLDS, values, style, color=color, label=name, linewidth=2)
+    axes.axvline(best.threshold, color=GREY, linewidth=1)
+    axes.plot(best.threshold, best.f1, "o", color=COLORS[6], markersize=7)
+    precision = "none" if math.isnan(best.precision) else f"{best.precision:.3f}"
+    axes.set_title(
+        f"all classes pooled: best F1 {best.f1:.3f} at score "
+        f"{best.threshold:.3f}, where precision is {precision}, recall {best.recall:.3f}",
+        fontsize="medium",
+    )
+    axes.set(xlabel="score threshold", xlim=(0, 1), ylim=(0, 1.02))
+    axes.grid(alpha=0.3)
+    _legend_below(axes)
+    return figure
+
+
+def plot_f1_per_class(curves: ThresholdCurves, classes: tuple[str, ...]) -> Figure:
+    """F1 of each class at the pooled curve's best threshold and at its own, which is named.
+
+    Args:
+        curves: the pooled curve and those of the classes.
+        classes: the class names, in the order of the labels.
+    """
+    pooled = curves.pooled.best.threshold
+    own = {
+        name: (curve.best, curve.at(pooled))
+        for name, curve in zip(classes, curves.classes, strict=True)
+        if curve is not None
+    }
+    names = sorted(own, key=lambda name: -own[name][0].f1)
+    places = np.arange(len(names))
+    best = np.array([own[name][0].f1 for name in names])
+    shared = np.array([own[name][1].f1 for name in names])
+    figure = new_figure(2.0 + 0.24 * len(names))
+    axes = figure.add_subplot()
+    axes.hlines(places, shared, best, color="0.75", linewidth=2, zorder=1)
+    at_pooled = f"at score {pooled:.3f}"
+    axes.plot(shared, places, "|", color=GREY, markersize=11, markeredgewidth=2, label=at_pooled)
+    label = "at its own best threshold, named at right"
+    axes.plot(best, places, "o", color=COLORS[6], markersize=6, label=label)
+    for place, name in enumerate(names):
+        axes.text(
+            1.06,
+            place,
+            f"{own[name][0].threshold:.3f}",
+            transform=axes.get_yaxis_transform(),
+            ha="right",
+            va="center",
+        )
+    axes.set_yticks(places, names)
+    axes.set(xlabel="F1", xlim=(max(0.0, shared.min(initial=1) - 0.05), 1))
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.grid(alpha=0.3)
+    _legend_below(axes)
+    return figure
+
+
+def thresholds_section(curves: ThresholdCurves, classes: tuple[str, ...]) -> Section:
+    """The pooled curves as a part of a report; the numbers hold the best thresholds too."""
+    return Section(
+        "Choosing a score threshold",
+        "Precision, recall and F1, their harmonic mean, of all classes together if only "
+        "detections from this score on are kept. The best F1 is marked; the parts below that need "
+        "one threshold use it.",
+        {"f1": to_png(plot_f1(curves))},
+        numbers=curves.to_json(classes),
+    )
+
+
+def class_thresholds_section(curves: ThresholdCurves, classes: tuple[str, ...]) -> Section:
+    """The best threshold of each class as a part of a report."""
+    figure = plot_f1_per_class(curves, classes)
+    return Section("The best threshold of each class", figures={"f1_per_class": to_png(figure)})
+
+
 def _counts(scores: np.ndarray) -> np.ndarray:
     """(T,) int64: how many scores reach each threshold, compared in the scores' own precision."""
     return len(scores) - np.searchsorted(np.sort(scores), THRESHOLDS.astype(scores.dtype))
@@ -124,3 +212,10 @@ def _counts(scores: np.ndarray) -> np.ndarray:
 def _ratio(part: np.ndarray, whole: np.ndarray, otherwise: float) -> np.ndarray:
     """Their quotient, and `otherwise` where the whole is 0."""
     return np.divide(part, whole, out=np.full(len(part), otherwise), where=whole > 0)
+
+
+def _legend_below(axes: Axes) -> None:
+    """Below the label of the x axis, where it hides no curve."""
+    axes.legend(
+        loc="upper center", bbox_to_anchor=(0.5, 0), borderaxespad=3.5, ncols=3, frameon=False
+    )

@@ -1,18 +1,25 @@
 """The false detections and misses to look at first."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from yolox_ela.datasets.split import VocSplit
+from yolox_ela.errors import UserError
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.evaluate.matching import Verdict
 from yolox_ela.evaluate.overlap import box_areas
 from yolox_ela.evaluate.rules import VOC_RULES
 from yolox_ela.evaluate.scores import SplitScores
-from yolox_ela.report.errors import NO_ERROR, ErrorKind, Errors
-from yolox_ela.report.plain import plain_list, plain_number
+from yolox_ela.report.error_kinds import NO_ERROR, ErrorKind, Errors
+from yolox_ela.report.page import Section, plain_list, plain_number
+from yolox_ela.report.sheet import Cell, Mark, crop_window, plot_sheet, unreadable
+from yolox_ela.report.style import PHOTOGRAPH_DPI, to_png
+
+DETECTED, ANNOTATED = "#ff7f2a", "#56b4e9"  # solid and dashed, so not by colour alone
+CASES = 50  # of each list, in report.json
 
 
 @dataclass(frozen=True)
@@ -122,7 +129,7 @@ def worst_cases(
     scores: SplitScores,
     errors: Errors,
     threshold: float,
-    limit: int,
+    limit: int = CASES,
 ) -> WorstCases:
     """The worst false detections and misses.
 
@@ -180,3 +187,109 @@ def worst_cases(
         never_found=misses(errors.unfound),
         found_below=misses(below),
     )
+
+
+def worst_section(
+    worst: WorstCases,
+    detections: Detections,
+    split: VocSplit,
+    threshold: float,
+    *,
+    images: int = 15,
+) -> Section:
+    """Crops of the worst false positives and misses as a part of a report.
+
+    Args:
+        worst: the lists of cases.
+        detections: the split's detections.
+        split: the images and objects.
+        threshold: the score threshold that `worst` was made with.
+        images: the number of cases of each list to show, at most.
+    """
+    sheets = {
+        "worst_false_positives": false_positive_cells(
+            worst.false_positives[:images], detections, split
+        ),
+        "worst_never_found": miss_cells(worst.never_found[:images], detections, split),
+        "worst_found_below": miss_cells(worst.found_below[:images], detections, split),
+    }
+    titles = (
+        "the false positives with the best scores",
+        "the largest objects that no detection found",
+        f"the largest objects found only by a detection that scores less than {threshold:.2f}",
+    )
+    shown = [title for title, cells in zip(titles, sheets.values(), strict=True) if cells]
+    text = "There are none."
+    if shown:
+        text = (
+            f"In this order: {'; '.join(shown)}. Solid boxes are detections, dashed ones "
+            "annotated objects. Difficult objects are not counted as missed."
+        )
+    cells = [cell for sheet in sheets.values() for cell in sheet]
+    figures = {
+        name: to_png(plot_sheet(sheet, 5), dpi=PHOTOGRAPH_DPI)
+        for name, sheet in sheets.items()
+        if sheet
+    }
+    title = "The worst false positives and misses"
+    return Section(
+        title,
+        f"{text} {unreadable(cells)}",
+        figures,
+        numbers=worst.to_json(detections, split),
+    )
+
+
+def false_positive_cells(
+    cases: Sequence[FalsePositive], detections: Detections, split: VocSplit
+) -> list[Cell]:
+    """A crop for each, with the object that it is about; one that cannot be read says so."""
+    cells = []
+    for case in cases:
+        marks = [_detected(detections, case.detection)]
+        about = "on no annotated object"
+        if case.object is not None:
+            marks.insert(0, _annotated(split, case.object))
+            about = f"IoU {case.overlap:.2f} with {_class_of(split, case.object)}"
+        caption = f"{split.classes[case.label]} {case.score:.2f}: {case.kind.title}\n{about}"
+        cells.append(_crop(split, case.image, marks, caption))
+    return cells
+
+
+def miss_cells(cases: Sequence[Miss], detections: Detections, split: VocSplit) -> list[Cell]:
+    """A crop for each, with the false detection about it; one that cannot be read says so."""
+    cells = []
+    for case in cases:
+        marks = [_annotated(split, case.object)]
+        found = "not found" if case.score is None else f"found with {case.score:.2f}"
+        about = "no false detection about it"
+        if case.mistaken is not None:
+            marks.append(_detected(detections, case.mistaken))
+            label = detections.labels[case.mistaken]
+            what = "box misplaced" if label == case.label else f"taken for {split.classes[label]}"
+            about = f"{what} {detections.scores[case.mistaken]:.2f}"
+        caption = f"{split.classes[case.label]}: {found}\n{about}"
+        cells.append(_crop(split, case.image, marks, caption))
+    return cells
+
+
+def _crop(split: VocSplit, image: int, marks: Sequence[Mark], caption: str) -> Cell:
+    caption += f"\n{split.ids[image]}"
+    try:
+        pixels = split.read(image)
+    except UserError as error:
+        return Cell(str(error), caption=caption)
+    window = crop_window([mark.box for mark in marks], split.sizes[image])
+    return Cell(pixels, marks, caption, window)
+
+
+def _detected(detections: Detections, row: int) -> Mark:
+    return Mark(detections.boxes[row], DETECTED)
+
+
+def _annotated(split: VocSplit, row: int) -> Mark:
+    return Mark(split.boxes[row], ANNOTATED, dashed=True)
+
+
+def _class_of(split: VocSplit, row: int) -> str:
+    return split.classes[split.labels[row]] + (" (difficult)" if split.difficult[row] else "")

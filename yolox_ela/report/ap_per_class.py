@@ -1,14 +1,33 @@
-"""Bars of AP for each class."""
+"""Average precision of each class."""
+
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from yolox_ela.evaluate.scores import METRIC_TITLES, SplitScores
-from yolox_ela.report.style import COLORS, new_figure
+from yolox_ela.evaluate.scores import METRIC_TITLES, METRICS, SplitScores
+from yolox_ela.report.page import Section, plain_number
+from yolox_ela.report.style import COLORS, new_figure, to_png
 
 
-def draw_ap_per_class(scores: SplitScores, classes: tuple[str, ...]) -> Figure:
-    """AP50 and AP50:95 of the classes with objects, best first, and their means."""
+def ap_per_class_numbers(scores: SplitScores, classes: tuple[str, ...]) -> dict[str, Any]:
+    """By class name: each of `METRICS` in 0-1, None without objects, and the number of objects."""
+    return {
+        name: {
+            **{metric: plain_number(getattr(scores, metric)[label]) for metric in METRICS},
+            "objects": int(scores.voc.positives[label]),
+        }
+        for label, name in enumerate(classes)
+    }
+
+
+def plot_ap_per_class(scores: SplitScores, classes: tuple[str, ...]) -> Figure:
+    """Bars with AP50 and AP50:95 of the classes with objects, the best class first, and the means.
+
+    Args:
+        scores: the split's scores.
+        classes: the class names, in the order of the labels.
+    """
     labels = np.flatnonzero(np.isfinite(scores.ap50_voc07))
     labels = labels[np.argsort(-scores.ap50_voc07[labels], kind="stable")]
     places = np.arange(len(labels))
@@ -42,3 +61,13 @@ def draw_ap_per_class(scores: SplitScores, classes: tuple[str, ...]) -> Figure:
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside upper center", ncols=2, frameon=False)
     return figure
+
+
+def ap_per_class_section(scores: SplitScores, classes: tuple[str, ...]) -> Section:
+    """The bars as a part of a report."""
+    return Section(
+        "Average precision of each class",
+        "AP50 by VOC's rules over 11 points, and AP50:95 by COCO's; lines are the means.",
+        {"ap_per_class": to_png(plot_ap_per_class(scores, classes))},
+        numbers=ap_per_class_numbers(scores, classes),
+    )

@@ -1,10 +1,14 @@
-"""Results as text for the screen."""
+"""The results of an evaluation as text for the screen."""
 
 from typing import Any
 
 
 def format_results(results: dict[str, Any]) -> str:
-    """A table with one line a class, the means and the settings they belong to."""
+    """A table with one line per class, the means, and the settings that they were measured with.
+
+    Args:
+        results: as `score_detections` returns them, AP in 0-1.
+    """
     width = max(12, *(len(name) for name in results["per_class"])) if results["per_class"] else 12
     header = f"{'class':{width}} {'AP50 07':>8} {'AP50':>8} {'AP50:95':>8}"
     lines = [f"{header} {'objects':>8} {'difficult':>10} {'detections':>11}"]

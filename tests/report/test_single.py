@@ -1,0 +1,63 @@
+"""The report of one evaluation."""
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from yolox_ela.recipe import Recipe
+from yolox_ela.report.single import RunMaterial, write_single_report
+
+PICTURES = [
+    "ap_per_class",
+    "precision_recall",
+    "f1",
+    "f1_per_class",
+    "confusion",
+    "sizes",
+    "errors",
+]
+TITLES = [
+    "Average precision of each class",
+    "Precision and recall",
+    "Choosing a score threshold",
+    "The best threshold of each class",
+    "What is taken for what",
+    "Small, medium and large objects",
+    "Errors by kind",
+    "The worst false positives and misses",
+]
+
+
+def test_one_run(tiny_split, evaluation, tmp_path):
+    history = [
+        {"epoch": e, "lr": 0.1 / e, "loss": 9.0 / e, "ap50_voc07": 0.1 * e, "ap50": 0.1 * e}
+        for e in (1, 2, 3)
+    ]
+    material = RunMaterial(history, Recipe(image_size=64, batch_size=4), tiny_split)
+    facts = {"command": "train.py <with> & signs"}
+    page = write_single_report(tmp_path, "a run", facts, evaluation(tiny_split, 0.2), material)
+    text = page.read_text(encoding="utf-8")
+    assert "train.py &lt;with&gt; &amp; signs" in text
+    assert not re.search(r"(src|href)=[\"']?(https?:)?//", text), "needs no network"
+    names = {path.stem for path in (tmp_path / "report").glob("*.png")}
+    assert {*PICTURES, "curves", "training_batch_first", "worst_false_positives"} <= names
+    assert text.count("data:image/png;base64,") == len(names)
+    numbers = json.loads((tmp_path / "report" / "report.json").read_text(encoding="utf-8"))
+    titles = [section["title"] for section in numbers["sections"]]
+    assert titles == ["Scores", "Learning curves", *TITLES, "Training batches"]
+    assert all(f">{title}</h2>" in text for title in titles)
+    parts = {section["title"]: section["numbers"] for section in numbers["sections"]}
+    results = parts["Scores"]
+    assert parts["Errors by kind"]["ap50"] == pytest.approx(results["ap50"], abs=1e-5)
+    best = parts["Choosing a score threshold"]["best"]["threshold"]
+    assert parts["What is taken for what"]["threshold"] == best
+    assert parts["The worst false positives and misses"]["false_positives"]
+
+
+def test_moved_photographs_do_not_cost_the_report(tiny_split, evaluation, tmp_path):
+    moved = replace(tiny_split, paths=np.array([f"{path}.gone" for path in tiny_split.paths]))
+    page = write_single_report(tmp_path, "a run", {}, evaluation(moved), RunMaterial())
+    assert "could not be read" in page.read_text(encoding="utf-8")

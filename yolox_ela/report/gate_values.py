@@ -1,0 +1,170 @@
+"""The gates by row and column of a network, on photographs, and their statistics.
+
+ELA multiplies each channel of a map by a gate for each row, y_h, and one for each column, y_w; so
+it passes y_h * y_w of what is at a position. Every attention module with a method `gates(x)` that
+returns these two is looked at; others have no such gates, and are left out.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from yolox_ela.images.letterbox import letterbox, resized
+from yolox_ela.network.model import SITES, YoloxNano
+
+CLOSED, OPEN = 0.1, 0.9  # a gate below blocks nearly all, one above passes nearly all
+
+
+@runtime_checkable
+class Gated(Protocol):
+    """An attention module that gates rows and columns."""
+
+    def gates(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, C, H, W) -> y_h (N, C, H) and y_w (N, C, W), each in 0 to its `gate_scale`, or 1."""
+
+
+@dataclass(frozen=True)
+class SiteGates:
+    """The gates of one site on one photograph, without those of the letterbox's grey.
+
+    Attributes:
+        rows: (C, H) float32 in 0-1, y_h from top to bottom.
+        columns: (C, W) float32 in 0-1, y_w from left to right.
+        cell: side in pixels of the photograph of what one of the map's cells stands for.
+    """
+
+    rows: np.ndarray
+    columns: np.ndarray
+    cell: float
+
+    def mean_map(self) -> np.ndarray:
+        """(H, W) in 0-1: y_h * y_w at each position, the mean over channels."""
+        return np.einsum("ch,cw->hw", self.rows, self.columns) / len(self.rows)
+
+    def strongest_map(self) -> np.ndarray:
+        """(H, W) in 0-1: y_h * y_w of the channel in which it differs most between positions."""
+        maps = self.rows[:, :, None] * self.columns[:, None, :]
+        return maps[maps.std(axis=(1, 2)).argmax()]
+
+
+KINDS = {
+    "mean_over_channels": SiteGates.mean_map,
+    "strongest_channel": SiteGates.strongest_map,
+}
+
+
+@dataclass(frozen=True)
+class GateStatistics:
+    """The gates of one site in one direction, over channels, positions and photographs.
+
+    Attributes:
+        site: one of `SITES`.
+        direction: rows or columns.
+        mean: of the gates.
+        std: their standard deviation.
+        low: their 5th percentile.
+        high: their 95th percentile.
+        along: standard deviation along the rows or columns within one channel of one photograph,
+            root mean square: what says where. The rest of `std` is between channels and
+            photographs.
+        closed: share of gates below `CLOSED`.
+        open: share of gates above `OPEN`.
+    """
+
+    site: str
+    direction: str
+    mean: float
+    std: float
+    low: float
+    high: float
+    along: float
+    closed: float
+    open: float
+
+
+def photograph_gates(model: YoloxNano, image: np.ndarray, image_size: int) -> dict[str, SiteGates]:
+    """The gates of every site that has them, while the network looks at a photograph.
+
+    Args:
+        model: the network, on any device; its mode is restored afterwards.
+        image: (H, W, 3) uint8 BGR, letterboxed here as in evaluation.
+        image_size: side of the network's input.
+
+    Returns:
+        By the names of `SITES`, in the network's order.
+    """
+    square, scale = letterbox(image, image_size)
+    width, height = resized((image.shape[1], image.shape[0]), scale)
+    device = next(model.parameters()).device
+    batch = torch.from_numpy(square).permute(2, 0, 1)[None].to(device).float()
+    found = {}
+    for site, (y_h, y_w) in _gates_of_batch(model, batch).items():
+        stride = image_size / y_h.shape[2]
+        # Of the cells that the photograph covers, in part at least.
+        rows, columns = int(np.ceil(height / stride)), int(np.ceil(width / stride))
+        found[site] = SiteGates(
+            y_h[0, :, :rows].float().cpu().numpy(),
+            y_w[0, :, :columns].float().cpu().numpy(),
+            stride / scale,
+        )
+    return found
+
+
+def gate_statistics(observed: Sequence[Mapping[str, SiteGates]]) -> list[GateStatistics]:
+    """Of every site and direction, over the gates of several photographs."""
+    return [
+        _statistics(site, direction, [getattr(gates[site], direction) for gates in observed])
+        for site in (observed[0] if observed else ())
+        for direction in ("rows", "columns")
+    ]
+
+
+def _gates_of_batch(model: YoloxNano, batch: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+    """y_h and y_w of each site with gates, in evaluation mode."""
+    calls: list[tuple[int, tuple[Tensor, Tensor] | None]] = []
+
+    def remember(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+        x = inputs[0]
+        gates = None
+        if isinstance(module, Gated):
+            # Of those that started as the identity, and reach 2: the share of what they can be.
+            scale = getattr(module, "gate_scale", 1.0)
+            y_h, y_w = module.gates(x)
+            gates = y_h / scale, y_w / scale
+        calls.append((x.shape[1], gates))
+
+    hooks = [module.register_forward_hook(remember) for module in model.backbone.attention.values()]
+    training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            model(batch)
+    finally:
+        model.train(training)
+        for hook in hooks:
+            hook.remove()
+    # One module may serve all sites of a width, so that only the order of calls tells them apart;
+    # SITES is in that order, and attention is on all sites of a width or on none.
+    widths = {channels for channels, _ in calls}
+    sites = [site for site, channels in SITES.items() if channels in widths]
+    return {site: gates for site, (_, gates) in zip(sites, calls, strict=True) if gates is not None}
+
+
+def _statistics(site: str, direction: str, strips: Sequence[np.ndarray]) -> GateStatistics:
+    gates = np.concatenate([strip.ravel() for strip in strips])
+    low, high = np.percentile(gates, (5, 95))
+    return GateStatistics(
+        site,
+        direction,
+        mean=float(gates.mean(dtype=np.float64)),
+        std=float(gates.std(dtype=np.float64)),
+        low=float(low),
+        high=float(high),
+        along=float(np.sqrt(np.mean([strip.var(axis=1).mean() for strip in strips]))),
+        closed=float((gates < CLOSED).mean()),
+        open=float((gates > OPEN).mean()),
+    )
