@@ -2,10 +2,14 @@
 
 import ast
 import re
+import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
+from yolox_ela.experiment import load_experiment
+from yolox_ela.overrides import override
 from yolox_ela.tables.record import read_rows
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -56,6 +60,60 @@ def test_python_blocks_are_python(page):
     text = page.read_text(encoding="utf-8")
     for code in re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S):
         ast.parse(code)
+
+
+OPTION = r"(?<![\w-])--[a-z][a-z-]+"
+# Those of argparse, pytest, ruff, mkdocs and pip.
+FOREIGN_OPTIONS = {"--help", "--dist", "--check", "--strict", "--no-deps"}
+
+
+@every_page
+def test_options_exist(page):
+    """Whoever renames an option finds the pages that name it."""
+    folders = ("tools", "yolox_ela/commands", "studies")
+    sources = [path for folder in folders for path in (PROJECT / folder).rglob("*.py")]
+    source = "".join(path.read_text(encoding="utf-8") for path in sources)
+    known = set(re.findall(rf'"({OPTION})"', source))
+    named = set(re.findall(OPTION, page.read_text(encoding="utf-8")))
+    assert named <= known | FOREIGN_OPTIONS
+
+
+@pytest.fixture
+def workplace(tiny_voc, zero_shot_weights, tmp_path, monkeypatch):
+    """A current folder that holds what the pages name: data, weights of a run, a photograph."""
+    (tmp_path / "exps").symlink_to(PROJECT / "exps")
+    (tmp_path / "datasets").symlink_to(tiny_voc)
+    recipe = {"attention_start": "identity", "image_size": 320}
+    model = override(load_experiment(PROJECT / "exps/nano_ela_s.py"), recipe).build_model()
+    model.load_state_dict(zero_shot_weights, strict=False)
+    run = tmp_path / "runs/nano_ela_s"
+    run.mkdir(parents=True)
+    torch.save({"model": model.state_dict(), "recipe": recipe}, run / "best.pth")
+    shutil.copy(next(tiny_voc.rglob("*.jpg")), tmp_path / "photo.jpg")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def python_block(page, words):
+    """The one block of Python code on a page that contains these words."""
+    text = (PROJECT / page).read_text(encoding="utf-8")
+    (code,) = [b for b in re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S) if words in b]
+    return code
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/usage.md"])
+def test_prediction_from_python(page, workplace):
+    scope = {"paths": ["photo.jpg", "photo.jpg"]}
+    exec(python_block(page, "Detector"), scope)
+    assert len(scope["found"].boxes) >= 1
+    assert scope["score"] >= 0.3
+
+
+def test_evaluation_from_python(workplace):
+    scope = {}
+    exec(python_block("docs/api.md", "evaluate("), scope)
+    assert scope["results"]["ap50_voc07"] > 0.5
+    assert scope["results"]["images"] == len(scope["split"])
 
 
 def test_readme_is_short():
