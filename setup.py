@@ -40,6 +40,9 @@ DEV = [
     "mypy>=1.14,<3",
     "import-linter>=2.1,<3",
     "onnxruntime>=1.20,<2",
+    "mkdocs>=1.6,<2",
+    "mkdocstrings[python]>=0.30,<2",  # 0.x for Python 3.10
+    "pymdown-extensions>=10.14,<14",
 ]
 
 setup(
@@ -49,6 +52,7 @@ setup(
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    license_files=["LICENSE", "NOTICE"],
     python_requires=">=3.10",
     packages=find_packages(include=["yolox_ela", "yolox_ela.*"]),
     package_data={"yolox_ela": ["py.typed", "report/page.html.jinja"]},

@@ -1,4 +1,4 @@
-"""The examples, and README's snippet, as a user outside the detector runs them."""
+"""The examples, and the snippet in docs/usage.md, as a user outside the detector runs them."""
 
 import copy
 import importlib.util
@@ -144,10 +144,10 @@ def test_script(tmp_path):
     assert losses[-1] < 0.5 * losses[0]
 
 
-def test_readme_snippet(example):
-    """README's block builds the network of the example: same names, same answers."""
-    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
-    section = readme.partition("\n## Use the attention elsewhere\n")[2].partition("\n## ")[0]
+def test_documented_snippet(example):
+    """The block in docs/usage.md builds the network of the example: same names, same answers."""
+    page = (PROJECT / "docs/usage.md").read_text(encoding="utf-8")
+    section = page.partition("\n## Use the attention elsewhere\n")[2].partition("\n## ")[0]
     (code,) = re.findall(r"^```python\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
     scope = {"__name__": "snippet"}
     exec(code, scope)

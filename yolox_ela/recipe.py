@@ -55,7 +55,7 @@ class Recipe:
     classes: tuple[str, ...] = VOC_CLASSES
     """Class names, in the order of the network's outputs; the XML must use exactly these."""
     train_sets: tuple[str, ...] = ("2007/trainval",)
-    """Sets to train on, each `year/split`: VOC<year>/ImageSets/Main/<split>.txt."""
+    """Sets to train on, each `year/split`: `VOC<year>/ImageSets/Main/<split>.txt`."""
     test_sets: tuple[str, ...] = ("2007/test",)
     """Sets to evaluate on."""
     workers: int = -1

@@ -83,10 +83,10 @@ class TestStart:
         assert start_of_file(path, read_weights(path)).name == "file coco"
 
     def test_of_the_recorded_rows(self, shared):
-        """The digest that stands in README and in exps/results.csv."""
+        """The digest that stands in the documentation and in exps/results.csv."""
         path = shared / "weights" / "yolox_nano_coco.pth"
         digest = start_of_file(path, read_weights(path)).sha256
-        assert digest in (PROJECT / "README.md").read_text(encoding="utf-8")
+        assert digest in (PROJECT / "docs/starting-weights.md").read_text(encoding="utf-8")
         rows = [*read_rows(PROJECT / "exps/results.csv"), *read_rows(PROJECT / "exps/history.csv")]
         assert {row.start_sha256 for row in rows if row.start == "coco_legacy"} == {digest}
 

@@ -146,15 +146,15 @@ class TestTable:
 
 BLOCKS = [
     ("exps/README.md", "results"),
-    ("README.md", "summary"),
+    ("docs/results.md", "summary"),
     ("exps/README.md", "complexity"),
     ("exps/README.md", "speed --from exps/speed.json"),
 ]
 
 
 @pytest.mark.parametrize(("file", "command"), BLOCKS, ids=[command for _, command in BLOCKS])
-def test_tables_in_the_readmes_are_generated(call, file, command, tmp_path):
-    """Whoever changes a record, an experiment or a table writes the README anew."""
+def test_tables_in_the_documentation_are_generated(call, file, command, tmp_path):
+    """Whoever changes a record, an experiment or a table regenerates the table."""
     copy = tmp_path / "README.md"
     shutil.copy(PROJECT / file, copy)
     words = [word if word != "exps/speed.json" else PROJECT / word for word in command.split()]

@@ -6,6 +6,7 @@ python tools/table.py summary
 python tools/table.py results
 python tools/table.py results --style csv -o table.csv
 python tools/table.py results --into exps/README.md
+python tools/table.py summary --into docs/results.md
 """
 
 import argparse

@@ -1,0 +1,146 @@
+"""README and the other pages name files, links and scores that exist."""
+
+import ast
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from yolox_ela.experiment import load_experiment
+from yolox_ela.overrides import override
+from yolox_ela.tables.record import read_rows
+
+PROJECT = Path(__file__).resolve().parents[1]
+PAGES = sorted(
+    path
+    for pattern in ("*.md", "docs/*.md", "exps/*.md", "datasets/*.md", "studies/*/*.md")
+    for path in PROJECT.glob(pattern)
+)
+every_page = pytest.mark.parametrize(
+    "page", PAGES, ids=lambda page: page.relative_to(PROJECT).as_posix()
+)
+FOLDERS = "docs|exps|tools|studies|examples|tests|yolox_ela"
+# The files that a reader of "Add a module" writes, and what moved away.
+NOT_THERE = {"exps/nano_mine.py", "yolox_ela/attention/mine.py", "tools/benchmark.py"}
+NOT_THERE |= {"exps/tuning/"}
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub and mkdocs form them."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    titles = re.findall(r"^#+ (.+)$", text, re.M)
+    return {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
+
+
+@every_page
+def test_links_lead_somewhere(page):
+    """mkdocs checks those inside docs/ only."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if re.match(r"https?://", target):
+            continue
+        name, _, anchor = target.partition("#")
+        other = page.parent / name if name else page
+        assert other.exists(), target
+        if anchor:
+            assert anchor in headings(other), target
+
+
+@every_page
+def test_named_files_exist(page):
+    text = page.read_text(encoding="utf-8")
+    named = set(re.findall(rf"(?<![\w/.-])((?:{FOLDERS})/[\w./-]*\w/?)", text))
+    missing = {name for name in named - NOT_THERE if not (PROJECT / name).exists()}
+    assert not missing
+
+
+@every_page
+def test_python_blocks_are_python(page):
+    text = page.read_text(encoding="utf-8")
+    for code in re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S):
+        ast.parse(code)
+
+
+OPTION = r"(?<![\w-])--[a-z][a-z-]+"
+# Those of argparse, pytest, ruff, mkdocs and pip.
+FOREIGN_OPTIONS = {"--help", "--dist", "--check", "--strict", "--no-deps"}
+
+
+@every_page
+def test_options_exist(page):
+    """Whoever renames an option finds the pages that name it."""
+    folders = ("tools", "yolox_ela/commands", "studies")
+    sources = [path for folder in folders for path in (PROJECT / folder).rglob("*.py")]
+    source = "".join(path.read_text(encoding="utf-8") for path in sources)
+    known = set(re.findall(rf'"({OPTION})"', source))
+    named = set(re.findall(OPTION, page.read_text(encoding="utf-8")))
+    assert named <= known | FOREIGN_OPTIONS
+
+
+@pytest.fixture
+def workplace(tiny_voc, zero_shot_weights, tmp_path, monkeypatch):
+    """A current folder that holds what the pages name: data, weights of a run, a photograph."""
+    (tmp_path / "exps").symlink_to(PROJECT / "exps")
+    (tmp_path / "datasets").symlink_to(tiny_voc)
+    recipe = {"attention_start": "identity", "image_size": 320}
+    model = override(load_experiment(PROJECT / "exps/nano_ela_s.py"), recipe).build_model()
+    model.load_state_dict(zero_shot_weights, strict=False)
+    run = tmp_path / "runs/nano_ela_s"
+    run.mkdir(parents=True)
+    torch.save({"model": model.state_dict(), "recipe": recipe}, run / "best.pth")
+    shutil.copy(next(tiny_voc.rglob("*.jpg")), tmp_path / "photo.jpg")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def python_block(page, words):
+    """The one block of Python code on a page that contains these words."""
+    text = (PROJECT / page).read_text(encoding="utf-8")
+    (code,) = [b for b in re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S) if words in b]
+    return code
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/usage.md"])
+def test_prediction_from_python(page, workplace):
+    scope = {"paths": ["photo.jpg", "photo.jpg"]}
+    exec(python_block(page, "Detector"), scope)
+    assert len(scope["found"].boxes) >= 1
+    assert scope["score"] >= 0.3
+
+
+def test_evaluation_from_python(workplace):
+    scope = {}
+    exec(python_block("docs/api.md", "evaluate("), scope)
+    assert scope["results"]["ap50_voc07"] > 0.5
+    assert scope["results"]["images"] == len(scope["split"])
+
+
+def test_readme_is_short():
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    assert len(readme.splitlines()) <= 150
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/results.md"])
+@pytest.mark.parametrize(
+    ("title", "record", "exp"),
+    [
+        ("COCO's weights without any training", "exps/results.csv", "nano"),
+        ("YOLOX-Nano, `--recipe tuned`", "exps/history.csv", "nano"),
+        ("YOLOX-Nano + ELA-S, `--recipe tuned`", "exps/history.csv", "nano_ela_s"),
+    ],
+)
+def test_scores_are_the_recorded_ones(page, title, record, exp):
+    """Trained and tested at 320 px on the 1,500 photographs; each row names its record."""
+    (row,) = [
+        row
+        for row in read_rows(PROJECT / record)
+        if (row.exp, row.image_size, row.test_images) == (exp, 320, 1500)
+        and "image_size=" not in row.settings
+    ]
+    text = (PROJECT / page).read_text(encoding="utf-8")
+    (line,) = [line for line in text.splitlines() if line.startswith(f"| {title}")]
+    scores = [f"{100 * score:.2f}" for score in (row.ap50_voc07, row.ap50, row.ap50_95)]
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells[1:4] == scores
+    assert cells[-1] == f"`{record}`"
