@@ -19,6 +19,7 @@ from yolox_ela.network.normalisation import (
     to_bgr_bytes,
 )
 from yolox_ela.network.weights import read_weights, weights_digest
+from yolox_ela.recipe import Recipe
 
 SOURCE = Path("weights.pth")
 
@@ -121,7 +122,7 @@ def test_runs_of_this_package_are_never_folded(folded, tmp_path):
     """Whatever their statistics: they have seen BGR."""
     path = tmp_path / "last.pth"
     odd = unfold(folded)
-    torch.save({"model": odd, "recipe": {}}, path)
+    torch.save({"model": odd, "recipe": Recipe().to_dict()}, path)
     assert torch.equal(read_weights(path)[WEIGHT], odd[WEIGHT])
     torch.save({"model": odd}, path)
     assert not torch.equal(read_weights(path)[WEIGHT], odd[WEIGHT])

@@ -22,6 +22,7 @@ from yolox_ela.network.weights import (
     read_weights,
     weights_digest,
 )
+from yolox_ela.recipe import Recipe
 
 SOURCE = Path("weights.pth")
 CLASS_TENSORS = {
@@ -151,9 +152,9 @@ class TestReading:
             read_checkpoint(saved({"model": build().state_dict(), "classes": classes}))
 
     def test_settings_under_their_present_names(self, saved):
-        content = {"model": {}, "recipe": {"class_head_start": "coco", "lr": 0.1}}
-        found = read_checkpoint(saved(content))["recipe"]
-        assert found == {"class_head_start": "by_name", "lr": 0.1}
+        recipe = Recipe().to_dict() | {"class_head_start": "coco"}
+        found = read_checkpoint(saved({"model": {}, "recipe": recipe}))["recipe"]
+        assert found == recipe | {"class_head_start": "by_name"}
 
     @pytest.mark.parametrize("damage", ["half", "empty", "text"])
     def test_damaged(self, saved, damage):

@@ -153,6 +153,14 @@ class TestOrigin:
         assert (found.train_images, found.weights) == (None, "")
         assert found.protocol == "custom"
 
+    def test_a_runs_state(self):
+        """It has neither a name besides its recipe's nor an epoch."""
+        content = checkpoint(VocNano(), ema={})
+        for key in ("experiment", "epoch", "weights", "train_images"):
+            del content[key]
+        found = row(VocNano(), content)
+        assert (found.exp, found.weights, found.commit) == ("nano", "state", "abc")
+
     def test_foreign_weights(self):
         found = row(VocNano(name="nano_mine", nms_iou=0.5), {"model": {}})
         assert (found.exp, found.start, found.nms_iou) == ("nano_mine", "last.pth", 0.5)

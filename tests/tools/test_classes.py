@@ -8,6 +8,7 @@ import pytest
 import torch
 from command_line import SMALL, exp
 
+from yolox_ela.experiment import VocNano
 from yolox_ela.network.class_rows import COCO_CLASSES, pick_rows
 from yolox_ela.network.weights import read_weights
 from yolox_ela.tables.record import read_rows
@@ -30,6 +31,8 @@ def three(shared, tiny_voc, tmp_path_factory):
     state = pick_rows(read_weights(coco), COCO_CLASSES, CLASSES, coco)
     torch.save({"model": state, "classes": list(CLASSES)}, root / "three.pth")
     torch.save({"model": state}, root / "unnamed.pth")
+    recipe = VocNano(classes=CLASSES, image_size=224).to_dict()
+    torch.save({"model": state, "recipe": recipe, "ema": {}}, root / "state.pth")
     return root
 
 
@@ -52,6 +55,7 @@ def test_evaluation_in_any_order(evaluate, three):
     assert first["ap50_voc07"] > 0.4
     for weights, classes in (
         ("three.pth", "person,car,dog"),
+        ("state.pth", "car,person,dog"),  # as a run's state, which names them in its recipe
         ("unnamed.pth", "dog,person,car"),  # by position, for want of names
     ):
         other = evaluate("-c", three / weights, *size, "classes", classes)

@@ -1,7 +1,8 @@
 """Which row of the class predictors belongs to which class: decided by names, here alone.
 
-A checkpoint says its classes under `classes`. Where it says none, 80 rows are COCO's and 20 rows
-VOC's, in their official order. Names that the two spell differently are the same class.
+A checkpoint says its classes under `classes`, or else in its recipe. Where it says none, 80 rows
+are COCO's and 20 rows VOC's, in their official order. Names that the two spell differently are the
+same class.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,8 +34,13 @@ VOC_TO_COCO = {
 }
 
 
-def require_names(classes: Any, source: Path) -> list[str]:
+def require_names(classes: Any, source: Path, entry: str = "'classes'") -> list[str]:
     """The entry `classes` of a checkpoint, a list of distinct names.
+
+    Args:
+        classes: the entry.
+        source: the file, for messages.
+        entry: what messages call it.
 
     Raises:
         UserError: it is something else.
@@ -42,12 +48,12 @@ def require_names(classes: Any, source: Path) -> list[str]:
     names = list(classes) if isinstance(classes, (list, tuple)) else []
     if not names or not all(isinstance(name, str) for name in names):
         raise UserError(
-            f"{source}: its entry 'classes' must be a list of class names in the order of its "
+            f"{source}: its entry {entry} must be a list of class names in the order of its "
             f"class predictors, not {classes!r}"
         )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise UserError(f"{source}: its entry 'classes' has {', '.join(twice)} twice")
+        raise UserError(f"{source}: its entry {entry} has {', '.join(twice)} twice")
     return names
 
 

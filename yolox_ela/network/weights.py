@@ -15,10 +15,9 @@ from torch import Tensor
 
 from yolox_ela.errors import UserError
 from yolox_ela.network.authors import import_authors, is_authors_state
-from yolox_ela.network.class_rows import require_names
+from yolox_ela.network.entries import checked_entries
 from yolox_ela.network.model import YoloxNano
 from yolox_ela.network.normalisation import to_bgr_bytes
-from yolox_ela.recipe import current_settings
 
 # Numbers of numpy that upstream's trainer saves beside its weights, under the names that numpy 1
 # and 2 give them.
@@ -69,11 +68,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """Everything in a checkpoint file, tensors on the CPU, read with `weights_only=True`.
 
     A safetensors file holds tensors alone; the class names may be in its metadata, under `classes`
-    as a JSON list. The recipe of an earlier run comes with the present names of its settings.
+    as a JSON list. What else is said beside the weights is as `checked_entries` gives it.
 
     Raises:
-        UserError: the file is missing, corrupt, needs unpickling of arbitrary objects, or its
-            class names are none.
+        UserError: the file is missing, corrupt, needs unpickling of arbitrary objects, or says
+            something else than it should.
     """
     path = Path(path)
     if not path.is_file():
@@ -92,11 +91,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         ) from error
     if not isinstance(content, dict):
         raise UserError(f"{path} holds a {type(content).__name__}, not a state dict")
-    if "classes" in content:
-        content["classes"] = require_names(content["classes"], path)
-    if "recipe" in content:
-        content["recipe"] = current_settings(content["recipe"])
-    return content
+    if "classes" in content and _is_safetensors(path):
+        content["classes"] = _names_in_metadata(content["classes"], path)
+    return checked_entries(content, path)
 
 
 def _is_safetensors(path: Path) -> bool:
@@ -110,8 +107,22 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
         content: dict[str, Any] = {"model": {name: file.get_tensor(name) for name in file.keys()}}  # noqa: SIM118
         metadata = file.metadata() or {}
     if "classes" in metadata:
-        content["classes"] = json.loads(metadata["classes"])
+        content["classes"] = metadata["classes"]
     return content
+
+
+def _names_in_metadata(text: str, path: Path) -> list[Any]:
+    """The class names of a safetensors file, whose metadata hold text alone."""
+    try:
+        names = json.loads(text)
+    except ValueError:
+        names = None
+    if not isinstance(names, list):
+        raise UserError(
+            f"{path}: 'classes' in its metadata must be a JSON list of names, as in "
+            f'["cat", "dog"], not {text!r}; save it with json.dumps(names)'
+        )
+    return names
 
 
 def state_dict_of(content: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
@@ -125,6 +136,8 @@ def state_dict_of(content: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
         UserError: there are none, or they are not plain tensors.
     """
     state = plain_state(content, path)
+    if "recipe" in content and "ema" in content:
+        logger.info("{}: a run's state; its weights are those as trained, not averaged", path)
     if is_authors_state(state):
         logger.info("{} is the authors' released network", path)
         state = import_authors(state)

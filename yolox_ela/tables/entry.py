@@ -61,21 +61,21 @@ def checkpoint_origin(content: Mapping[str, Any], exp: VocNano, path: Path, star
     if "recipe" not in content:
         settings = settings_text(model_fields(exp), exp)
         return Origin(start.name, start.sha256, settings, source_commit())
-    if content["experiment"] != exp.name:
-        raise UserError(
-            f"{path} was trained as '{content['experiment']}' and would be recorded as "
-            f"'{exp.name}'; give the experiment it was trained with (-f), or its name as in: "
-            f"name {content['experiment']}"
-        )
     recipe = content["recipe"]
-    weights = content.get("weights", "")
-    if weights == "last" and content["epoch"] < recipe["epochs"]:
+    trained_as = content.get("experiment", recipe["name"])
+    if trained_as != exp.name:
+        raise UserError(
+            f"{path} was trained as '{trained_as}' and would be recorded as '{exp.name}'; give the "
+            f"experiment it was trained with (-f), or its name as in: name {trained_as}"
+        )
+    weights = content.get("weights", "state" if "ema" in content else "")
+    if weights == "last" and content.get("epoch", recipe["epochs"]) < recipe["epochs"]:
         weights = f"epoch {content['epoch']}"
     return Origin(
         start=start.name,
         start_sha256=start.sha256,
         settings=settings_text(recipe, exp),
-        commit=content["commit"],
+        commit=content.get("commit", ""),
         epochs=recipe["epochs"],
         seed=recipe["seed"],
         train_sets=_sets(recipe["train_sets"]),

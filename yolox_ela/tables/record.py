@@ -56,7 +56,8 @@ class RunRow:
     per_class: str
     """AP50 07 of each class in percent, `name value` joined by `; `."""
     weights: str
-    """Which weights of the run were scored: best, last, or `epoch N` of an unfinished run."""
+    """Which weights of the run were scored: best, last, `epoch N` of an unfinished run, or those of
+    its state as they were trained, without averaging."""
     commit: str
     """Source that trained the weights; that evaluated them, if they came from elsewhere."""
     machine: str

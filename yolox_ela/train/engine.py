@@ -22,6 +22,7 @@ from yolox_ela.augment.multiscale import input_size, network_input
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.scores import METRICS
+from yolox_ela.network.entries import require_state
 from yolox_ela.network.model import YoloxNano
 from yolox_ela.network.weights import read_checkpoint
 from yolox_ela.recipe import Recipe
@@ -388,17 +389,18 @@ class Training:
             UserError: it is damaged, or belongs to other settings or data.
         """
         content = read_checkpoint(self.folder.state)
+        require_state(content, self.folder.state)
         require_same_run(content, self.recipe, self.folder.path)
         require_same_data(content, self.train_split, self.test_split, self.folder.data)
         try:
             self.step.load_state_dict(content)
-        except ValueError as error:
+            self.progress = Progress(**content["progress"])
+        except (ValueError, KeyError, TypeError) as error:
             raise UserError(
                 f"{self.folder.state} was written by another version of this package ({error}): "
                 f"resume it with commit {content.get('commit', 'of its environment.json')}, or "
                 "start a new run with -c last.pth"
             ) from error
-        self.progress = Progress(**content["progress"])
         self.start = content.get("start", "")
         self.start_sha256 = content.get("start_sha256", "")
         self._restore_processes(content)
