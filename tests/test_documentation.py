@@ -83,12 +83,13 @@ def workplace(tiny_voc, zero_shot_weights, tmp_path, monkeypatch):
     """A current folder that holds what the pages name: data, weights of a run, a photograph."""
     (tmp_path / "exps").symlink_to(PROJECT / "exps")
     (tmp_path / "datasets").symlink_to(tiny_voc)
-    recipe = {"attention_start": "identity", "image_size": 320}
-    model = override(load_experiment(PROJECT / "exps/nano_ela_s.py"), recipe).build_model()
+    settings = {"attention_start": "identity", "image_size": 320}
+    exp = override(load_experiment(PROJECT / "exps/nano_ela_s.py"), settings)
+    model = exp.build_model()
     model.load_state_dict(zero_shot_weights, strict=False)
     run = tmp_path / "runs/nano_ela_s"
     run.mkdir(parents=True)
-    torch.save({"model": model.state_dict(), "recipe": recipe}, run / "best.pth")
+    torch.save({"model": model.state_dict(), "recipe": exp.to_dict()}, run / "best.pth")
     shutil.copy(next(tiny_voc.rglob("*.jpg")), tmp_path / "photo.jpg")
     monkeypatch.chdir(tmp_path)
     return tmp_path
