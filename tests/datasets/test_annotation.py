@@ -38,6 +38,20 @@ PARTS = "<part><name>head</name>" + box_xml(1, 1, 5, 5) + "</part>"
             ),
             id="CVAT's attributes and VOC2012's points",
         ),
+        pytest.param(
+            object_in(
+                box_xml(11, 6, 30, 20),
+                inside="<deleted>0</deleted><occluded>no</occluded><ignore>false</ignore>"
+                "<attributes/><parts><hasparts/><ispartof/></parts><angle>0.0</angle>",
+            ),
+            id="LabelMe's flags",
+        ),
+        pytest.param(
+            object_in(box_xml(11, 6, 30, 20))
+            .replace("<object>", '<object type="dict" id="3" deleted="false" xml:space="preserve">')
+            .replace("<xmin>", '<xmin type="int">'),
+            id="attributes that change nothing",
+        ),
         pytest.param(object_in(PARTS + box_xml(11, 6, 30, 20)), id="parts before"),
         pytest.param(object_in(box_xml(11, 6, 30, 20) + PARTS), id="parts after"),
         pytest.param(
@@ -154,6 +168,7 @@ def test_decimals_of_coordinates_are_kept(voc):
         "<size><width>0</width><height>0</height></size>",
         "<size><width>60</width></size>",
         "<size><width>wide</width><height>40</height></size>",
+        "<size><width>6_0</width><height>40</height></size>",
     ],
 )
 def test_a_missing_size_is_taken_from_the_image(voc, size, warnings):
@@ -318,6 +333,38 @@ def test_an_object_that_would_mislead_training_is_refused(voc, item, kind):
             )
             for value in ("2", "yes", "Unspecified", "-1")
             for tag in [f"<difficult>{value}</difficult>"]
+        ),
+        *(
+            (f"<annotation>{GOOD}{item}</annotation>", f"object 2: {says}")
+            for item, says in [
+                *(
+                    (
+                        object_in(box_xml(1, 1, 9, 9), inside=f"<{tag}>{value}</{tag}>"),
+                        f"<{tag}> is '{value}', which is not understood",
+                    )
+                    for tag, value in [
+                        ("deleted", "1"),
+                        ("deleted", "yes"),
+                        ("ignore", "true"),
+                        ("iscrowd", "1"),
+                        ("angle", "0.3"),
+                        ("Deleted", "1"),
+                    ]
+                ),
+                (
+                    GOOD.replace("<object>", '<object deleted="true">'),
+                    'deleted="true" in <object> is not understood',
+                ),
+                (GOOD.replace("<object>", '<object difficult="1">'), 'difficult="1" in <object>'),
+                (GOOD.replace("<bndbox>", '<bndbox type="xywh">'), 'type="xywh" in <bndbox>'),
+                (GOOD.replace("<xmin>", '<xmin unit="percent">'), 'unit="percent" in <xmin>'),
+                (GOOD.replace("<name>", '<name lang="de">'), 'lang="de" in <name>'),
+                (GOOD.replace("<xmin>", "<format>xywh</format><xmin>"), "<format> in its box"),
+            ]
+        ),
+        *(
+            (f"<annotation>{object_in(box_xml(1, 2, text, 4))}</annotation>", f"<xmax>: '{text}'")
+            for text in ("1_00", "\u0663", "0x10", "3,5", "1 0")
         ),
         (BOMB, "malformed XML: limit on input amplification"),
         (

@@ -8,7 +8,10 @@ from reading import CAR, load
 from yolox_ela.datasets.lists import IdSet, named_id
 from yolox_ela.errors import UserError
 
-KNOWN = IdSet(["a", "b.v2", "photo of cat (1)", "cat 1", "cat", "cam1/a", "cam1/deep/c", "größe"])
+VOC_IDS = ("000506", "000627", "000650")
+KNOWN = IdSet(
+    ["a", "b.v2", "photo of cat (1)", "cat 1", "cat", "cam1/a", "cam1/deep/c", "größe", *VOC_IDS]
+)
 
 
 @pytest.mark.parametrize(
@@ -20,7 +23,8 @@ KNOWN = IdSet(["a", "b.v2", "photo of cat (1)", "cat 1", "cat", "cam1/a", "cam1/
         ("photo of cat (1)  -1", "photo of cat (1)"),  # VOC's lists per class
         ("cat 1", "cat 1"),  # the whole line comes first
         ("cat -1", "cat"),
-        ("a 12,30,40,50,3 7", "a"),
+        ("cat  0", "cat"),
+        ("a 12,30,40,50,3 0,0,1,1,7", "a"),  # lists for YOLO
         ("JPEGImages/a.jpg Annotations/a.xml", "a"),
         ("a.jpg", "a"),
         ("b.v2", "b.v2"),
@@ -47,10 +51,28 @@ KNOWN = IdSet(["a", "b.v2", "photo of cat (1)", "cat 1", "cat", "cam1/a", "cam1/
         ("data/VOC2012/JPEGImages/a.jpg", None),  # of another year
         ("a.txt", None),
         ("../a", None),
+        # Several ids, or columns of which nobody knows what they mean.
+        ("000506 000627 000650", None),
+        ("000506 000627", None),
+        ("000506\t000506", None),
+        ("000506 1 1", None),
+        ("000506 2", None),
+        ("000506 1.5", None),
+        ("000506 1,2", None),
+        ("000506,000627", None),
+        ("a.jpg b.xml", None),
+        ("000506  1", "000506"),
+        ("000506 -1", "000506"),
     ],
 )
 def test_the_image_that_a_line_means(line, meant):
     assert named_id(line, KNOWN, home="VOC2007") == meant
+
+
+@pytest.mark.parametrize(("line", "meant"), [("7 1", None), ("7 0", "7"), ("1 1", None)])
+def test_a_column_that_may_be_an_id(line, meant):
+    """In a list of ids without leading zeros, 1 may be an image or a label."""
+    assert named_id(line, IdSet(["7", "1"])) == meant
 
 
 def test_split_files_and_folders_go_by_the_same_rules(voc, warnings):
@@ -89,11 +111,16 @@ def test_a_line_that_is_more_than_an_id_is_read_and_said(voc, warnings):
         ("A\n", "id A; there is a"),
         ("a person\n", "id a person; there is a"),
         ("c.jpg\n", "JPEGImages/c.jpg"),
+        ("a a a\n", "id a a a; there is a: one id a line"),
+        ("a,a\n", "id a,a; there is a: one id a line"),
+        ("000506 000506\n", "there is 000506: one id a line"),
+        ("a 7\n", "id a 7; there is a: one id a line"),
         ("../JPEGImages/a\n", "missing image"),
     ],
 )
 def test_lines_whose_image_cannot_be_told_are_errors(voc, lines, says):
     voc.add("a", [CAR])
+    voc.add("000506", [CAR])
     voc.split().write_text(lines)
     with pytest.raises(UserError) as caught:
         load(voc)

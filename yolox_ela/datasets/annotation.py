@@ -24,6 +24,14 @@ HEADERS = {"folder", "filename", "path", "source", "owner", "size", "imagesize",
 # Tags and attributes that hold a place in the image, in VOC's XML and in others'.
 PLACES = {"bndbox", "robndbox", "polygon", "points", "point", "pt", "box", "bbox", "rectangle"}
 PLACES |= {"xmin", "xmax", "xtl", "left", "x1"}
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
+# What other tools say of an object that makes it another one, or none; harmless where it is not so.
+FLAGS = {"deleted", "ignore", "ignored", "iscrowd", "crowd", "isgroupof", "rotation", "angle"}
+NOT_SO = {"", "false", "no", "none"}
+# Attributes of tags that change nothing; `type` is Python's, as in <xmin type="int">.
+NAMES = {"id", "uuid", "verified", "pose", "truncated", "occluded"}
+TYPES = {"str", "int", "float", "bool", "dict", "list", "number"}
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,8 @@ def parse_annotation(path: Path) -> Annotation:
     Raises:
         ValueError: the file is not readable as XML; or it is, and something in it is not
             understood: another root, objects under other tags, an object without one name and
-            one box of four finite coordinates, a <difficult> that is neither 0 nor 1.
+            one box of four finite coordinates, a <difficult> that is neither 0 nor 1, or what other
+            tools write to say that an object is deleted, or its box another than it seems.
     """
     root = _read_xml(path)
     for element in root.iter():
@@ -65,6 +74,7 @@ def parse_annotation(path: Path) -> Annotation:
     names, boxes, difficult = [], [], []
     for number, item in enumerate(items, 1):
         where = f"object {number}"
+        _require_understood(item, where)
         names.append(_name(item, where))
         boxes.append(_corners(item, where))
         difficult.append(_difficult(item, where))
@@ -149,30 +159,64 @@ def _corners(item: ET.Element, where: str) -> list[float]:
         raise ValueError(f"{where} has no usable <xmin>: it has no <bndbox>{instead}")
     if _is_rotated(item):
         raise ValueError(f"{where} is rotated: give it the upright box around it")
-    return [_number(box, tag, where) for tag in ("xmin", "ymin", "xmax", "ymax")]
+    return [_number(box, tag, where) for tag in CORNERS]
 
 
 def _is_rotated(item: ET.Element) -> bool:
     """Whether CVAT says that the box is to be turned."""
     for attribute in item.find("attributes") or ():
         if (attribute.findtext("name") or "").strip() == "rotation":
-            try:
-                return float(attribute.findtext("value") or 0) != 0
-            except ValueError:
-                return True
+            return not _is_not_so(attribute.findtext("value") or "")
     return False
+
+
+def _require_understood(item: ET.Element, where: str) -> None:
+    """Raise ValueError for what may make an object another one than its name and box say."""
+    advice = "take it out, or give the object as VOC has it"
+    for element in item:
+        tag = element.tag.lower()
+        if tag in FLAGS and (len(element) or not _is_not_so(element.text or "")):
+            raise ValueError(
+                f"{where}: <{element.tag}> is '{(element.text or '').strip()}', which is not "
+                f"understood; {advice}"
+            )
+    own = [element for element in item if element.tag in ("name", "difficult", "bndbox")]
+    corners = [corner for box in own if box.tag == "bndbox" for corner in box]
+    for element in (item, *own, *corners):
+        for name, value in element.attrib.items():
+            harmless = (
+                name.startswith("{")  # of another namespace, as xml:space
+                or name.lower() in NAMES
+                or (name == "type" and value in TYPES)
+                or (name.lower() in FLAGS | {"difficult"} and _is_not_so(value))
+            )
+            if not harmless:
+                raise ValueError(
+                    f'{where}: {name}="{value}" in <{element.tag}> is not understood; {advice}'
+                )
+    for corner in corners:
+        if corner.tag not in CORNERS:
+            raise ValueError(f"{where}: <{corner.tag}> in its box is not understood; {advice}")
+
+
+def _is_not_so(text: str) -> bool:
+    """Whether the value of a flag, or an angle, means that there is none."""
+    text = text.strip().lower()
+    return text in NOT_SO or (NUMBER.fullmatch(text) is not None and float(text) == 0)
 
 
 def _number(box: ET.Element, tag: str, where: str) -> float:
     element = _only(box, tag, where)
     text = element.text if element is not None else None
-    try:
-        value = float(text or "")
-    except ValueError:
-        value = math.nan
+    value = _parsed(text or "")
     if not math.isfinite(value):
         raise ValueError(f"{where} has no usable <{tag}>: {text!r}")
     return value
+
+
+def _parsed(text: str) -> float:
+    """A number as XML has it; NaN for anything else, such as Python's 1_00."""
+    return float(text) if NUMBER.fullmatch(text.strip()) else math.nan
 
 
 def _difficult(item: ET.Element, where: str) -> bool:
@@ -189,8 +233,8 @@ def _size(root: ET.Element) -> tuple[int, int] | None:
     if size is None:
         return None
     try:
-        width = int(float(size.findtext("width") or 0))
-        height = int(float(size.findtext("height") or 0))
+        width = int(_parsed(size.findtext("width") or "0"))
+        height = int(_parsed(size.findtext("height") or "0"))
     except (ValueError, OverflowError):
         return None
     return (width, height) if width > 0 and height > 0 else None

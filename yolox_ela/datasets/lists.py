@@ -10,8 +10,9 @@ from yolox_ela.datasets.problems import Problem, Severity
 from yolox_ela.errors import UserError
 from yolox_ela.images.read import IMAGE_SUFFIXES
 
-# What may follow an id in its line: a label, as in VOC's files per class, or the annotation.
-COLUMN = re.compile(r"[-+]?[\d.,]+|\S+\.xml", re.IGNORECASE)
+LABEL = re.compile(r"-1|0|\+?1")  # behind an id in VOC's lists per class
+# Boxes with their classes behind a path, as lists for YOLO have them: x1,y1,x2,y2,class.
+BOXES = re.compile(r"(.*?\S)(?:\s+-?\d+(?:\.\d+)?(?:,-?\d+(?:\.\d+)?){4})+")
 
 
 class KnownIds(Protocol):
@@ -57,7 +58,7 @@ class FilesById:
         for other in self._listing(parent):
             if other.casefold() == composed(name).casefold():
                 return f"{parent}{slash}{other}"
-        word = image_id.split()[0]
+        word = re.split(r"[\s,;]", image_id, maxsplit=1)[0]
         return word if word in self else None
 
     def _listing(self, parent: str) -> dict[str, list[Path]]:
@@ -147,28 +148,39 @@ def read_lines(path: Path) -> list[str]:
 def named_id(line: str, known: KnownIds, *, home: str = "") -> str | None:
     """The known id that a line of a list means, None if it means none.
 
-    It is the whole line, spaces included, if there is such an id. Else columns after it are left
-    out, then the suffix of an image, then the folders of a path.
+    It is the whole line, spaces included, if there is such an id. Else what is known to stand
+    behind an id is left out: one label of VOC's lists per class, the image's own annotation, or
+    boxes; then the suffix of an image, then the folders of a path. Several ids in a line are none.
 
     Args:
         line: not blank.
         known: the ids.
         home: name of the year's folder; a path into another year's means none of the ids.
     """
-    for text in _without_columns(line):
+    for text in _without_columns(line, known):
         for image_id in _spellings(composed(text), known, home):
             if image_id in known:
                 return image_id
     return None
 
 
-def _without_columns(line: str) -> Iterator[str]:
-    """The line, and what is left as numbers and names of XML files are taken from its end."""
+def _without_columns(line: str, known: KnownIds) -> Iterator[str]:
+    """The line, and what stands before the columns that lists are known to have."""
     yield line
     words = line.rsplit(maxsplit=1)
-    while len(words) == 2 and COLUMN.fullmatch(words[1]):
-        yield words[0]
-        words = words[0].rsplit(maxsplit=1)
+    if len(words) < 2:
+        return
+    first, last = words
+    is_label = LABEL.fullmatch(last) and last not in known
+    if is_label or (last.lower().endswith(".xml") and _stem(first) == _stem(last)):
+        yield first
+    if boxes := BOXES.fullmatch(line):
+        yield boxes[1]
+
+
+def _stem(path: str) -> str:
+    name = PurePosixPath(composed(path).replace("\\", "/")).name
+    return name[:-4] if name.lower().endswith(".xml") else without_suffix(name)
 
 
 def _spellings(text: str, known: KnownIds, home: str) -> Iterator[str]:

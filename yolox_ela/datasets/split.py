@@ -123,7 +123,10 @@ class VocSplit:
         """
         unknown = sorted(set(ids) - set(self.ids.tolist()))
         if unknown:
-            raise UserError(f"{len(unknown)} image ids are not in the set (first: {unknown[0]})")
+            hint = "; one id a line" if len(unknown[0].split()) > 1 else ""
+            raise UserError(
+                f"{len(unknown)} image ids are not in the set (first: {unknown[0]}{hint})"
+            )
         return self.subset(np.flatnonzero(np.isin(self.ids, list(ids))).tolist())
 
 
