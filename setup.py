@@ -48,7 +48,8 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10",
-    packages=find_packages(include=["yolox_ela", "yolox_ela.*"]),
+    packages=[*find_packages(include=["yolox_ela", "yolox_ela.*"]), "yolox_ela.exps"],
+    package_dir={"yolox_ela.exps": "exps"},  # so that -f nano_ela_s works without a checkout
     package_data={"yolox_ela": ["py.typed"]},
     install_requires=RUNTIME,
     extras_require={"dev": DEV, **TRACKERS},

@@ -44,7 +44,7 @@ from yolox_ela.datasets.split import (
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.report import format_results
 from yolox_ela.evaluate.saved import load_evaluation
-from yolox_ela.experiment import RECIPES, SAMPLE_SETTINGS, VocNano, load_experiment
+from yolox_ela.experiment import RECIPES, SAMPLE_SETTINGS, Experiment, load_experiment
 from yolox_ela.images.values import UNDECIDED
 from yolox_ela.network.starts import DEFAULT, STARTS, start_file, start_of_run
 from yolox_ela.network.weights import read_checkpoint
@@ -220,7 +220,7 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_intermixed_args()
 
 
-def launch_processes(args: argparse.Namespace, exp: VocNano) -> NoReturn:
+def launch_processes(args: argparse.Namespace, exp: Experiment) -> NoReturn:
     """Replace this process by torchrun with --devices processes of the same command."""
     count = args.devices
     require_batch_fits(exp.batch_size, count)
@@ -235,7 +235,7 @@ def launch_processes(args: argparse.Namespace, exp: VocNano) -> NoReturn:
     os.execv(sys.executable, command)
 
 
-def locate_inputs(args: argparse.Namespace, exp: VocNano) -> tuple[Path, Path | None]:
+def locate_inputs(args: argparse.Namespace, exp: Experiment) -> tuple[Path, Path | None]:
     """The data's folder and the weights to start from, drawn or downloaded if need be."""
     if args.sample:
         data = draw_sample(PROJECT / "datasets" / "sample")
@@ -244,7 +244,7 @@ def locate_inputs(args: argparse.Namespace, exp: VocNano) -> tuple[Path, Path | 
     return data, starting_weights(args)
 
 
-def load_splits(args: argparse.Namespace, exp: VocNano, data: Path) -> tuple[VocSplit, VocSplit]:
+def load_splits(args: argparse.Namespace, exp: Experiment, data: Path) -> tuple[VocSplit, VocSplit]:
     """The images to train on and to evaluate on, fit for both."""
     train_split = load_split(data, exp.train_sets, exp.classes)
     require_objects(train_split, data, exp.train_sets)
@@ -256,7 +256,7 @@ def load_splits(args: argparse.Namespace, exp: VocNano, data: Path) -> tuple[Voc
 
 
 def open_feed(
-    args: argparse.Namespace, exp: VocNano, split: VocSplit, accelerator: Accelerator
+    args: argparse.Namespace, exp: Experiment, split: VocSplit, accelerator: Accelerator
 ) -> Feed:
     """Samples to train on, made as --augment and --cache say; a cache is filled now."""
     device, side, folder = accelerator.device, exp.image_size, default_cache() / "images"
@@ -277,7 +277,7 @@ def open_feed(
     return HostFeed(split, exp, device, images)
 
 
-def configured_experiment(args: argparse.Namespace) -> VocNano:
+def configured_experiment(args: argparse.Namespace) -> Experiment:
     """The experiment with the recipe's settings, the sample's, the flags and the overrides, in
     this order.
     """
@@ -300,7 +300,7 @@ def configured_experiment(args: argparse.Namespace) -> VocNano:
     return exp
 
 
-def run_name(args: argparse.Namespace, exp: VocNano) -> str:
+def run_name(args: argparse.Namespace, exp: Experiment) -> str:
     """What the run's folder is called in runs/, but for a number."""
     return f"{exp.name}_sample" if args.sample else exp.name
 
@@ -314,7 +314,7 @@ def starting_weights(args: argparse.Namespace) -> Path | None:
 
 def record(
     args: argparse.Namespace,
-    exp: VocNano,
+    exp: Experiment,
     results: dict[str, Any],
     folder: RunFolder,
     accelerator: Accelerator,

@@ -8,7 +8,7 @@ from torch import nn
 from yolox_ela.attention import SE, ela_s, ela_t
 from yolox_ela.datasets.sample import draw_sample
 from yolox_ela.datasets.split import load_split
-from yolox_ela.experiment import VocNano
+from yolox_ela.experiment import Experiment
 from yolox_ela.images.letterbox import letterbox
 from yolox_ela.network.model import SITES, build_yolox_nano
 from yolox_ela.report.gates import (
@@ -42,7 +42,7 @@ def photograph(height, width):
 @pytest.fixture(scope="module")
 def split(tmp_path_factory):
     root = draw_sample(tmp_path_factory.mktemp("sample"), train_images=8, test_images=8)
-    return load_split(root, ["2007/test"], VocNano().classes)
+    return load_split(root, ["2007/test"], Experiment().classes)
 
 
 def test_gates_are_what_the_network_multiplies_by():

@@ -9,7 +9,7 @@ from yolox_ela.datasets.sample import draw_sample
 from yolox_ela.datasets.split import load_split
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.evaluate.scores import score_split
-from yolox_ela.experiment import VocNano
+from yolox_ela.experiment import Experiment
 from yolox_ela.overrides import override
 from yolox_ela.report.analysis import analyse
 from yolox_ela.report.pictures import (
@@ -36,12 +36,12 @@ SETTINGS = {
 @pytest.fixture(scope="module")
 def split(tmp_path_factory):
     root = draw_sample(tmp_path_factory.mktemp("sample"), train_images=8, test_images=8)
-    return load_split(root, ["2007/trainval"], VocNano().classes)
+    return load_split(root, ["2007/trainval"], Experiment().classes)
 
 
 @pytest.fixture
 def recipe():
-    return override(VocNano(), SETTINGS)
+    return override(Experiment(), SETTINGS)
 
 
 @pytest.fixture

@@ -39,7 +39,11 @@ def tool_parser(description: str, *, experiment: bool = True) -> argparse.Argume
     parser = argparse.ArgumentParser(description=description)
     if experiment:
         parser.add_argument(
-            "-f", "--experiment", type=Path, required=True, help="experiment file in exps/"
+            "-f",
+            "--experiment",
+            type=Path,
+            required=True,
+            help="an experiment's file, or the name of one of the package's own, as in nano_ela_s",
         )
         parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     return parser
