@@ -1,25 +1,13 @@
-"""YOLOX-Nano + CA (r=32) on VOC2007 (arXiv 2403.01123, Tables 3 and 7).
+"""YOLOX-Nano + CA (r = 32) on VOC2007 (arXiv 2403.01123, Tables 3 and 7: 72.53 mAP).
 
 python tools/train.py -f exps/nano_ca_r32.py
+
+Table 7's CA has the size of this network and prints the 72.62 mAP of r = 16.
 """
 
-from dataclasses import dataclass
-
-from torch import nn
+from functools import partial
 
 from yolox_ela.attention import CA
-from yolox_ela.experiment import VocNano
+from yolox_ela.experiment import Experiment
 
-
-@dataclass
-class Exp(VocNano):
-    """The base recipe with CA (r=32) at every site.
-
-    Table 7's "CA" prints the size of this network beside the mAP of r=16.
-    """
-
-    name: str = "nano_ca_r32"
-
-    def attention(self, channels: int) -> nn.Module:
-        """Coordinate attention with hidden width C // 32, as the paper's tables count it."""
-        return CA(channels, reduction=32)
+exp = Experiment(attention=partial(CA, reduction=32))

@@ -1,22 +1,11 @@
-"""YOLOX-Nano + CBAM on VOC2007 (arXiv 2403.01123, Table 7).
+"""YOLOX-Nano + CBAM on VOC2007 (arXiv 2403.01123, Table 7: 73.80 mAP).
 
 python tools/train.py -f exps/nano_cbam.py
 """
 
-from dataclasses import dataclass
-
-from torch import nn
+from functools import partial
 
 from yolox_ela.attention import CBAM
-from yolox_ela.experiment import VocNano
+from yolox_ela.experiment import Experiment
 
-
-@dataclass
-class Exp(VocNano):
-    """The base recipe with CBAM at every site."""
-
-    name: str = "nano_cbam"
-
-    def attention(self, channels: int) -> nn.Module:
-        """CBAM with reduction 16 and a 7x7 spatial gate, as the paper's tables count it."""
-        return CBAM(channels, reduction=16)
+exp = Experiment(attention=partial(CBAM, reduction=16))

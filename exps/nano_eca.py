@@ -1,22 +1,11 @@
-"""YOLOX-Nano + ECA on VOC2007 (arXiv 2403.01123, Table 7).
+"""YOLOX-Nano + ECA on VOC2007 (arXiv 2403.01123, Table 7: 73.38 mAP).
 
 python tools/train.py -f exps/nano_eca.py
+
+The kernel follows from the channels as in ECA-Net: 3, 5 and 5 at the three widths.
 """
 
-from dataclasses import dataclass
-
-from torch import nn
-
 from yolox_ela.attention import ECA
-from yolox_ela.experiment import VocNano
+from yolox_ela.experiment import Experiment
 
-
-@dataclass
-class Exp(VocNano):
-    """The base recipe with ECA at every site."""
-
-    name: str = "nano_eca"
-
-    def attention(self, channels: int) -> nn.Module:
-        """ECA with the kernel that ECA-Net derives from the channels (3, 5 and 5)."""
-        return ECA(channels)
+exp = Experiment(attention=ECA)

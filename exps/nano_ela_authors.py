@@ -1,24 +1,16 @@
 """The network that the authors of arXiv 2403.01123 released as ELA, for their weights.
 
+Its training log reaches the 74.36 mAP of Table 7's ELA-S; by section 3.3 the modules are ELA-T, one
+for each width, shared by the sites of that width.
+
 python tools/train.py -f exps/nano_ela_authors.py
 python tools/eval.py -f exps/nano_ela_authors.py -c ela_authors_voc.pth nms_iou 0.5
+
+Measured with the authors' weights on the 451 images of VOC2007-dev that they did not train on, at
+640 px: 74.97 AP50 07.
 """
 
-from dataclasses import dataclass
-
-from torch import nn
-
 from yolox_ela.attention import ela_t
-from yolox_ela.experiment import VocNano
+from yolox_ela.experiment import Experiment
 
-
-@dataclass
-class Exp(VocNano):
-    """The base recipe with one ELA-T a width."""
-
-    name: str = "nano_ela_authors"
-    share_sites: bool = True
-
-    def attention(self, channels: int) -> nn.Module:
-        """ELA-T, which the released weights fit by shape and by score."""
-        return ela_t(channels)
+exp = Experiment(attention=ela_t, share_sites=True)

@@ -1,22 +1,9 @@
-"""YOLOX-Nano + ELA-L on VOC2007 (arXiv 2403.01123, section 3.3).
+"""YOLOX-Nano + ELA-L on VOC2007 (arXiv 2403.01123, section 3.3; no row in Tables 3 and 7).
 
 python tools/train.py -f exps/nano_ela_l.py
 """
 
-from dataclasses import dataclass
-
-from torch import nn
-
 from yolox_ela.attention import ela_l
-from yolox_ela.experiment import VocNano
+from yolox_ela.experiment import Experiment
 
-
-@dataclass
-class Exp(VocNano):
-    """The base recipe with ELA-L at every site."""
-
-    name: str = "nano_ela_l"
-
-    def attention(self, channels: int) -> nn.Module:
-        """ELA-L."""
-        return ela_l(channels)
+exp = Experiment(attention=ela_l)

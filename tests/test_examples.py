@@ -11,27 +11,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from exp_modules import MODULES
 from torch import nn
 from torchvision.models import resnet18
 
-from yolox_ela.attention import CA, CBAM, ECA, SA, SE, CAGroupNorm, ela_b, ela_l, ela_s, ela_t
+from yolox_ela.attention import SE, ela_s
 
 PROJECT = Path(__file__).parents[1]
 RESNET_ELA = PROJECT / "examples" / "resnet_ela.py"
 WIDTHS = [64, 64, 128, 128, 256, 256, 512, 512]  # of ResNet-18's eight blocks
-MODULES = {
-    "SE": SE,
-    "CBAM": CBAM,
-    "ECA": ECA,
-    "SA": SA,
-    "CA": CA,
-    "CA_gn": CAGroupNorm,
-    "ELA-T": ela_t,
-    "ELA-B": ela_b,
-    "ELA-S": ela_s,
-    "ELA-L": ela_l,
-    "ELA-S, separate": partial(ela_s, shared=False),
-}
 every_module = pytest.mark.parametrize("build", MODULES.values(), ids=MODULES)
 
 
@@ -78,7 +66,7 @@ def test_weights_without_attention_load_by_name(example, build):
     model, plain = example.resnet18_with(build), resnet18().state_dict()
     missing, unexpected = model.load_state_dict(plain, strict=False)
     assert unexpected == []
-    assert {name.split(".")[2] for name in missing} == {"attention"}
+    assert {name.split(".")[2] for name in missing} <= {"attention"}
     loaded = model.state_dict()
     assert all(torch.equal(loaded[name], tensor) for name, tensor in plain.items())
 

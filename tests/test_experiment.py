@@ -8,14 +8,14 @@ from torch import nn
 
 from yolox_ela.attention import CBAM, ela_s
 from yolox_ela.errors import UserError
-from yolox_ela.experiment import RECIPES, VocNano, adopt_checkpoint
+from yolox_ela.experiment import RECIPES, Experiment, adopt_checkpoint
 from yolox_ela.overrides import override
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.step import TrainStep
 
 
 @dataclass
-class Attentive(VocNano):
+class Attentive(Experiment):
     """The baseline with a module at every site."""
 
     name: str = "attentive"
@@ -33,7 +33,7 @@ def outputs(model, images):
 @pytest.mark.parametrize("kind", [None, CBAM])
 def test_attention_that_starts_as_the_identity_is_the_baseline(kind):
     images = torch.rand(1, 3, 96, 64) * 255
-    baseline = outputs(VocNano().build_model(), images)
+    baseline = outputs(Experiment().build_model(), images)
     exp = Attentive(kind=kind)
     assert not torch.equal(outputs(exp.build_model(), images), baseline)
     same = override(exp, {"attention_start": "identity"})
@@ -57,7 +57,7 @@ def test_a_checkpoint_knows_how_its_attention_started():
 
 
 def test_batchnorm_momentum():
-    exp = VocNano(batchnorm_momentum=0.1)
+    exp = Experiment(batchnorm_momentum=0.1)
     momenta = {m.momentum for m in exp.build_model().modules() if isinstance(m, nn.BatchNorm2d)}
     assert momenta == {0.1}
 
@@ -74,16 +74,16 @@ def step_once(recipe, *, frozen=False):
 
 
 def test_frozen_batchnorm_keeps_its_statistics_and_trains_its_weights():
-    moved = step_once(VocNano(freeze_batchnorm=True))
+    moved = step_once(Experiment(freeze_batchnorm=True))
     assert not any(name.endswith(("running_mean", "running_var")) for name in moved)
     assert "backbone.C3_n3.conv1.bn.bias" in moved
-    assert "backbone.backbone.stem.conv.bn.running_mean" in step_once(VocNano())
+    assert "backbone.backbone.stem.conv.bn.running_mean" in step_once(Experiment())
 
 
 def test_a_frozen_backbone_keeps_its_weights():
     weights = {
         name
-        for name in step_once(VocNano(), frozen=True)
+        for name in step_once(Experiment(), frozen=True)
         if not name.endswith(("running_mean", "running_var", "num_batches_tracked"))
     }
     assert any(name.startswith("backbone.") for name in weights), "the neck moves"
@@ -103,7 +103,7 @@ def test_a_frozen_backbone_keeps_its_weights():
 )
 def test_wrong_options_are_named(field, value, message):
     with pytest.raises(UserError, match=f"{field}.*{message}"):
-        override(VocNano(), {field: value}).validate()
+        override(Experiment(name="mine"), {field: value}).validate()
 
 
 def test_the_papers_recipe_is_every_experiments_own():

@@ -12,7 +12,7 @@ from yolox_ela.datasets.names import VOC_CLASSES
 from yolox_ela.datasets.split import load_split
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.evaluator import EvalSettings, detect_split
-from yolox_ela.experiment import VocNano
+from yolox_ela.experiment import Experiment
 from yolox_ela.images.read import read_image
 from yolox_ela.network.class_rows import COCO_CLASSES
 from yolox_ela.network.model import build_yolox_nano
@@ -270,7 +270,7 @@ class TestFromCheckpoint:
         torch.manual_seed(3)
         model = build_yolox_nano(3, ela_s)
         path = tmp_path / "best.pth"
-        recipe = {**VocNano(classes=self.CLASSES, image_size=96).to_dict(), "name": "nano_ela_s"}
+        recipe = {**Experiment(classes=self.CLASSES, image_size=96).to_dict(), "name": "nano_ela_s"}
         torch.save(
             {"model": model.state_dict(), "classes": list(self.CLASSES), "recipe": recipe}, path
         )
@@ -296,7 +296,7 @@ class TestFromCheckpoint:
         assert detector.settings == EvalSettings(64, 0.125, 0.75)
 
     def test_experiment_object(self, checkpoint):
-        class Mine(VocNano):
+        class Mine(Experiment):
             def attention(self, channels):
                 return ela_s(channels)
 
@@ -323,14 +323,14 @@ class TestFromCheckpoint:
         assert detector.classes == COCO_CLASSES
         path = tmp_path / "plain.pth"
         torch.save(build_yolox_nano(3).state_dict(), path)
-        assert self.detect(path, VocNano(classes=self.CLASSES)).classes == self.CLASSES
+        assert self.detect(path, Experiment(classes=self.CLASSES)).classes == self.CLASSES
         with pytest.raises(UserError, match=r"plain\.pth has predictors for 3 .*experiment has 20"):
             self.detect(path, EXPERIMENTS / "nano.py")
 
     def test_names_in_the_order_of_the_rows(self, checkpoint):
         """Whatever the experiment's."""
 
-        class Mine(VocNano):
+        class Mine(Experiment):
             def attention(self, channels):
                 return ela_s(channels)
 

@@ -1,22 +1,24 @@
 """An experiment: the recipe plus the attention module that it studies."""
 
-import importlib.util
 import inspect
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from types import FunctionType
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
 
 from yolox_ela.errors import UserError
+from yolox_ela.exp_file import blame, find_experiment, require_effect, run_file
 from yolox_ela.network.model import YoloxNano, build_yolox_nano
-from yolox_ela.overrides import override
-from yolox_ela.recipe import Recipe
+from yolox_ela.overrides import override, require_types
+from yolox_ela.recipe import NOT_A_SETTING, Recipe, setting_fields
 from yolox_ela.system.randomness import isolated_generators
+
+BASELINE = "nano"  # the experiment without attention
+Attention = Callable[[int], nn.Module | None]
 
 # `train.py --recipe`: what changes the paper's recipe, which experiments have. `tuned` was chosen
 # by the measurements in studies/tuning, at 320 px, on images of its own.
@@ -51,21 +53,93 @@ SAMPLE_SETTINGS = {
 
 
 @dataclass
-class VocNano(Recipe):
-    """YOLOX-Nano on Pascal VOC; without an override of `attention`, the baseline."""
+class Experiment(Recipe):
+    """A recipe and an attention module; without one, the baseline.
 
-    name: str = "nano"
+    An experiment's file says `exp = Experiment(attention=ela_s)`, with any fields of the recipe
+    beside the module, or defines a class `Exp(Experiment)` whose body sets the fields. Such a class
+    may have `attention` as a method, `attention(self, channels)`, that reads fields of its own.
+    """
 
-    def attention(self, channels: int) -> nn.Module | None:
-        """The module for a site with this many channels; None leaves the site as it is."""
-        return None
+    name: str = ""
+    """Name of the run's folder and of its rows in tables; empty for the stem of the file's name."""
+    attention: Attention | None = field(default=None, metadata=NOT_A_SETTING)
+    """Builds the module of a site from its number of channels: a class, a function or a
+    `functools.partial` with options. If it returns None, the site stays as it is."""
+    defined: Mapping[str, Any] | None = field(
+        default=None, repr=False, compare=False, metadata=NOT_A_SETTING
+    )
+    """The settings as the experiment's file has them, before anything overrides them."""
+
+    _attention_method: ClassVar[Callable[..., nn.Module | None] | None] = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Let everything that the body of the class sets take effect.
+
+        A field without a type gets the one it has in the recipe, or dataclasses would ignore it. A
+        method `attention` is kept apart, or the field of this name would hide it.
+        """
+        super().__init_subclass__(**kwargs)
+        body, annotations = dict(vars(cls)), dict(inspect.get_annotations(cls))
+        if "__init__" in body:
+            raise UserError(
+                f"class {cls.__name__} has an __init__, whose values no command line could change: "
+                "set them in the body of the class"
+            )
+        if "attention" in body:
+            is_method = _is_method(body["attention"])
+            cls._attention_method = body["attention"] if is_method else None
+            if is_method:
+                cls.attention = None
+        for base in reversed(cls.__mro__[1:]):
+            if issubclass(base, Experiment):
+                _ensure_dataclass(base)
+        for name, inherited in cls.__dataclass_fields__.items():
+            if name in body:
+                annotations.setdefault(name, inherited.type)
+                if isinstance(body[name], list):
+                    setattr(cls, name, tuple(body[name]))
+        cls.__annotations__ = annotations
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> "Experiment":
+        """A class without the decorator @dataclass gets it with its first instance."""
+        _ensure_dataclass(cls)
+        return super().__new__(cls)
+
+    def build_attention(self, channels: int) -> nn.Module | None:
+        """The module of a site with this many channels; None leaves the site as it is.
+
+        Raises:
+            UserError: `attention` cannot be called, fails, or returns no module.
+        """
+        build = self._attention_method if self.attention is None else self.attention
+        if build is None:
+            return None
+        if isinstance(build, nn.Module) or not callable(build):
+            raise UserError(
+                f"attention of {self.name or 'the experiment'} is {_shown(build)}: give what "
+                "builds a module from a number of channels, as in attention=ela_s"
+            )
+        try:
+            module = build(channels)
+        except Exception as error:  # the user's code, which may fail in any way
+            raise UserError(
+                f"attention of {self.name or 'the experiment'} fails for {channels} channels: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        if not (module is None or isinstance(module, nn.Module)):
+            raise UserError(
+                f"attention of {self.name or 'the experiment'} returns {_shown(module)} for "
+                f"{channels} channels, which is no torch module"
+            )
+        return module
 
     def build_model(self) -> YoloxNano:
         """The network with random weights, the same for the same `seed`."""
         with isolated_generators(self.seed):
             torch.manual_seed(self.seed)
             model = build_yolox_nano(
-                len(self.classes), self.attention, share_sites=self.share_sites
+                len(self.classes), self.build_attention, share_sites=self.share_sites
             )
         for module in model.modules():
             if isinstance(module, nn.BatchNorm2d):
@@ -80,43 +154,37 @@ class VocNano(Recipe):
                 module.start_as_identity()
         return model
 
+    def as_defined(self) -> dict[str, Any]:
+        """The settings as plain values that the experiment's file, or else its class, has."""
+        return type(self)().to_dict() if self.defined is None else dict(self.defined)
 
-def load_experiment(path: str | Path) -> VocNano:
-    """The experiment that a file defines as its class `Exp`.
+
+def load_experiment(path: str | Path) -> Experiment:
+    """The experiment that a file defines, as `exp` or as a class `Exp`.
+
+    Args:
+        path: the file, or the name of one of the package's own experiments, as in `nano_ela_s`.
 
     Raises:
-        UserError: no such file, it fails to run, or it has no dataclass `Exp(VocNano)`.
+        UserError: there is no such file, it fails to run, it defines no experiment, or it sets
+            something that would have no effect.
     """
-    path = Path(path)
-    if not path.is_file():
-        near = sorted(p.name for p in path.parent.glob("*.py")) if path.parent.is_dir() else []
-        there = f"; {path.parent} has {', '.join(near)}" if near else ""
-        raise UserError(f"no experiment file at {path}{there}")
-    module_name = f"yolox_ela_experiment_{path.stem}"
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    if spec is None or spec.loader is None:
-        raise UserError(f"{path} is not a Python file; an experiment ends in .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module  # dataclasses look their module up by name
-    with _blame(path):
-        spec.loader.exec_module(module)
-    exp = getattr(module, "Exp", None)
-    if not (isinstance(exp, type) and issubclass(exp, VocNano)):
-        raise UserError(f"{path} must define a class Exp(VocNano)")
-    if "__dataclass_fields__" not in vars(exp):
-        raise UserError(f"{path}: decorate Exp with @dataclass, or its fields would be ignored")
-    annotated = inspect.get_annotations(exp)
-    for field in fields(VocNano):
-        if field.name in vars(exp) and field.name not in annotated:
-            raise UserError(
-                f"{path}: give '{field.name}' a type, as in `{field.name}: {field.type} = ...`, "
-                "or it would be ignored"
-            )
-    with _blame(path):
-        return exp()
+    path = find_experiment(path)
+    module = run_file(path)
+    with blame(path):
+        exp = _defined_in(vars(module))
+        require_effect(exp, Experiment, module)
+        changes: dict[str, Any] = {} if exp.name else {"name": path.stem}
+        for setting in setting_fields(exp):
+            value = getattr(exp, setting.name)
+            if isinstance(value, list):  # as one may write a tuple
+                changes[setting.name] = tuple(value)
+        exp = replace(exp, **changes)
+        require_types(exp)
+        return replace(exp, defined=exp.to_dict())
 
 
-def adopt_checkpoint(experiment: VocNano, content: dict[str, Any]) -> VocNano:
+def adopt_checkpoint(experiment: Experiment, content: dict[str, Any]) -> Experiment:
     """The experiment with what a run's checkpoint records of its network: classes, input size, and
     what its attention started as, which decides how far its gates reach.
     """
@@ -127,10 +195,43 @@ def adopt_checkpoint(experiment: VocNano, content: dict[str, Any]) -> VocNano:
     return override(experiment, recorded)
 
 
-@contextmanager
-def _blame(path: Path) -> Iterator[None]:
-    """An experiment is the user's code and may fail in any way: name its file."""
+def _defined_in(names: Mapping[str, Any]) -> Experiment:
+    """The one experiment among a module's names."""
+    exp, kind = names.get("exp"), names.get("Exp")
+    if exp is None and isinstance(kind, type) and issubclass(kind, Experiment):
+        return kind()
+    if isinstance(exp, Experiment) and (kind is None or type(exp) is kind):
+        return exp
+    found = {name: _shown(names[name]) for name in ("exp", "Exp") if name in names}
+    raise UserError(
+        "an experiment's file defines exp = Experiment(...), or a class Exp(Experiment); this one "
+        f"has {' and '.join(f'{name}, {value}' for name, value in found.items()) or 'neither'}"
+    )
+
+
+def _ensure_dataclass(kind: type[Experiment]) -> None:
+    """Decorate a class that its author did not decorate; its fields would be ignored."""
+    if "__dataclass_fields__" not in vars(kind):
+        dataclass(kind)
+
+
+def _is_method(value: Any) -> bool:
+    """Whether a function in a class is meant to take the instance, not the channels, first."""
+    if not isinstance(value, FunctionType):
+        return False
+    signature = inspect.signature(value)
+    if next(iter(signature.parameters), "") == "self":
+        return True
     try:
-        yield
-    except Exception as error:
-        raise UserError(f"{path} fails to run: {type(error).__name__}: {error}") from error
+        signature.bind(64)  # some number of channels
+    except TypeError:
+        return True
+    return False
+
+
+def _shown(value: object) -> str:
+    """A value for a message: a class or function by its name, others by their type."""
+    name = getattr(value, "__name__", None)
+    return (
+        f"the {type(value).__name__} {name}" if name else f"a value of type {type(value).__name__}"
+    )

@@ -4,16 +4,16 @@ import dataclasses
 import difflib
 import math
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from yolox_ela.errors import UserError
-from yolox_ela.recipe import Recipe
+from yolox_ela.recipe import Recipe, setting_fields
 
 RecipeType = typing.TypeVar("RecipeType", bound=Recipe)
 
-KINDS = {int: "a whole number", float: "a number", bool: "true or false"}
+KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
 
 def override(recipe: RecipeType, values: Mapping[str, Any]) -> RecipeType:
@@ -26,20 +26,34 @@ def override(recipe: RecipeType, values: Mapping[str, Any]) -> RecipeType:
         UserError: an unknown field (with the nearest names) or a value of the wrong type.
     """
     types = typing.get_type_hints(type(recipe))
-    fields = {f.name for f in dataclasses.fields(recipe)}
+    fields = {f.name for f in setting_fields(recipe)}
     parsed = {}
     for name, value in values.items():
         if name not in fields:
-            # Parts of names too: "learning_rate" is far from every name as a whole.
-            near = difflib.get_close_matches(name, sorted(fields), n=3, cutoff=0.5)
-            hint = (
-                f"did you mean {', '.join(near)}?"
-                if near
-                else f"it has {', '.join(sorted(fields))}"
-            )
+            hint = did_you_mean(name, fields) or f"it has {', '.join(sorted(fields))}"
             raise UserError(f"the recipe has no field '{name}'; {hint}")
         parsed[name] = _parse(name, value, types[name]) if isinstance(value, str) else value
     return dataclasses.replace(recipe, **parsed)
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """The known names that are nearest to an unknown one, as a question; empty if none is near."""
+    # A low cutoff: "learning_rate" is far from every name as a whole.
+    near = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.5)
+    return f"did you mean {', '.join(near)}?" if near else ""
+
+
+def require_types(recipe: Recipe) -> None:
+    """Raise UserError, naming the field, for a value of another type than its field has.
+
+    Such values come from an experiment's file; those from a command line are read by their type.
+    """
+    types = typing.get_type_hints(type(recipe))
+    for field in setting_fields(recipe):
+        value, kind = getattr(recipe, field.name), types[field.name]
+        if not _has_type(value, kind):
+            wanted = KINDS.get(kind, f"{kind}".replace("tuple[str, ...]", "a tuple of texts"))
+            raise UserError(f"recipe field '{field.name}' takes {wanted}, not {value!r}")
 
 
 def pairs_to_dict(words: Sequence[str]) -> dict[str, str]:
@@ -62,6 +76,20 @@ def pairs_to_dict(words: Sequence[str]) -> dict[str, str]:
             raise UserError(f"recipe field '{name}' is given twice")
         pairs[name] = value
     return pairs
+
+
+def _has_type(value: Any, kind: Any) -> bool:
+    """Whether a value is of a type that recipes use; of other types, True."""
+    if kind in (int, float):
+        return isinstance(value, (int, kind)) and not isinstance(value, bool)
+    if kind in (bool, str):
+        return isinstance(value, kind)
+    if typing.get_origin(kind) is not tuple:
+        return True
+    items = typing.get_args(kind)
+    if not isinstance(value, tuple) or (items[-1] is not Ellipsis and len(items) != len(value)):
+        return False
+    return all(_has_type(item, items[0]) for item in value)
 
 
 def _parse(name: str, text: str, kind: Any) -> Any:

@@ -14,7 +14,7 @@ from yolox_ela.errors import UserError
 from yolox_ela.evaluate.detections import ImageDetections
 from yolox_ela.evaluate.evaluator import EvalSettings
 from yolox_ela.evaluate.postprocess import postprocess
-from yolox_ela.experiment import VocNano, adopt_checkpoint, load_experiment
+from yolox_ela.experiment import Experiment, adopt_checkpoint, load_experiment
 from yolox_ela.images.letterbox import letterbox
 from yolox_ela.images.read import read_image
 from yolox_ela.images.values import UNDECIDED, ValueRange
@@ -98,7 +98,7 @@ class Detector:
     def from_checkpoint(
         cls,
         checkpoint: str | Path,
-        experiment: str | Path | VocNano,
+        experiment: str | Path | Experiment,
         *,
         image_size: int | None = None,
         score_threshold: float = 0.3,
@@ -119,7 +119,7 @@ class Detector:
         Raises:
             UserError: a file is missing or damaged, or the two do not belong together.
         """
-        exp = experiment if isinstance(experiment, VocNano) else load_experiment(experiment)
+        exp = experiment if isinstance(experiment, Experiment) else load_experiment(experiment)
         path = Path(checkpoint)
         content = read_checkpoint(path)
         state = state_dict_of(content, path)

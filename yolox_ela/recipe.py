@@ -6,7 +6,7 @@ are YOLOX's for its Nano model. An experiment is this recipe plus an attention m
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import Field, dataclass, fields
 from typing import Any
 
 from yolox_ela.datasets.names import VOC_CLASSES, parse_set
@@ -31,6 +31,9 @@ NOT_NEGATIVE = (
     "translate",
     "shear",
 )
+
+# The metadata of a dataclass field that is no setting: no override changes it, no run records it.
+NOT_A_SETTING = {"setting": False}
 
 
 @dataclass
@@ -205,11 +208,16 @@ class Recipe:
         return Recipe(**{field.name: getattr(self, field.name) for field in fields(Recipe)})
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields as plain JSON values."""
+        """All settings as plain JSON values."""
+        values = {field.name: getattr(self, field.name) for field in setting_fields(self)}
         return {
-            key: list(value) if isinstance(value, tuple) else value
-            for key, value in asdict(self).items()
+            key: list(value) if isinstance(value, tuple) else value for key, value in values.items()
         }
+
+
+def setting_fields(recipe: Recipe | type[Recipe]) -> list[Field[Any]]:
+    """The fields of a recipe that are settings, in their order."""
+    return [field for field in fields(recipe) if field.metadata.get("setting", True)]
 
 
 def current_settings(saved: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from yolox_ela.augment.multiscale import input_size, network_input
 from yolox_ela.commands.entry import run
 from yolox_ela.commands.options import add_overrides, tool_parser
 from yolox_ela.datasets.split import VocSplit, load_split
-from yolox_ela.experiment import VocNano, load_experiment
+from yolox_ela.experiment import Experiment, load_experiment
 from yolox_ela.images.letterbox import letterbox
 from yolox_ela.network.model import YoloxNano
 from yolox_ela.overrides import override, pairs_to_dict
@@ -79,7 +79,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def step_rows(
-    step: TrainStep, feed: HostFeed, exp: VocNano, total: int
+    step: TrainStep, feed: HostFeed, exp: Experiment, total: int
 ) -> Iterator[tuple[int, float, float, float]]:
     """Before any step and after each: steps done, its learning rate, loss, gradient's norm."""
     nan = float("nan")

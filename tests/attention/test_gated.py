@@ -8,12 +8,17 @@ from functools import partial
 
 import pytest
 import torch
-from test_contract import CHANNELS, DEVICES, MODULES, every_module, image, randomised
+from exp_modules import CHANNELS, MODULES, STARTING_AS_IDENTITY
+from test_contract import DEVICES, image, randomised
 from torch import nn
 
 from yolox_ela.attention import CA, CBAM, CAGroupNorm, ela_s
+from yolox_ela.attention.gated import GatedModule
 from yolox_ela.network.model import SITES, build_yolox_nano
 
+every_module = pytest.mark.parametrize(
+    "build", STARTING_AS_IDENTITY.values(), ids=STARTING_AS_IDENTITY
+)
 every_mode = pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
 
 
@@ -82,6 +87,8 @@ def test_only_last_layers_differ_from_the_papers_start(build):
     torch.manual_seed(0)
     paper = build(CHANNELS)
     assert torch.equal(torch.get_rng_state(), after), "the network's other weights stay the same"
+    if not isinstance(paper, GatedModule):
+        return  # it has a start of its own
     assert (paper.gate_scale, drawn.gate_scale) == (1, 2)
     start, other = paper.state_dict(), drawn.state_dict()
     assert list(start) == list(other)
@@ -108,23 +115,23 @@ def coordinate(hidden, norm):
 
 # The layers with weights at 64 channels, in the order in which they are drawn. SA draws nothing.
 LAYERS = {
-    "SE": {
+    "nano_se": {
         "gate.0": lambda: nn.Linear(64, 4, bias=False),
         "gate.2": lambda: nn.Linear(4, 64, bias=False),
     },
-    "CBAM": {
+    "nano_cbam": {
         "mlp.0": lambda: nn.Linear(64, 4, bias=False),
         "mlp.2": lambda: nn.Linear(4, 64, bias=False),
         "conv": lambda: nn.Conv2d(2, 1, 7, bias=False),
     },
-    "ECA": {"gate.0": lambda: nn.Conv1d(1, 1, 3, bias=False)},
-    "CA": coordinate(4, lambda: nn.BatchNorm2d(4)),
-    "CA_gn": coordinate(2, lambda: nn.GroupNorm(2, 2)),
+    "nano_eca": {"gate.0": lambda: nn.Conv1d(1, 1, 3, bias=False)},
+    "nano_ca_r32": coordinate(2, lambda: nn.BatchNorm2d(2)),
+    "nano_ca_gn_r32": coordinate(2, lambda: nn.GroupNorm(2, 2)),
     "CA_gn, minimum width": coordinate(8, lambda: nn.GroupNorm(8, 8)),
-    "ELA-T": strip_gate("gate_h", 1, 5, 32),
-    "ELA-B": strip_gate("gate_h", 1, 7, 16),
-    "ELA-S": strip_gate("gate_h", 8, 5, 16),
-    "ELA-L": strip_gate("gate_h", 8, 7, 16),
+    "nano_ela_t": strip_gate("gate_h", 1, 5, 32),
+    "nano_ela_b": strip_gate("gate_h", 1, 7, 16),
+    "nano_ela_s": strip_gate("gate_h", 8, 5, 16),
+    "nano_ela_l": strip_gate("gate_h", 8, 7, 16),
     "ELA-S, separate": strip_gate("gate_h", 8, 5, 16) | strip_gate("gate_w", 8, 5, 16),
 }
 
@@ -142,10 +149,11 @@ def test_the_papers_start_is_that_of_torchs_layers(name):
         assert torch.equal(module[key], tensor), key
 
 
-@every_module
-def test_a_convolution_after_it_takes_up_what_was_added(build):
+@pytest.mark.parametrize("name", [*LAYERS, "nano_sa"])
+def test_a_convolution_after_it_takes_up_what_was_added(name):
     """The factors, and SA's missing shuffle: with them in its weights, the paper's module does."""
-    papers, doubled = randomised(build).eval(), randomised(build, "identity").eval()
+    papers = randomised(MODULES[name]).eval()
+    doubled = randomised(MODULES[name], "identity").eval()
     after, x = nn.Conv2d(CHANNELS, 8, 1), image()
     expected = after(doubled(x))
     gates = 2 if hasattr(papers, "gates") or isinstance(papers, CBAM) else 1

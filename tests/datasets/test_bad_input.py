@@ -161,8 +161,8 @@ def test_loader_processes_need_not_know_the_experiment(voc, tmp_path):
     voc.add("1")
     exp = tmp_path / "mine.py"
     exp.write_text(
-        "from dataclasses import dataclass\nfrom yolox_ela.experiment import VocNano\n"
-        "@dataclass\nclass Exp(VocNano):\n    name: str = 'mine'\n    image_size: int = 64\n"
+        "from dataclasses import dataclass\nfrom yolox_ela.experiment import Experiment\n"
+        "@dataclass\nclass Exp(Experiment):\n    name: str = 'mine'\n    image_size: int = 64\n"
     )
     dataset = TrainDataset(load_split(voc.root, TRAINVAL, CLASSES), load_experiment(exp))
     (tmp_path / "dataset.pkl").write_bytes(pickle.dumps(dataset))

@@ -12,7 +12,7 @@ from yolox_ela.evaluate.detections import Detections
 from yolox_ela.evaluate.evaluator import EvalSettings, score_detections
 from yolox_ela.evaluate.saved import SavedEvaluation
 from yolox_ela.evaluate.scores import score_split
-from yolox_ela.experiment import VocNano
+from yolox_ela.experiment import Experiment
 from yolox_ela.network.model import build_yolox_nano
 
 EVAL_SETTINGS = EvalSettings(320, 0.01, 0.65)
@@ -71,7 +71,7 @@ def scored_run(random_run):
 def sample_split(tmp_path_factory):
     """Eight generated photographs with their objects."""
     root = draw_sample(tmp_path_factory.mktemp("sample"), train_images=8, test_images=8)
-    return load_split(root, ["2007/trainval"], VocNano().classes)
+    return load_split(root, ["2007/trainval"], Experiment().classes)
 
 
 @pytest.fixture

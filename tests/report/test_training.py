@@ -5,7 +5,7 @@ import pytest
 
 from yolox_ela.augment.loader import steps_per_epoch, train_loader
 from yolox_ela.augment.multiscale import input_size
-from yolox_ela.experiment import VocNano
+from yolox_ela.experiment import Experiment
 from yolox_ela.overrides import override
 from yolox_ela.report.training import training_cells, training_section
 
@@ -22,7 +22,7 @@ SETTINGS = {
 
 @pytest.fixture
 def recipe():
-    return override(VocNano(), SETTINGS)
+    return override(Experiment(), SETTINGS)
 
 
 def boxes_of(target):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from yolox_ela.experiment import VocNano, load_experiment
+from yolox_ela.experiment import Experiment, load_experiment
 from yolox_ela.tables.complexity import complexity_table, count_complexity
 from yolox_ela.tables.layout import render
 from yolox_ela.tables.paper import PAPER
@@ -70,12 +70,12 @@ def test_rows_agree_with_the_paper_or_say_that_they_do_not(table):
 
 
 def test_no_explanation_without_its_row():
-    assert "ELA-S" not in render([complexity_table([VocNano()])], "text")
+    assert "ELA-S" not in render([complexity_table([Experiment()])], "text")
 
 
 def test_honest_flops_are_those_of_the_layers(table):
     """Convolutions counted by their shapes as they run, two operations a multiply-add."""
-    model, flops = VocNano().build_model().eval(), []
+    model, flops = Experiment().build_model().eval(), []
 
     def count(conv, inputs, output):
         per_value = conv.in_channels // conv.groups * conv.kernel_size[0] * conv.kernel_size[1]

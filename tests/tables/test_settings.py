@@ -1,12 +1,12 @@
 """Settings as text, and the names of recipes in it."""
 
-from yolox_ela.experiment import RECIPES, VocNano
+from yolox_ela.experiment import RECIPES, Experiment
 from yolox_ela.overrides import override
 from yolox_ela.tables.settings import settings_text, with_recipe_name
 
 
 def text(**changes):
-    exp = override(VocNano(), changes)
+    exp = override(Experiment(), changes)
     return settings_text(exp.to_dict(), exp)
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from command_line import SMALL, exp
 
-from yolox_ela.experiment import VocNano
+from yolox_ela.experiment import Experiment
 from yolox_ela.network.class_rows import COCO_CLASSES, pick_rows
 from yolox_ela.network.weights import read_weights
 from yolox_ela.tables.record import read_rows
@@ -31,7 +31,7 @@ def three(shared, tiny_voc, tmp_path_factory):
     state = pick_rows(read_weights(coco), COCO_CLASSES, CLASSES, coco)
     torch.save({"model": state, "classes": list(CLASSES)}, root / "three.pth")
     torch.save({"model": state}, root / "unnamed.pth")
-    recipe = VocNano(classes=CLASSES, image_size=224).to_dict()
+    recipe = Experiment(classes=CLASSES, image_size=224).to_dict()
     torch.save({"model": state, "recipe": recipe, "ema": {}}, root / "state.pth")
     return root
 

@@ -5,7 +5,7 @@ from loguru import logger
 
 from yolox_ela.datasets.sample import draw_sample
 from yolox_ela.datasets.split import load_split
-from yolox_ela.experiment import VocNano
+from yolox_ela.experiment import Experiment
 from yolox_ela.overrides import override
 
 
@@ -18,7 +18,7 @@ def tiny_sample(tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny_splits(tiny_sample):
     """Its trainval and test sets."""
-    classes = VocNano().classes
+    classes = Experiment().classes
     return (
         load_split(tiny_sample, ["2007/trainval"], classes),
         load_split(tiny_sample, ["2007/test"], classes),
@@ -39,7 +39,7 @@ def tiny_recipe():
         "workers": 0,
         "lr": 0.05,
     }
-    return override(VocNano(), settings)
+    return override(Experiment(), settings)
 
 
 @pytest.fixture

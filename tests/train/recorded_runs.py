@@ -13,7 +13,7 @@ import torch
 
 from yolox_ela.attention import ela_s
 from yolox_ela.datasets.split import load_split
-from yolox_ela.experiment import VocNano
+from yolox_ela.experiment import Experiment
 from yolox_ela.network.model import build_yolox_nano
 from yolox_ela.overrides import override
 from yolox_ela.train.accelerator import build_accelerator
@@ -71,11 +71,11 @@ class Recorded(Training):
 
 
 def recipe_of(name):
-    return override(VocNano(), {**BASE, **RUNS[name][1]})
+    return override(Experiment(), {**BASE, **RUNS[name][1]})
 
 
 def load_splits(data):
-    classes = VocNano().classes
+    classes = Experiment().classes
     return tuple(load_split(Path(data), [f"2007/{name}"], classes) for name in ("trainval", "test"))
 
 

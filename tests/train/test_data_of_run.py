@@ -13,7 +13,7 @@ from yolox_ela.augment.bank import open_images
 from yolox_ela.augment.feed import HostFeed
 from yolox_ela.datasets.split import load_split
 from yolox_ela.errors import UserError
-from yolox_ela.experiment import VocNano
+from yolox_ela.experiment import Experiment
 from yolox_ela.images.read import read_image
 from yolox_ela.images.values import ValueRange
 from yolox_ela.network.model import build_yolox_nano
@@ -23,7 +23,7 @@ from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
 from yolox_ela.train.run_folder import RunFolder
 
-CLASSES = VocNano().classes
+CLASSES = Experiment().classes
 
 
 @pytest.fixture

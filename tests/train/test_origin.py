@@ -1,13 +1,13 @@
 """What a run's files say of where its weights come from."""
 
-from yolox_ela.experiment import VocNano
+from yolox_ela.experiment import Experiment
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
 from yolox_ela.train.run_folder import RunFolder
 
 
 def test_a_resumed_run_knows_what_it_started_from(tmp_path, tiny_recipe, tiny_splits):
-    model = VocNano().build_model()
+    model = Experiment().build_model()
     accelerator = build_accelerator("cpu", tiny_recipe.precision)
     folder = RunFolder(tmp_path)
     words = (tiny_recipe, model, *tiny_splits, folder, accelerator)

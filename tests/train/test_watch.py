@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from yolox_ela.errors import UserError
-from yolox_ela.experiment import VocNano
+from yolox_ela.experiment import Experiment
 from yolox_ela.overrides import override
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
@@ -17,7 +17,7 @@ def training(tmp_path, recipe, splits):
     torch.manual_seed(0)
     recipe = override(recipe, {"epochs": 1, "final_fraction": 0.0, "warmup_fraction": 0.0})
     return Training(
-        recipe, VocNano().build_model(), *splits, folder, build_accelerator("cpu", "fp32")
+        recipe, Experiment().build_model(), *splits, folder, build_accelerator("cpu", "fp32")
     )
 
 
@@ -26,11 +26,11 @@ def no_average(run):
 
 
 def average_of_another_network(run):
-    run.ema.update = type(run.ema)(VocNano().build_model(), run.recipe).update
+    run.ema.update = type(run.ema)(Experiment().build_model(), run.recipe).update
 
 
 def optimizer_of_another_network(run):
-    other = VocNano().build_model().parameters()
+    other = Experiment().build_model().parameters()
     for group in run.step.optimizer.param_groups:
         group["params"] = [next(other).detach() for _ in group["params"]]
 

@@ -28,7 +28,7 @@ from yolox_ela.evaluate.detections import to_coco_results
 from yolox_ela.evaluate.evaluator import EvalSettings, detect_split, evaluate
 from yolox_ela.evaluate.results_text import format_results
 from yolox_ela.evaluate.saved import SavedEvaluation, save_evaluation
-from yolox_ela.experiment import VocNano, adopt_checkpoint, load_experiment
+from yolox_ela.experiment import Experiment, adopt_checkpoint, load_experiment
 from yolox_ela.images.values import ValueRange
 from yolox_ela.network.class_rows import COCO_CLASSES, pick_rows, row_names, same_classes
 from yolox_ela.network.inference import PRECISIONS, Inference
@@ -179,7 +179,7 @@ def parse_arguments(home: Path) -> argparse.Namespace:
     return parser.parse_intermixed_args()
 
 
-def require_detections_only(args: argparse.Namespace, exp: VocNano) -> None:
+def require_detections_only(args: argparse.Namespace, exp: Experiment) -> None:
     """Raise UserError unless --save-detections is all that is asked of sets without annotations."""
     asked = [name for name in ("json", "record", "report") if getattr(args, name)]
     if asked or not args.save_detections:
@@ -203,7 +203,7 @@ def add_inference_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_network(args: argparse.Namespace) -> tuple[VocNano, YoloxNano, dict[str, Any], Start]:
+def load_network(args: argparse.Namespace) -> tuple[Experiment, YoloxNano, dict[str, Any], Start]:
     """The experiment with all settings applied, its network, the checkpoint's content and start."""
     exp = load_experiment(args.experiment)
     flags = {"batch_size": args.batch_size} if args.batch_size else {}
@@ -252,7 +252,7 @@ def require_untrained(content: dict[str, Any], names: Sequence[str], path: Path)
 
 
 def find_origin(
-    args: argparse.Namespace, exp: VocNano, content: dict[str, Any], start: Start
+    args: argparse.Namespace, exp: Experiment, content: dict[str, Any], start: Start
 ) -> Origin:
     """How the weights came to be, for the record."""
     if args.zero_shot:

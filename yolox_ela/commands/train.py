@@ -34,7 +34,7 @@ from yolox_ela.commands.train_inputs import load_splits, locate_inputs, open_fee
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.results_text import format_results
 from yolox_ela.evaluate.saved import load_evaluation
-from yolox_ela.experiment import RECIPES, SAMPLE_SETTINGS, VocNano, load_experiment
+from yolox_ela.experiment import RECIPES, SAMPLE_SETTINGS, Experiment, load_experiment
 from yolox_ela.network.starts import DEFAULT, STARTS, start_of_run
 from yolox_ela.network.weights import read_checkpoint
 from yolox_ela.overrides import override, pairs_to_dict
@@ -211,7 +211,7 @@ def parse_arguments(home: Path) -> argparse.Namespace:
     return parser.parse_intermixed_args()
 
 
-def launch_processes(args: argparse.Namespace, exp: VocNano) -> NoReturn:
+def launch_processes(args: argparse.Namespace, exp: Experiment) -> NoReturn:
     """Replace this process by torchrun with --devices processes of the same command."""
     count = args.devices
     require_batch_fits(exp.batch_size, count)
@@ -226,7 +226,7 @@ def launch_processes(args: argparse.Namespace, exp: VocNano) -> NoReturn:
     os.execv(sys.executable, command)
 
 
-def configured_experiment(args: argparse.Namespace) -> VocNano:
+def configured_experiment(args: argparse.Namespace) -> Experiment:
     """The experiment with the recipe's settings, the sample's, the flags and the overrides, in
     this order.
     """
@@ -249,14 +249,14 @@ def configured_experiment(args: argparse.Namespace) -> VocNano:
     return exp
 
 
-def run_name(args: argparse.Namespace, exp: VocNano) -> str:
+def run_name(args: argparse.Namespace, exp: Experiment) -> str:
     """What the run's folder is called in runs/, but for a number."""
     return f"{exp.name}_sample" if args.sample else exp.name
 
 
 def record(
     args: argparse.Namespace,
-    exp: VocNano,
+    exp: Experiment,
     results: dict[str, Any],
     folder: RunFolder,
     accelerator: Accelerator,

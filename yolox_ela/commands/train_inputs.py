@@ -20,7 +20,7 @@ from yolox_ela.datasets.split import (
     require_objects,
     share_values,
 )
-from yolox_ela.experiment import VocNano
+from yolox_ela.experiment import Experiment
 from yolox_ela.images.values import UNDECIDED
 from yolox_ela.network.starts import DEFAULT, start_file
 from yolox_ela.system.files import default_cache
@@ -28,7 +28,7 @@ from yolox_ela.tables.entry import require_scores
 from yolox_ela.train.together import on_main, together
 
 
-def locate_inputs(args: argparse.Namespace, exp: VocNano) -> tuple[Path, Path | None]:
+def locate_inputs(args: argparse.Namespace, exp: Experiment) -> tuple[Path, Path | None]:
     """The data's folder and the weights to start from, drawn or downloaded if need be."""
     if args.sample:
         data = draw_sample(args.home / "datasets" / "sample")
@@ -37,7 +37,7 @@ def locate_inputs(args: argparse.Namespace, exp: VocNano) -> tuple[Path, Path | 
     return data, starting_weights(args)
 
 
-def load_splits(args: argparse.Namespace, exp: VocNano, data: Path) -> tuple[VocSplit, VocSplit]:
+def load_splits(args: argparse.Namespace, exp: Experiment, data: Path) -> tuple[VocSplit, VocSplit]:
     """The images to train on and to evaluate on, fit for both."""
     train_split = load_split(data, exp.train_sets, exp.classes)
     require_objects(train_split, data, exp.train_sets)
@@ -49,7 +49,7 @@ def load_splits(args: argparse.Namespace, exp: VocNano, data: Path) -> tuple[Voc
 
 
 def open_feed(
-    args: argparse.Namespace, exp: VocNano, split: VocSplit, accelerator: Accelerator
+    args: argparse.Namespace, exp: Experiment, split: VocSplit, accelerator: Accelerator
 ) -> Feed:
     """Samples to train on, made as --augment and --cache say; a cache is filled now."""
     device, side, folder = accelerator.device, exp.image_size, default_cache() / "images"

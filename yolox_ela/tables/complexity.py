@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from yolox_ela.experiment import VocNano
+from yolox_ela.experiment import Experiment
 from yolox_ela.tables.layout import Column, Table
 from yolox_ela.tables.paper import ELA_S_SIZE, PAPER
 
@@ -48,7 +48,7 @@ def count_complexity(model: nn.Module, image_size: int = PAPER_IMAGE_SIZE) -> Co
     return Complexity(parameters, int(macs), counter.get_total_flops())
 
 
-def complexity_table(experiments: Sequence[VocNano]) -> Table:
+def complexity_table(experiments: Sequence[Experiment]) -> Table:
     """A row for each experiment, with the paper's numbers and a mark where they differ."""
     rows = []
     for exp in experiments:

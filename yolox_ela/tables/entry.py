@@ -11,7 +11,7 @@ import torch
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.scores import METRICS
-from yolox_ela.experiment import VocNano
+from yolox_ela.experiment import BASELINE, Experiment
 from yolox_ela.network.starts import Start
 from yolox_ela.system.environment import describe_environment, source_commit
 from yolox_ela.tables.record import RunRow
@@ -40,13 +40,15 @@ class Origin:
     weights: str = ""
 
 
-def zero_shot_origin(exp: VocNano, start: Start) -> Origin:
+def zero_shot_origin(exp: Experiment, start: Start) -> Origin:
     """COCO weights that were not trained any further."""
     settings = settings_text(model_fields(exp), exp)
     return Origin(start.name, start.sha256, settings, source_commit(), epochs=0)
 
 
-def checkpoint_origin(content: Mapping[str, Any], exp: VocNano, path: Path, start: Start) -> Origin:
+def checkpoint_origin(
+    content: Mapping[str, Any], exp: Experiment, path: Path, start: Start
+) -> Origin:
     """What a checkpoint says of the run that wrote it; next to nothing if it is foreign.
 
     Args:
@@ -94,7 +96,7 @@ def require_scores(split: VocSplit) -> None:
 
 
 def run_row(
-    exp: VocNano,
+    exp: Experiment,
     origin: Origin,
     results: Mapping[str, Any],
     *,
@@ -120,7 +122,7 @@ def run_row(
         trained_on = (origin.train_sets, origin.train_images)
         protocol = next((name for name, sets in STANDARD.items() if sets == trained_on), protocol)
     return RunRow(
-        exp=VocNano.name if origin.epochs == 0 else exp.name,  # zero-shot has no attention
+        exp=BASELINE if origin.epochs == 0 else exp.name,  # zero-shot has no attention
         data=data,
         protocol=protocol,
         test_sets=test_sets,

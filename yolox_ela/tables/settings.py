@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from yolox_ela.experiment import RECIPES, VocNano
+from yolox_ela.experiment import RECIPES, Experiment
 from yolox_ela.network.class_rows import same_classes
 from yolox_ela.recipe import Recipe
 
@@ -25,13 +25,13 @@ NOT_SETTINGS = (
 )
 
 
-def settings_text(recipe: Mapping[str, Any], exp: VocNano) -> str:
+def settings_text(recipe: Mapping[str, Any], exp: Experiment) -> str:
     """`field=value; ...` of the fields of a recipe (plain values) that differ from the usual ones.
 
     `image_size` is among them if training had another one than the evaluation. Classes count as a
     set; `evaluated_classes` are there if they are not the ones that were trained.
     """
-    usual = type(exp)().to_dict()
+    usual = exp.as_defined()
     usual |= {k: v for k, v in Recipe().to_dict().items() if k not in MODEL_FIELDS}
     usual["image_size"] = exp.image_size
     parts = [
@@ -44,7 +44,7 @@ def settings_text(recipe: Mapping[str, Any], exp: VocNano) -> str:
     return "; ".join(parts)
 
 
-def model_fields(exp: VocNano) -> dict[str, Any]:
+def model_fields(exp: Experiment) -> dict[str, Any]:
     """The fields that make the network: all that is known of weights without a recipe."""
     training = Recipe().to_dict().keys() - {*MODEL_FIELDS, "classes"}
     return {key: value for key, value in exp.to_dict().items() if key not in training}

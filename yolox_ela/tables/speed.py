@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from yolox_ela.errors import UserError
-from yolox_ela.experiment import VocNano
+from yolox_ela.experiment import Experiment
 from yolox_ela.network.fuse import fuse_batchnorm
 from yolox_ela.system.device import synchronise
 from yolox_ela.system.environment import describe_environment
@@ -60,7 +60,7 @@ class SpeedSettings:
 
 
 def measure_speed(
-    experiments: Sequence[VocNano], settings: SpeedSettings, *, backend: str = "inductor"
+    experiments: Sequence[Experiment], settings: SpeedSettings, *, backend: str = "inductor"
 ) -> dict[str, Any]:
     """Time the networks of experiments, from an image tensor to decoded boxes, without NMS.
 

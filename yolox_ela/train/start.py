@@ -8,7 +8,7 @@ from loguru import logger
 from torch import Tensor
 
 from yolox_ela.errors import UserError
-from yolox_ela.experiment import VocNano
+from yolox_ela.experiment import Experiment
 from yolox_ela.network.class_rows import known_names, start_rows
 from yolox_ela.network.model import YoloxNano
 from yolox_ela.network.starts import RANDOM, Start, start_of_file
@@ -69,7 +69,7 @@ def load_start(recipe: Recipe, model: YoloxNano, weights: Path | None) -> Start:
     return start_of_file(weights, state, f"{report}; {classes}")
 
 
-def in_class_order_of(exp: VocNano, content: Mapping[str, Any]) -> VocNano:
+def in_class_order_of(exp: Experiment, content: Mapping[str, Any]) -> Experiment:
     """The experiment with its classes in the order of the run that is to be resumed.
 
     Rows, labels and momentum then stay as they are. Other classes are left for `require_same_run`
