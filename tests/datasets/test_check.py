@@ -91,7 +91,7 @@ def test_details_say_what_to_mend(voc):
     sick_set(voc)
     report = check_dataset(voc.root, SETS, CLASSES)
     details = {p.file.name: p.detail for p in report.problems}
-    assert details["e7.xml"] == "XML says 60x40, the image is 40x60"
+    assert details["e7.xml"].startswith("XML says 60x40, the image is 40x60: one of the two may")
     assert details["e8.xml"] == "object 2, unicorn at 1, 1, 9, 9 in 60x40"
     assert details["e11.jpg"] == "in 2007/trainval and in 2007/test"
     assert (

@@ -122,7 +122,7 @@ class TestRecord:
             try:
                 for index in range(20):
                     name = f"{number}-{index}"
-                    content = Content(ValueRange(integers=number), "")
+                    content = Content(ValueRange(integers=number), "", name)
                     VerifiedImages(path).add({name: ((1, 2, 3), name)}, {name: content})
             except Exception as error:
                 failures.append(error)
@@ -136,7 +136,7 @@ class TestRecord:
         assert failures == []
         assert VerifiedImages(path).files(names) == {n: ((1, 2, 3), n) for n in names}
         found = VerifiedImages(path).contents(names)
-        assert found["3-7"] == Content(ValueRange(integers=3), "")
+        assert found["3-7"] == Content(ValueRange(integers=3), "", "3-7")
         assert len(found) == 80
 
     def test_many_files(self, tmp_path):
@@ -234,6 +234,29 @@ def copied(voc, name):
     shutil.copy(voc.image("a"), voc.image("copy"))
 
 
+def saved_as_png(voc, name):
+    copied(voc, name)
+    Image.open(voc.image(name)).save(voc.image("copy", ".png"))
+    voc.image("copy").unlink()
+
+
+def commented(voc, name):
+    copied(voc, name)
+    data = voc.image(name).read_bytes()
+    voc.image("copy").write_bytes(data[:2] + b"\xff\xfe\x00\x07hello" + data[2:])
+
+
+def turned_back(voc, name):
+    """As stored upright without EXIF, and turned by EXIF."""
+    voc.add("copy", [CAR], split="test")
+    upright = Image.open(voc.image(name))
+    upright.save(voc.image(name, ".png"))
+    voc.image(name).unlink()
+    upright.rotate(90, expand=True).save(voc.image("copy", ".png"))
+    turned(voc.image("copy", ".png"), 6)
+    voc.image("copy").unlink()
+
+
 def linked_year(voc, name):
     (voc.folder.parent / "VOC2012").symlink_to(voc.folder, target_is_directory=True)
 
@@ -246,6 +269,9 @@ def copied_year(voc, name):
     ("share", "test_set"),
     [
         (copied, "2007/test"),
+        (saved_as_png, "2007/test"),
+        (commented, "2007/test"),
+        (turned_back, "2007/test"),
         (linked_year, "2012/trainval"),
         (copied_year, "2012/trainval"),
     ],
@@ -255,7 +281,7 @@ def test_images_in_both_sets_are_found_by_their_content(voc, share, test_set):
     voc.add("b", [CAR])
     share(voc, "a")
     train = load(voc)
-    with pytest.raises(UserError, match=r"in the sets to train on and to evaluate on.*a\.jpg"):
+    with pytest.raises(UserError, match=r"to train on and to evaluate on.*a\.(jpg|png)"):
         require_disjoint(train, load_split(voc.root, [test_set], CLASSES))
     report = check_dataset(voc.root, [*TRAINVAL, test_set], CLASSES)
     assert {p.kind for p in report.problems} == {"leakage"}
@@ -269,10 +295,15 @@ def test_training_on_a_year_and_on_a_link_to_it(voc):
         load_split(voc.root, ["2007/trainval", "2012/trainval"], CLASSES)
 
 
-def test_a_picture_twice_in_a_set_is_said(voc, warnings):
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_a_picture_twice_in_a_set_is_said(voc, warnings, suffix):
     voc.add("a", [CAR])
     voc.add("b", [CAR])
-    shutil.copy(voc.image("a"), voc.image("b"))
+    voc.image("b").unlink()
+    if suffix == ".jpg":
+        shutil.copy(voc.image("a"), voc.image("b"))
+    else:
+        Image.open(voc.image("a")).save(voc.image("b", suffix))
     assert len(load(voc)) == 2
     assert warnings
     (problem,) = check_dataset(voc.root, TRAINVAL, CLASSES).problems
@@ -315,6 +346,25 @@ def test_twelve_bits_in_a_set_of_eight(case, tiny_voc):
     index = split.ids.tolist().index("000506")
     plain = read_image(min(tiny_voc.rglob("000506.jpg"))).mean(axis=2)
     assert np.abs(split.read(index)[:, :, 0] - plain).mean() < 12
+
+
+def test_photographs_saved_anew_without_loss(tiny_voc, tmp_path):
+    """Leakage whatever the file: stripped of EXIF and comments, or as PNG."""
+    root = shutil.copytree(tiny_voc, tmp_path / "data")
+    train = load_split(root, TRAINVAL, VOC_CLASSES)
+    names = sorted(train.ids.tolist())[:6]
+    folder = root / "VOCdevkit" / "VOC2007"
+    with (folder / "ImageSets" / "Main" / "test.txt").open("a") as file:
+        for name in names:
+            photograph = Image.open(folder / "JPEGImages" / f"{name}.jpg")
+            photograph.save(folder / "JPEGImages" / f"x{name}.png")
+            shutil.copy(folder / f"Annotations/{name}.xml", folder / f"Annotations/x{name}.xml")
+            file.write(f"x{name}\n")
+    test = load_split(root, ["2007/test"], VOC_CLASSES)
+    assert not np.isin(test.hashes, train.hashes).any()
+    with pytest.raises(UserError, match=r"6 images are in the sets to train on and to evaluate on"):
+        require_disjoint(train, test)
+    require_disjoint(train, test.subset(range(len(test) - 6)))
 
 
 def test_linked_years(case):

@@ -7,6 +7,8 @@ from yolox_ela.errors import UserError
 from yolox_ela.evaluate.evaluator import EvalSettings, score_detections
 from yolox_ela.evaluate.saved import SavedEvaluation, load_evaluation, save_evaluation
 
+NEWER = ("split.hashes", "split.stamps", "split.values", "split.pixels")
+
 
 @pytest.fixture
 def evaluation(build_split, build_detections):
@@ -28,6 +30,18 @@ def test_round_trip(evaluation, tmp_path):
         mine, theirs = getattr(again.detections, name), getattr(evaluation.detections, name)
         assert mine.dtype == theirs.dtype
         np.testing.assert_array_equal(mine, theirs)
+
+
+def test_files_of_versions_that_knew_less_of_images(evaluation, tmp_path):
+    path = tmp_path / "evaluation.npz"
+    save_evaluation(path, evaluation)
+    with np.load(path) as arrays:
+        older = {k: v for k, v in arrays.items() if k not in NEWER}
+    assert len(older) == len(np.load(path).files) - len(NEWER)
+    np.savez(path, **older)
+    again = load_evaluation(path)
+    assert again.split.labels_fingerprint() == evaluation.split.labels_fingerprint()
+    assert (len(again.split.hashes), len(again.split.pixels)) == (0, 0)
 
 
 def test_missing_and_damaged_files(evaluation, tmp_path):

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 
 import pytest
@@ -202,6 +203,11 @@ class TestResume:
         content["optimizer"]["param_groups"].pop()
         torch.save(content, tmp_path / "state.pth")
         with pytest.raises(UserError, match="written by another version of this package"):
+            start(tmp_path, tiny_recipe, tiny_splits, resume=True)
+
+    def test_weights_in_the_place_of_a_state(self, whole_run, tmp_path, tiny_recipe, tiny_splits):
+        shutil.copy(whole_run[0] / "last.pth", tmp_path / "state.pth")
+        with pytest.raises(UserError, match=r"state\.pth is not the state of a run: it has no ema"):
             start(tmp_path, tiny_recipe, tiny_splits, resume=True)
 
     def test_nothing_to_resume(self, tmp_path):

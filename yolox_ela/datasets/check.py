@@ -91,7 +91,7 @@ def check_dataset(
     """
     problems: list[Problem] = []
     summaries: list[SetSummary] = []
-    seen: dict[bytes | Path, tuple[Path, str]] = {}  # by content and by place
+    seen: dict[bytes | Path, tuple[Path, str]] = {}  # by pixels and by place
     for entry in sets:
         images, found = inspect_set(root, entry, classes)
         verified = verify_images([image.path for image in images], again=True)
@@ -101,8 +101,8 @@ def check_dataset(
         except UserError as error:
             problems.append(Problem(Path(root), "pixel values", str(error)))
         summary = SetSummary(entry, images=len(images))
-        for image, sha256 in zip(images, verified.hashes.tolist(), strict=True):
-            key = sha256 or image.path
+        for image, pixels in zip(images, verified.pixels.tolist(), strict=True):
+            key = pixels or image.path
             path, earlier = seen.setdefault(key, (image.path, entry))
             if earlier != entry:
                 same = "" if path == image.path else f", there as {path}"

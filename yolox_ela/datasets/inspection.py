@@ -163,7 +163,10 @@ def _check_image(
     if annotation.size is None:
         problems.append(Problem(xml, "no size", "taken from the image", Severity.WARNING))
     elif annotation.size != size and not problems:
-        detail = f"XML says {_by(annotation.size)}, the image is {_by(size)}"
+        detail = (
+            f"XML says {_by(annotation.size)}, the image is {_by(size)}: one of the two may have "
+            "been replaced"
+        )
         problems.append(Problem(xml, "size mismatch", detail))
     other = without_suffix(annotation.filename.replace("\\", "/").rpartition("/")[2])
     if other not in ("", path.stem) and _beside(image_id, other) in files.images:

@@ -35,6 +35,7 @@ class VocSplit:
         hashes: (I,) SHA-256 of each image file in hexadecimal, as bytes; empty where unknown.
         stamps: (I, 3) int64; see `stamp_of`.
         values: what is white in images of more than 8 bits.
+        pixels: (I,) SHA-256 of each decoded picture, see `pixels_hash`; empty where unknown.
     """
 
     classes: tuple[str, ...]
@@ -48,6 +49,7 @@ class VocSplit:
     hashes: np.ndarray = field(default_factory=lambda: np.zeros(0, "S64"))
     stamps: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.int64))
     values: ValueRange = UNDECIDED
+    pixels: np.ndarray = field(default_factory=lambda: np.zeros(0, "S64"))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -113,6 +115,7 @@ class VocSplit:
             self.hashes[list(keep)] if len(self.hashes) else self.hashes,
             self.stamps[list(keep)] if len(self.stamps) else self.stamps,
             self.values,
+            self.pixels[list(keep)] if len(self.pixels) else self.pixels,
         )
 
     def subset_of_ids(self, ids: Sequence[str]) -> "VocSplit":
@@ -231,15 +234,15 @@ def require_objects(split: VocSplit, root: Path, sets: Sequence[str]) -> None:
 def require_disjoint(train_split: VocSplit, test_split: VocSplit) -> None:
     """Raise UserError if images are trained on and evaluated on, which makes scores worthless.
 
-    Images are known by their content, whatever their names and folders.
+    Images are known by their pixels, whatever their names, folders and kinds of file.
     """
     shared, in_train, in_test = np.intersect1d(
-        train_split.hashes, test_split.hashes, return_indices=True
+        train_split.pixels, test_split.pixels, return_indices=True
     )
     if len(shared):
         at = in_train.argmin()
         first, second = train_split.paths[in_train[at]], test_split.paths[in_test[at]]
-        same = str(first) if first == second else f"{first} has the content of {second}"
+        same = str(first) if first == second else f"{first} has the pixels of {second}"
         raise UserError(
             f"{len(shared)} images are in the sets to train on and to evaluate on (first: "
             f"{same}); take them out of one of the split files"
@@ -316,4 +319,5 @@ def _flat(
         hashes=verified.hashes,
         stamps=verified.stamps,
         values=verified.range_of_values(values, where),
+        pixels=verified.pixels,
     )

@@ -36,7 +36,8 @@ class Verification:
         hashes: (I,) SHA-256 of each file in hexadecimal, as bytes; empty where it is damaged.
         stamps: (I, 3) int64; see `stamp_of`.
         largest: value of each image of more than 8 bits.
-        problems: damage, images with the content of another, and what is odd.
+        problems: damage, pictures that are there twice, and what is odd.
+        pixels: (I,) SHA-256 of each upright picture, whatever file it is in; see `pixels_hash`.
     """
 
     paths: list[Path]
@@ -44,6 +45,7 @@ class Verification:
     stamps: np.ndarray
     largest: list[ValueRange]
     problems: list[Problem]
+    pixels: np.ndarray
 
     def range_of_values(self, known: ValueRange, name: str) -> ValueRange:
         """What is white in images of more than 8 bits.
@@ -115,28 +117,29 @@ def verify_images(paths: Sequence[Path], *, again: bool = False) -> Verification
     if files:
         record.add(files, added)
 
-    rows: list[tuple[Stamp, str, ValueRange]] = []
+    rows: list[tuple[Stamp, str, ValueRange, str]] = []
     first: dict[str, Path] = {}
     for path, name in zip(paths, names, strict=True):
         state = found[name]
         if isinstance(state, tuple):
             content = contents[state[1]]
-            rows.append((*state, content.largest))
-            earlier = first.setdefault(state[1], path)
+            rows.append((*state, content.largest, content.pixels))
+            earlier = first.setdefault(content.pixels, path)
             if real_path(earlier) != real_path(path):
-                detail = f"it has the content of {earlier}"
+                detail = f"it has the pixels of {earlier}"
                 problems.append(Problem(path, "same picture twice", detail, Severity.WARNING))
             if content.oddity:
                 problems.append(Problem(path, "odd file", content.oddity, Severity.WARNING))
         else:
             problems.append(Problem(path, "unreadable image", str(state)))
-            rows.append(((0, 0, 0), "", ValueRange()))
+            rows.append(((0, 0, 0), "", ValueRange(), ""))
     return Verification(
         [Path(path) for path in paths],
-        np.array([sha256 for _, sha256, _ in rows], dtype="S64"),
-        np.array([stamp for stamp, _, _ in rows], dtype=np.int64).reshape(-1, 3),
-        [largest for _, _, largest in rows],
+        np.array([sha256 for _, sha256, _, _ in rows], dtype="S64"),
+        np.array([stamp for stamp, _, _, _ in rows], dtype=np.int64).reshape(-1, 3),
+        [largest for _, _, largest, _ in rows],
         problems,
+        np.array([pixels for _, _, _, pixels in rows], dtype="S64"),
     )
 
 
@@ -191,6 +194,13 @@ def hash_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def pixels_hash(pixels: np.ndarray) -> str:
+    """SHA-256 in hexadecimal of a decoded picture: its size, kind of numbers and values."""
+    digest = hashlib.sha256(f"{pixels.shape} {pixels.dtype.str}".encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()
+
+
 def _hash_file(name: str) -> tuple[Stamp, str] | UserError:
     try:
         stamp = stamp_of(name)  # before reading: what changes meanwhile shows the next time
@@ -211,7 +221,8 @@ def _verify_file(name: str) -> tuple[Stamp, str, Content] | UserError:
             raise UserError(f"cannot use image {path}: {error}") from error
     except UserError as error:
         return error
-    return stamp, hash_of(data), Content(largest, decoded.oddity)
+    content = Content(largest, decoded.oddity, pixels_hash(decoded.pixels))
+    return stamp, hash_of(data), content
 
 
 def _in_threads(work: Callable[[str], T], names: Sequence[str], what: str) -> Iterable[T]:

@@ -15,14 +15,14 @@ from loguru import logger
 
 from yolox_ela.images.values import ValueRange
 
-VERSION = 1  # raised when more is found out of a file, or by other rules
+VERSION = 2  # raised when more is found out of a file, or by other rules
 WAIT_SECONDS = 30  # for another process that writes
 CHUNK = 500  # values in a query
 TABLES = """
     CREATE TABLE IF NOT EXISTS files (
         path TEXT PRIMARY KEY, size INTEGER, modified INTEGER, changed INTEGER, sha256 TEXT);
     CREATE TABLE IF NOT EXISTS contents (
-        sha256 TEXT PRIMARY KEY, integers REAL, floats REAL, oddity TEXT);
+        sha256 TEXT PRIMARY KEY, integers REAL, floats REAL, oddity TEXT, pixels TEXT);
 """
 
 Stamp = tuple[int, int, int]  # size in bytes; modification and status change in nanoseconds
@@ -35,10 +35,12 @@ class Content:
     Attributes:
         largest: value, where it has more than 8 bits.
         oddity: see `Decoded`.
+        pixels: SHA-256 of the upright picture; the same for another file of the same pixels.
     """
 
     largest: ValueRange
     oddity: str
+    pixels: str
 
 
 class VerifiedImages:
@@ -64,8 +66,8 @@ class VerifiedImages:
     def contents(self, hashes: Iterable[str]) -> dict[str, Content]:
         """What is known by SHA-256."""
         return {
-            sha256: Content(ValueRange(integers, floats), oddity)
-            for sha256, integers, floats, oddity in self._select(
+            sha256: Content(ValueRange(integers, floats), oddity, pixels)
+            for sha256, integers, floats, oddity, pixels in self._select(
                 "contents", "sha256", sorted(set(hashes))
             )
         }
@@ -74,13 +76,14 @@ class VerifiedImages:
         """Keep these, in one step."""
         of_files = [(path, *stamp, sha256) for path, (stamp, sha256) in files.items()]
         of_contents = [
-            (sha256, *content.largest, content.oddity) for sha256, content in contents.items()
+            (sha256, *content.largest, content.oddity, content.pixels)
+            for sha256, content in contents.items()
         ]
         try:
             with closing(self._open()) as database, database:
                 database.executemany("INSERT OR REPLACE INTO files VALUES (?,?,?,?,?)", of_files)
                 database.executemany(
-                    "INSERT OR REPLACE INTO contents VALUES (?,?,?,?)", of_contents
+                    "INSERT OR REPLACE INTO contents VALUES (?,?,?,?,?)", of_contents
                 )
         except (sqlite3.Error, OSError) as error:
             logger.warning(

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from yolox_ela.errors import UserError
-from yolox_ela.images.jpeg import decode_jpeg, has_lost_data
+from yolox_ela.images import jpeg, webp
 from yolox_ela.images.orientation import orientation_of, upright, upright_size
 from yolox_ela.images.tiff import decode_tiff, require_checksums
 from yolox_ela.images.values import UNDECIDED, ValueRange, to_eight_bits
@@ -92,7 +92,7 @@ def decode(data: bytes, path: Path) -> Decoded:
     kind, oddity = _kind(data), ""
     try:
         if kind == "jpeg":
-            pixels, oddity = decode_jpeg(data)
+            pixels, oddity = jpeg.decode_jpeg(data)
         elif kind == "tiff":
             return Decoded(decode_tiff(data))
         elif kind in ("png", "bmp", "webp"):
@@ -118,12 +118,12 @@ def decode_undamaged(data: bytes, path: Path) -> Decoded:
     """
     decoded = decode(data, path)
     kind = _kind(data)
+    lost = {"jpeg": jpeg.has_lost_data, "webp": webp.has_lost_data}.get(kind)
+    if lost is not None and lost(data):
+        raise UserError(
+            f"cannot decode image {path}: it is damaged, a part of its data are zeros; replace it"
+        )
     if kind == "jpeg":
-        if has_lost_data(data):
-            raise UserError(
-                f"cannot decode image {path}: it is damaged, a part of its data are zeros; "
-                "replace it"
-            )
         return decoded
     try:  # Pillow refuses some damage that OpenCV forgives
         if kind == "tiff":
