@@ -1,7 +1,12 @@
 """How experiments are found and loaded: what a file sets takes effect or is refused."""
 
+import os
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +18,7 @@ from yolox_ela.experiment import Experiment, load_experiment
 from yolox_ela.overrides import override
 from yolox_ela.tables.settings import settings_text
 
+PROJECT = Path(__file__).parents[1]
 HEAD = """
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -249,6 +255,31 @@ class TestFinding:
         exp = load_experiment(name)
         assert exp.name == name
         assert exp.to_dict() == load_experiment(own_experiments()[name]).to_dict()
+
+    def test_by_name_without_a_checkout(self, tmp_path):
+        """In what setup.py builds for a wheel the experiments are a package."""
+        pytest.importorskip("setuptools")
+        source, built = tmp_path / "source", tmp_path / "built"
+        for folder in ("yolox_ela", "exps"):
+            shutil.copytree(PROJECT / folder, source / folder)
+        for file in ("setup.py", "README.md"):
+            shutil.copy(PROJECT / file, source / file)
+        build = [sys.executable, "setup.py", "-q", "build_py", "--build-lib", str(built)]
+        subprocess.run(build, cwd=source, check=True, capture_output=True)
+        shutil.rmtree(source)
+        code = (
+            "from yolox_ela.experiment import load_experiment as load; import yolox_ela; "
+            "print(yolox_ela.__file__, load('nano_ela_s').build_attention(64))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(built)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.stdout.startswith(f"{built}"), done.stderr
+        assert "ELA(" in done.stdout
 
     @pytest.mark.parametrize("name", ["nano_ela_x", "ela_s", "Nano_ELA_S"])
     def test_unknown_name(self, name):
