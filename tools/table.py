@@ -6,4 +6,4 @@ from yolox_ela.commands.entry import run
 from yolox_ela.commands.table import main
 
 if __name__ == "__main__":
-    run(main, Path(__file__).resolve().parent.parent)
+    run(lambda: main(Path(__file__).resolve().parent.parent))

@@ -40,7 +40,7 @@ BENCHMARKS = {
 }
 
 
-def main(home: Path) -> int:
+def main() -> int:
     args = parse_arguments()
     if args.rounds < 1:
         raise UserError(f"--rounds must be at least 1, got {args.rounds}")
@@ -64,4 +64,4 @@ def parse_arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    run(main, Path.cwd())
+    run(main)

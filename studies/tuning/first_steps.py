@@ -41,7 +41,7 @@ PARTS = {
 COLUMNS = ["step", "lr", "loss", "gradient", *PARTS, "BN var", "passes", "objectness", "best score"]
 
 
-def main(home: Path) -> int:
+def main() -> int:
     """Train for a hundred steps and print the table."""
     args = parse_arguments()
     exp = override(load_experiment(args.experiment), pairs_to_dict(args.overrides))
@@ -157,4 +157,4 @@ def passed_on(network: YoloxNano) -> Iterator[list[float]]:
 
 
 if __name__ == "__main__":
-    run(main, Path.cwd())
+    run(main)

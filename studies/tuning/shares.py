@@ -24,7 +24,7 @@ from yolox_ela.train.start import load_start
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
-def main(home: Path) -> int:
+def main() -> int:
     """Evaluate the last weights of a run, mixed with those that it started from."""
     args = parse_arguments()
     last = RunFolder(args.run).last
@@ -65,4 +65,4 @@ def parse_arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    run(main, Path.cwd())
+    run(main)

@@ -26,7 +26,7 @@ CAR = ("car", 11, 6, 30, 20)
 
 ENDS = """
     from pathlib import Path
-    from yolox_ela.commands.options import run_tool
+    from yolox_ela.commands.entry import run
     from yolox_ela.augment.loader import train_loader
     from yolox_ela.datasets.split import load_split
     from yolox_ela.recipe import Recipe
@@ -37,7 +37,7 @@ ENDS = """
         next(root.rglob("5.jpg")).write_bytes(b"garbage")
         list(train_loader(split, Recipe(image_size=64, epochs=2, batch_size=4, workers=2)))
 
-    run_tool(main)
+    run(main)
 """
 
 

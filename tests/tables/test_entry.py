@@ -161,10 +161,10 @@ class TestOrigin:
 
     def test_a_runs_state(self):
         """It has neither a name besides its recipe's nor an epoch."""
-        content = checkpoint(Experiment(), ema={})
+        content = checkpoint(Experiment(name="nano"), ema={})
         for key in ("experiment", "epoch", "weights", "train_images"):
             del content[key]
-        found = row(Experiment(), content)
+        found = row(Experiment(name="nano"), content)
         assert (found.exp, found.weights, found.commit) == ("nano", "state", "abc")
 
     def test_foreign_weights(self):

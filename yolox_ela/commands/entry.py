@@ -35,7 +35,8 @@ def main() -> NoReturn:
         print(f"error: no command '{name}'\n{usage()}", file=sys.stderr)
         sys.exit(EXIT_ERROR)
     sys.argv = [f"{PROGRAM} {name}", *words[1:]]
-    run(import_module(f"yolox_ela.commands.{COMMANDS[name][0]}").main, Path.cwd())
+    command = import_module(f"yolox_ela.commands.{COMMANDS[name][0]}")
+    run(lambda: command.main(Path.cwd()))
 
 
 def usage() -> str:
@@ -54,16 +55,11 @@ def launcher_words() -> list[str]:
     return list(sys.argv)
 
 
-def run(main: Callable[[Path], int], home: Path) -> NoReturn:
-    """Run a command's main function; a UserError becomes one message and exit code 2.
-
-    Args:
-        main: returns the exit code.
-        home: the folder that runs/ and datasets/ lie in.
-    """
+def run(main: Callable[[], int]) -> NoReturn:
+    """Exit with the code that `main` returns; a UserError becomes one message and exit code 2."""
     log_to_screen()
     try:
-        sys.exit(main(home))
+        sys.exit(main())
     except EndedElsewhereError:
         time.sleep(REPORT_SECONDS)
         sys.exit(EXIT_ERROR)
