@@ -106,6 +106,12 @@ def test_the_legend_names_the_best_epoch_and_hides_no_curve():
     assert legend.get_window_extent().y1 < bottom
 
 
+def test_a_run_whose_name_starts_with_an_underscore_is_in_the_legend():
+    figure = plot_curves({"_tried": history(), "other": history()})
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert [name.split(":")[0].strip() for name in legend] == ["_tried", "other"]
+
+
 def test_runs_of_different_length_share_the_axis():
     for axes in plot_curves({"short": history(2), "long": history(6)}).axes:
         assert axes.get_xlim()[1] > 6

@@ -5,7 +5,7 @@ import pytest
 
 from yolox_ela.evaluate.average_precision import average_precision, hundred_one_points
 from yolox_ela.evaluate.scores import score_split
-from yolox_ela.report.precision_recall import precision_recall_curves
+from yolox_ela.report.precision_recall import plot_precision_recall, precision_recall_curves
 
 BOX, FAR = (10, 10, 50, 50), (200, 200, 240, 240)
 
@@ -29,3 +29,11 @@ def test_mean_height_is_the_ap_over_the_same_recalls(random_run, seed):
     expected = average_precision(scores.voc, hundred_one_points)[0]
     np.testing.assert_allclose(curves.precision.mean(axis=1), expected, atol=1e-12)
     assert (np.diff(curves.precision, axis=1) <= 0).all()
+
+
+def test_the_mean_and_every_class_of_few_are_named(scored_run):
+    _, _, scores = scored_run
+    names = ("_cat", "dog", "cow")
+    figure = plot_precision_recall(precision_recall_curves(scores), scores.ap50, names)
+    legend = [text.get_text().split("  ")[0].strip() for text in figure.legends[0].get_texts()]
+    assert sorted(legend) == ["_cat", "cow", "dog", "mean of 3"]

@@ -1,5 +1,6 @@
 """The report of several runs side by side."""
 
+import html
 import json
 import re
 from dataclasses import replace
@@ -73,3 +74,16 @@ def test_what_does_not_compare_is_refused(tiny_split, evaluation, build_runs, tm
     with pytest.raises(UserError, match="run0 is named twice"):
         write_comparison_report(tmp_path, [one, one])
     assert not list(tmp_path.iterdir())
+
+
+def test_any_name_of_a_run_comes_through(tiny_split, evaluation, tmp_path):
+    one = evaluation(tiny_split, 0.3)
+    history = [{"epoch": 1, "loss": 9.0, "ap50_voc07": 0.1}]
+    runs = [
+        ScoredRun("$a^{ <1>", "a & $b^{", one, history),
+        ScoredRun("_2 🚀", "<c> $^", one, history),
+    ]
+    text = html.unescape(write_comparison_report(tmp_path, runs).read_text(encoding="utf-8"))
+    for name in ("$a^{ <1>", "a & $b^{", "_2 🚀", "<c> $^"):
+        assert f"<td>{name}</td>" in text
+    assert "<c> $^ against a & $b^{" in text

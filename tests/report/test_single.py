@@ -1,5 +1,6 @@
 """The report of one evaluation."""
 
+import html
 import json
 import re
 from dataclasses import replace
@@ -61,3 +62,37 @@ def test_moved_photographs_do_not_cost_the_report(tiny_split, evaluation, tmp_pa
     moved = replace(tiny_split, paths=np.array([f"{path}.gone" for path in tiny_split.paths]))
     page = write_single_report(tmp_path, "a run", {}, evaluation(moved), RunMaterial())
     assert "could not be read" in page.read_text(encoding="utf-8")
+
+
+NAMES = [
+    "<b>bold</b>",
+    "cats & dogs",
+    "$x^{",
+    "$5 or $6",
+    r"\$",
+    "_hidden",
+    "🚀 rocket",
+    "猫",
+    "a b",
+]
+
+
+def test_any_name_comes_through(tiny_split, evaluation, tmp_path):
+    """Of classes, images, runs and files; `$` would start a formula in the plots."""
+    classes = (*NAMES, *tiny_split.classes[len(NAMES) :])
+    ids = np.array([f"{name} $^ & <i> 🚀" for name in tiny_split.ids])
+    named = evaluation(replace(tiny_split, classes=classes, ids=ids), 0.2)
+    facts = {"checkpoint": "runs/<new> & $5 🚀/caf\udce9.pth"}
+    history = [{"epoch": 1, "loss": 9.0, "ap50_voc07": 0.1}]
+    page = write_single_report(tmp_path, "_run $^ <1>", facts, named, RunMaterial(history))
+    text = html.unescape(page.read_text(encoding="utf-8"))
+    assert "runs/<new> & $5 🚀/caf\\udce9.pth" in text
+    assert "<h1>_run $^ <1></h1>" in text
+    for name in NAMES:
+        assert f"<td>{name}</td>" in text
+    content = json.loads((tmp_path / "report" / "report.json").read_text(encoding="utf-8"))
+    assert content["facts"]["checkpoint"] == facts["checkpoint"]
+    parts = {section["title"]: section["numbers"] for section in content["sections"]}
+    assert list(parts["Average precision of each class"]) == list(classes)
+    worst = parts["The worst false positives and misses"]["false_positives"]
+    assert {case["image"] for case in worst} <= set(ids.tolist())

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.scores import METRIC_TITLES
 from yolox_ela.report.page import PageTable, Section
-from yolox_ela.report.style import COLORS, GREY, new_figure, to_png
+from yolox_ela.report.style import COLORS, GREY, legend_label, new_figure, to_png
 from yolox_ela.system.files import write_atomically
 
 Rows = Sequence[Mapping[str, Any]]
@@ -160,7 +160,7 @@ def _legend(runs: Mapping[str, Rows]) -> list[Line2D]:
     for style, (name, rows) in zip(_styles(len(runs)), runs.items(), strict=True):
         best = max(_points(rows, "ap50_voc07"), key=lambda point: point[1], default=None)
         score = f": best {100 * best[1]:.2f} AP50 (VOC07), epoch {best[0]:.0f}" if best else ""
-        handles.append(Line2D([], [], label=name + score, **style))
+        handles.append(Line2D([], [], label=legend_label(name) + score, **style))
     if any(_points(rows, RAW + key) for rows in runs.values() for key in METRIC_TITLES):
         handles.append(Line2D([], [], color=GREY, linestyle="-", label="averaged (EMA) weights"))
         handles.append(Line2D([], [], color=GREY, linestyle="--", label="raw weights"))

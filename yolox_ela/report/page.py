@@ -82,7 +82,7 @@ def write_report(
 
     The page holds its pictures and refers to nothing outside itself. Each file is written whole or
     not at all, and the page last. Pictures of an earlier report here that this one lacks are
-    removed.
+    removed. Bytes of file names that are not UTF-8 are written as escapes.
 
     Args:
         folder: the folder to write to, made if it is missing.
@@ -109,8 +109,8 @@ def write_report(
     outdated = _listed_pictures(numbers) - pictures.keys()
     for name, png in pictures.items():
         _write(numbers.with_name(f"{name}.png"), png)
-    _write(numbers, _as_json(title, facts, sections).encode())
-    _write(page, render_page(title, facts, sections).encode())
+    _write(numbers, _as_json(title, facts, sections).encode("utf-8", "backslashreplace"))
+    _write(page, render_page(title, facts, sections).encode("utf-8", "backslashreplace"))
     for name in outdated:
         numbers.with_name(f"{name}.png").unlink(missing_ok=True)
     return page

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from yolox_ela.evaluate.average_precision import COCO_RECALLS, mean_over_classes
 from yolox_ela.evaluate.scores import SplitScores
 from yolox_ela.report.page import Section, plain_list
-from yolox_ela.report.style import COLORS, new_figure, to_png
+from yolox_ela.report.style import COLORS, legend_label, new_figure, to_png
 
 NAMED = 3  # classes at either end
 STYLES = ("-", "--", ":")
@@ -83,7 +83,7 @@ def plot_precision_recall(
                 style,
                 color=color,
                 linewidth=1.6,
-                label=f"{classes[label]}  {100 * ap50[label]:.1f}",
+                label=f"{legend_label(classes[label])}  {100 * ap50[label]:.1f}",
             )
     if best_first:
         name = f"mean of {len(best_first)}  {100 * ap50[labels].mean():.1f}"

@@ -2,7 +2,9 @@
 
 import io
 
+from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart; their yellow is too pale for
 # lines on white.
@@ -22,7 +24,25 @@ def new_figure(height: float) -> Figure:
 
 
 def to_png(figure: Figure, *, dpi: int = 150) -> bytes:
-    """A figure as the content of a PNG file; 150 dots an inch are 1500 pixels of page width."""
+    """A figure as the content of a PNG file; 150 dots per inch are 1500 pixels of page width.
+
+    Names are shown as they are: a `$` starts no formula, and bytes of a file name that are no text
+    are escaped. A character that the font lacks is shown as a box.
+    """
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi)
+    with rc_context({"text.parse_math": False}):  # for texts that are made while saving
+        for text in figure.findobj(Text):
+            text.set_parse_math(False)
+            text.set_text(printable(text.get_text()))
+        figure.savefig(buffer, format="png", dpi=dpi)
     return buffer.getvalue()
+
+
+def legend_label(name: str) -> str:
+    """A name as the label of a legend, which leaves out those that start with an underscore."""
+    return f" {name}" if name.startswith("_") else name
+
+
+def printable(text: str) -> str:
+    """Text with the bytes of file names that are not UTF-8 as escapes such as `\\udcff`."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
