@@ -3,7 +3,7 @@
 python tools/train.py -f exps/nano_ela_s.py
 
 Measured on VOC2007-dev, 1,500 images at 320 px, 2 CPU cores: 72.67 AP50 07 with --recipe tuned,
-after 42 minutes.
+after 42 minutes (exps/history.csv).
 """
 
 from yolox_ela.attention import ela_s
