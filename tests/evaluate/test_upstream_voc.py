@@ -15,10 +15,14 @@ from yolox_ela.network.model import build_yolox_nano
 
 @pytest.fixture(scope="module")
 def detected(tiny_voc, zero_shot_weights):
-    """48 photographs, and what the COCO weights find in them."""
+    """40 photographs, and what the COCO weights find in them.
+
+    With so many a class reaches a recall of exactly three, six or seven tenths, where the field's
+    sampling points differ from exact ones by a rounding error.
+    """
     model = build_yolox_nano(len(VOC_CLASSES))
     model.load_state_dict(zero_shot_weights)
-    split = load_split(tiny_voc, ["2007/test"], VOC_CLASSES)
+    split = load_split(tiny_voc, ["2007/test"], VOC_CLASSES).subset(range(40))
     settings = EvalSettings(224, score_threshold=0.01, nms_iou=0.65)
     return split, detect_split(model, split, settings, device=torch.device("cpu"), workers=0)
 

@@ -100,7 +100,7 @@ def choose_cache(split: VocSplit, side: int, cache: str, *, processes: int = 1) 
     """`ram`, `disk` or `off`, as asked for; `auto` is `ram` if half of the free memory is enough.
 
     Args:
-        split: which images.
+        split: the images and their sizes.
         side: pixels of the longer side.
         cache: one of `CACHES`.
         processes: on this machine that will each keep their own images in memory.
@@ -132,11 +132,11 @@ def open_images(split: VocSplit, side: int, cache: str, folder: Path) -> Images:
     """The images of a split.
 
     Args:
-        split: which images.
+        split: the images and their sizes.
         side: pixels of the longer side.
         cache: `ram` decodes all images first; `disk` does so once and maps the file in later runs;
             `off` decodes them whenever they are used.
-        folder: of the files of `disk`; made if need be.
+        folder: the folder of the files of `disk`; made if need be.
 
     Raises:
         UserError: an image cannot be read, or the disk is too small.

@@ -60,9 +60,9 @@ class HostFeed:
 
     Attributes:
         split: the images and objects.
-        recipe: of the run.
-        device: that trains.
-        images: of the split, read from their files by default.
+        recipe: the run's settings.
+        device: the training device.
+        images: the split's images, read from their files by default.
         colors_later: whether the device shifts the colours; by default where it is CUDA.
     """
 
@@ -109,8 +109,8 @@ class DeviceFeed:
 
     Args:
         split: the images and objects.
-        recipe: of the run.
-        device: that trains; on CUDA what it draws with is compiled at the first batch.
+        recipe: the run's settings.
+        device: the training device; on CUDA its rendering is compiled at the first batch.
         bank: the images of the split.
     """
 
@@ -168,7 +168,7 @@ def draws_on_device(augment: str, split: VocSplit, recipe: Recipe, device: torch
             memory; training needs the rest.
         split: whose images.
         recipe: gives their size.
-        device: that trains.
+        device: the training device.
 
     Raises:
         UserError: the device was asked for and cannot.

@@ -73,8 +73,8 @@ class PlannedBatch:
 
     Attributes:
         keys: what each sample is.
-        plans: of the samples.
-        rows: that its targets need.
+        plans: the samples' plans.
+        rows: the number of rows that its targets need.
     """
 
     keys: list[SampleKey]

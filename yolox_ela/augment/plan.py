@@ -21,7 +21,7 @@ class Tile:
     """One image on the canvas.
 
     Attributes:
-        index: which image of the set.
+        index: the image's position in the set.
         size: (width, height) to which the whole image is resized.
         offset: (x, y) of the resized image's top left corner on the canvas; may be negative.
         window: (x1, y1, x2, y2) of the canvas that this tile fills.
@@ -39,7 +39,7 @@ class SamplePlan:
 
     Attributes:
         tiles: the images, on a canvas of `canvas` (width, height) pixels, grey elsewhere.
-        scales: for each tile, resized over original size (one factor for both axes).
+        scales: each tile's resized size over its original size (one factor for both axes).
         matrix: (2, 3) map from canvas to output pixels, or None if the canvas is the output.
         output: side of the square output in pixels.
         hsv: shifts of hue, saturation and value; zeros change nothing.
@@ -106,8 +106,8 @@ def plan_boxes(
 
     Args:
         plan: the sample's plan.
-        boxes: for each tile (N, 4) x1, y1, x2, y2 in pixels of the original image.
-        labels: for each tile (N,) class indices.
+        boxes: each tile's (N, 4) boxes x1, y1, x2, y2 in pixels of the original image.
+        labels: each tile's (N,) class indices.
 
     Returns:
         (M, 4) float32 boxes inside the output and (M,) labels. Boxes with a side of 1 pixel or

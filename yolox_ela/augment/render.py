@@ -15,7 +15,7 @@ class Renderer:
     It keeps the room for what lies between, so it serves one thread.
 
     Args:
-        side: of the samples in pixels.
+        side: the samples' side in pixels.
     """
 
     def __init__(self, side: int) -> None:
@@ -92,7 +92,7 @@ class Colors:
     """Shifts hue, saturation and value of images, in room of its own that it keeps.
 
     Args:
-        pixels: of the largest image.
+        pixels: the number of pixels of the largest image.
     """
 
     def __init__(self, pixels: int) -> None:

@@ -32,8 +32,8 @@ class FilesById:
     letters, which file systems and lists use for the same name, are the same here.
 
     Args:
-        folder: which need not exist.
-        suffixes: of the files to be found, in lower case.
+        folder: the folder of the files, which need not exist.
+        suffixes: the suffixes of the files to be found, in lower case.
     """
 
     def __init__(self, folder: Path, suffixes: Sequence[str]) -> None:
@@ -106,7 +106,7 @@ def read_split(
     A line that means no image stands for itself among the ids.
 
     Args:
-        folder: of the year.
+        folder: the year's folder.
         year: as in the names of sets.
         split: name of the list.
         images: the files that its lines may mean.

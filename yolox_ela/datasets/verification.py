@@ -32,7 +32,7 @@ class Verification:
     """What was found about some image files.
 
     Attributes:
-        paths: of the files.
+        paths: the image files.
         hashes: (I,) SHA-256 of each file in hexadecimal, as bytes; empty where it is damaged.
         stamps: (I, 3) int64; see `stamp_of`.
         largest: value of each image of more than 8 bits.
@@ -52,7 +52,7 @@ class Verification:
 
         Args:
             known: the range of the weights that the images are for; it goes before their own.
-            name: of the images, for the log.
+            name: what the log calls the images.
 
         Raises:
             UserError: what their values mean cannot be told, or they go beyond the known range.
@@ -83,7 +83,7 @@ def verify_images(paths: Sequence[Path], *, again: bool = False) -> Verification
     of the same size and time as in it are not even read, unless `again`.
 
     Args:
-        paths: of the files.
+        paths: the image files.
         again: whether to read and hash all files.
     """
     record = VerifiedImages(default_cache() / "verified_images.sqlite")
@@ -147,7 +147,7 @@ def read_unchanged(path: Path, stamp: np.ndarray, sha256: bytes) -> bytes:
     """The bytes of a verified file; they are hashed only where its size or times have changed.
 
     Args:
-        path: of the file.
+        path: the file.
         stamp: (3,) a row of `Verification.stamps`.
         sha256: an entry of `Verification.hashes`.
 

@@ -50,7 +50,7 @@ class VerifiedImages:
     a warning says that images are verified at each start.
 
     Args:
-        path: of the file; its folder is made.
+        path: the record's file; its folder is made.
     """
 
     def __init__(self, path: Path) -> None:

@@ -32,7 +32,7 @@ def most_objects(plans: Sequence[SamplePlan], offsets: np.ndarray) -> int:
     """Rows that the targets of a batch need: its largest number of objects, rounded up.
 
     Args:
-        plans: of the batch.
+        plans: the plans of the batch's samples.
         offsets: (I + 1,) as in `DeviceObjects`, on the host.
     """
     counts = np.diff(offsets)
@@ -46,8 +46,8 @@ def batch_targets(plans: PlanBatch, objects: DeviceObjects, rows: int) -> Tensor
     Nothing is sent back to the host, and shapes follow from B and `rows` alone.
 
     Args:
-        plans: of the batch, on the device of `objects`.
-        objects: of the set.
+        plans: the batch's plans, on the device of `objects`.
+        objects: all objects of the data set.
         rows: M, from `most_objects`; objects beyond so many would be lost.
 
     Returns:

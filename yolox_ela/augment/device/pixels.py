@@ -38,8 +38,8 @@ def render_batch(plans: PlanBatch, bank: DeviceBank) -> Tensor:
     result, they take 130 bytes a pixel: 0.85 GB for 16 samples of 640 pixels.
 
     Args:
-        plans: of the samples, on the device of the bank, which needs float64.
-        bank: with the S of the plans.
+        plans: the samples' plans, on the device of the bank, which must support float64.
+        bank: the images, resized for the side S of the plans.
 
     Returns:
         (B, 3, S, S) uint8 BGR in channels_last memory.

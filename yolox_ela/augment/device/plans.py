@@ -21,7 +21,7 @@ class PlanBatch:
     quadrant without tile has an extent of 0, and shows image 0.
 
     Attributes:
-        side: of the square output in pixels.
+        side: the side of the square output in pixels.
         images: (B, 4) int64 index of each tile's image.
         offsets: (B, 4, 2) int32 x and y of the tile's image on the canvas.
         extents: (B, 4, 2) int32 width and height of the part of the canvas that the tile fills.
