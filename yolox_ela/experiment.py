@@ -13,7 +13,7 @@ from torch import nn
 from yolox_ela.errors import UserError
 from yolox_ela.exp_file import blame, find_experiment, require_effect, run_file
 from yolox_ela.network.model import YoloxNano, build_yolox_nano
-from yolox_ela.overrides import override, require_types
+from yolox_ela.overrides import override
 from yolox_ela.recipe import NOT_A_SETTING, Recipe, setting_fields
 from yolox_ela.system.randomness import isolated_generators
 
@@ -180,7 +180,7 @@ def load_experiment(path: str | Path) -> Experiment:
             if isinstance(value, list):  # as one may write a tuple
                 changes[setting.name] = tuple(value)
         exp = replace(exp, **changes)
-        require_types(exp)
+        exp.validate()
         return replace(exp, defined=exp.to_dict())
 
 
