@@ -9,10 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from yolox_ela.datasets.split import VocSplit
-from yolox_ela.evaluate.scores import METRIC_TITLES
+from yolox_ela.evaluate.scores import METRIC_HEADERS, METRIC_TITLES
 from yolox_ela.report.bootstrap import Difference, Run, bootstrap_differences
 from yolox_ela.report.page import PageTable, Section
-from yolox_ela.report.score_tables import LABELS
 from yolox_ela.report.style import COLORS, GREY, new_figure, to_png
 
 RESAMPLES = 1000
@@ -165,7 +164,7 @@ def comparison_section(comparison: Comparison, number: str) -> Section:
     first, second = comparison.names
     rows = [
         [
-            LABELS[metric],
+            METRIC_HEADERS[metric],
             *(100 * value for value in (d.first, d.second, d.value, d.low, d.high)),
             "no" if d.low <= 0 <= d.high else "yes",
         ]

@@ -5,10 +5,9 @@ import statistics
 from collections.abc import Mapping
 from typing import Any
 
-from yolox_ela.evaluate.scores import METRICS
+from yolox_ela.evaluate.scores import METRIC_HEADERS, METRICS
 from yolox_ela.report.page import PageTable, Section
 
-LABELS = dict(zip(METRICS, ("AP50 07", "AP50", "AP50:95"), strict=True))  # short, for columns
 COUNTS = ("objects", "difficult", "detections")
 
 
@@ -28,7 +27,7 @@ def class_scores_section(results: Mapping[str, Any]) -> Section:
         "In percent. AP50 at IoU 0.5 by VOC's rules (inclusive pixels, difficult objects ignored), "
         "over VOC2007's 11 points and over all points; AP50:95 by COCO's rules."
         + (f" Without objects, so not in the mean: {absent}." if absent else ""),
-        table=PageTable(["class", *LABELS.values(), *COUNTS], rows),
+        table=PageTable(["class", *METRIC_HEADERS.values(), *COUNTS], rows),
         numbers=dict(results),
     )
 
@@ -47,7 +46,11 @@ def side_scores_section(sides: Mapping[str, Mapping[str, Mapping[str, Any]]]) ->
             row.append(statistics.mean(values))
             row.append(statistics.stdev(values) if len(values) > 1 else None)
         rows.append(row)
-    columns = ["side", "runs", *itertools.chain(*((label, "sd") for label in LABELS.values()))]
+    columns = [
+        "side",
+        "runs",
+        *itertools.chain(*((label, "sd") for label in METRIC_HEADERS.values())),
+    ]
     return Section(
         "Scores",
         "Means over the runs of a side and their standard deviation, in percent. With one run "

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tabulate import tabulate
-
 from yolox_ela.errors import UserError
 from yolox_ela.system.files import write_atomically
+from yolox_ela.system.text_table import text_table
 
 STYLES = ("text", "markdown", "csv", "json")
 
@@ -60,16 +59,11 @@ def render(tables: Sequence[Table], style: str) -> str:
 def _for_reader(table: Table, *, markdown: bool) -> str:
     headers = [column.header for column in table.columns]
     cells = [[column.cell(row) for column in table.columns] for row in table.rows]
-    numbers = [
-        any(isinstance(row[c.key], (int, float)) for row in table.rows) for c in table.columns
-    ]
-    grid = tabulate(
-        cells,
-        headers,
-        tablefmt="pipe" if markdown else "simple",
-        disable_numparse=True,  # a printed digit is a statement: 3.50 must not become 3.5
-        colalign=["right" if number else "left" for number in numbers] if cells else None,
+    align = "".join(
+        "r" if any(isinstance(row[column.key], (int, float)) for row in table.rows) else "l"
+        for column in table.columns
     )
+    grid = text_table(headers, cells, align, markdown=markdown)
     title = f"**{table.title}**" if markdown else table.title
     notes = [f"- {note}" if markdown else note for note in table.notes]
     return "\n".join([title, "", grid, *([""] if notes else []), *notes]) + "\n"

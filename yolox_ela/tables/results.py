@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import fmean, stdev
 from typing import Any
 
-from yolox_ela.evaluate.scores import METRICS
+from yolox_ela.evaluate.scores import METRIC_HEADERS, METRICS
 from yolox_ela.network.starts import RANDOM, title_of_start
 from yolox_ela.tables.layout import Column, Table
 from yolox_ela.tables.paired import clear_winner, paired_difference
@@ -13,7 +13,6 @@ from yolox_ela.tables.record import PROTOCOLS, RunRow
 from yolox_ela.tables.settings import with_recipe_name
 
 BASELINE = "nano"
-METRIC_HEADERS = {"ap50_voc07": "AP50 07", "ap50": "AP50", "ap50_95": "AP50:95"}
 
 # What runs must have in common to stand in one table; only method and seed may differ.
 CONDITIONS = (
