@@ -123,7 +123,7 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
         held.enter_context(log_to_file(folder.path / "train.log", earlier()))
         folder.append_environment(
             describe_environment(accelerator.device, accelerator.num_processes)
-            | {"data": str(data), "weights": start.report}
+            | {"data": str(data.absolute()), "weights": start.report}
             | {"start": start.name, "start_sha256": start.sha256}
         )
         if not args.resume:
