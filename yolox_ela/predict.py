@@ -14,16 +14,17 @@ from yolox_ela.errors import UserError
 from yolox_ela.evaluate.detections import ImageDetections
 from yolox_ela.evaluate.evaluator import EvalSettings
 from yolox_ela.evaluate.postprocess import postprocess
-from yolox_ela.experiment import Experiment, adopt_checkpoint, load_experiment
+from yolox_ela.experiment import Experiment
 from yolox_ela.images.letterbox import letterbox
 from yolox_ela.images.read import read_image
 from yolox_ela.images.values import UNDECIDED, ValueRange
 from yolox_ela.network.class_rows import row_names
 from yolox_ela.network.inference import FAST, predictor
 from yolox_ela.network.model import YoloxNano
-from yolox_ela.network.weights import load_trained, read_checkpoint, state_dict_of
+from yolox_ela.network.weights import load_trained
 from yolox_ela.overrides import override
 from yolox_ela.system.device import select_device
+from yolox_ela.trained import load_trained_file
 
 ImageLike = str | Path | np.ndarray
 BATCH = 16
@@ -98,7 +99,7 @@ class Detector:
     def from_checkpoint(
         cls,
         checkpoint: str | Path,
-        experiment: str | Path | Experiment,
+        experiment: str | Path | Experiment | None = None,
         *,
         image_size: int | None = None,
         score_threshold: float = 0.3,
@@ -109,8 +110,10 @@ class Detector:
 
         Args:
             checkpoint: `best.pth` or `last.pth` of a run, or a state dict that fits exactly.
-            experiment: the experiment it was trained with, or its file. Names and number of classes
-                are the checkpoint's own; see `row_names`.
+            experiment: the experiment it was trained with, its file, or the name of one of the
+                package's own; by default the one that the checkpoint names, see
+                `load_trained_file`. Names and number of classes are the checkpoint's own; see
+                `row_names`.
             image_size: the size it was trained with unless given.
             score_threshold: see the class.
             nms_iou: see the class.
@@ -119,11 +122,9 @@ class Detector:
         Raises:
             UserError: a file is missing or damaged, or the two do not belong together.
         """
-        exp = experiment if isinstance(experiment, Experiment) else load_experiment(experiment)
         path = Path(checkpoint)
-        content = read_checkpoint(path)
-        state = state_dict_of(content, path)
-        exp = adopt_checkpoint(exp, content)
+        trained = load_trained_file(path, experiment)
+        exp, content, state = trained.experiment, trained.content, trained.state
         exp = override(exp, {"classes": row_names(content, state, exp.classes, path)})
         model = exp.build_model()
         load_trained(model, state, path)

@@ -69,7 +69,7 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
 
 def parse_arguments(home: Path) -> argparse.Namespace:
     """The options as typed, and `home`."""
-    parser = tool_parser(__doc__.splitlines()[0])
+    parser = tool_parser(__doc__.splitlines()[0], required=False)
     parser.add_argument("-c", "--checkpoint", required=True, help="trained weights")
     parser.add_argument("paths", type=Path, nargs="+", help="images, or folders of images")
     parser.add_argument("-o", "--output", type=Path, default=home / "runs" / "demo")
