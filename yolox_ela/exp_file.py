@@ -95,7 +95,7 @@ def require_effect(exp: Recipe, base: type[Recipe], module: ModuleType) -> None:
         base: what experiments are instances of.
         module: the file as it was run.
     """
-    known = {field.name for field in setting_fields(base)} | {"attention"}
+    known = {field.name for field in setting_fields(base)}
     ignored = _unread_names(exp, base, module) | _settings_beside(known, module)
     if ignored:
         said = [f"'{name}'" + _hint(name, known) for name in sorted(ignored)]
@@ -160,7 +160,7 @@ def _lost_values(exp: Recipe) -> list[str]:
     """Fields whose value in the class is not the one that its instances start with."""
     fresh, lost = type(exp)(), []
     there = {field.name for field in fields(exp)}
-    for name in ["attention", *(field.name for field in setting_fields(Recipe))]:
+    for name in (field.name for field in setting_fields(Recipe)):
         stated: Any = inspect.getattr_static(type(exp), name, MISSING)
         if isinstance(stated, (staticmethod, classmethod)):
             stated = getattr(type(exp), name)

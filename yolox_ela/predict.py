@@ -105,6 +105,7 @@ class Detector:
         score_threshold: float = 0.3,
         nms_iou: float = 0.45,
         device: str = "auto",
+        attention: str = "",
     ) -> "Detector":
         """The network of an experiment with trained weights.
 
@@ -118,6 +119,8 @@ class Detector:
             score_threshold: see the class.
             nms_iou: see the class.
             device: see the class.
+            attention: the attention of the run, if a command line named it by FILE.py:NAME, which
+                is not run because weights name it.
 
         Raises:
             UserError: a file is missing or damaged, or the two do not belong together.
@@ -125,7 +128,10 @@ class Detector:
         path = Path(checkpoint)
         trained = load_trained_file(path, experiment)
         exp, content, state = trained.experiment, trained.content, trained.state
-        exp = override(exp, {"classes": row_names(content, state, exp.classes, path)})
+        exp = override(
+            exp,
+            {"classes": row_names(content, state, exp.classes, path), "attention": attention},
+        )
         model = exp.build_model()
         load_trained(model, state, path)
         return cls(

@@ -14,7 +14,10 @@ from torch import nn
 
 from yolox_ela.attention import CA, CBAM, CAGroupNorm, ela_s
 from yolox_ela.attention.gated import GatedModule
-from yolox_ela.network.model import SITES, build_yolox_nano
+from yolox_ela.network.model import build_yolox_nano
+from yolox_ela.sizes import site_channels
+
+SITES = site_channels("nano")
 
 every_module = pytest.mark.parametrize(
     "build", STARTING_AS_IDENTITY.values(), ids=STARTING_AS_IDENTITY

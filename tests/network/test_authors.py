@@ -6,9 +6,12 @@ import torch
 from yolox_ela.attention import ela_t
 from yolox_ela.errors import UserError
 from yolox_ela.network.authors import import_authors
-from yolox_ela.network.model import SITES, build_yolox_nano
+from yolox_ela.network.model import build_yolox_nano
 from yolox_ela.network.normalisation import IMAGENET_MEAN, IMAGENET_STD
 from yolox_ela.network.weights import load_trained, read_weights
+from yolox_ela.sizes import site_channels
+
+SITES = site_channels("nano")
 
 
 @pytest.fixture(scope="module")

@@ -171,7 +171,7 @@ class TestNames:
             known_names({}, state, SOURCE)
 
     def test_no_rows(self):
-        with pytest.raises(UserError, match="not a YOLOX-Nano checkpoint"):
+        with pytest.raises(UserError, match="not a YOLOX checkpoint"):
             known_names({}, {"conv1.weight": torch.zeros(1)}, SOURCE)
 
 

@@ -3,8 +3,11 @@
 import numpy as np
 
 from yolox_ela.attention import SE, ela_t
-from yolox_ela.network.model import SITES, build_yolox_nano
+from yolox_ela.network.model import build_yolox_nano
 from yolox_ela.report.gates import gates_section
+from yolox_ela.sizes import site_channels
+
+SITES = site_channels("nano")
 
 SIZE = 64
 

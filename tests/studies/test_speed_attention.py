@@ -5,7 +5,10 @@ import torch
 
 from studies.speed.attention import LAYOUTS, figure_4, infer, seven_sites, train
 from yolox_ela.attention import ELA
-from yolox_ela.network.model import SITES, build_yolox_nano
+from yolox_ela.network.model import build_yolox_nano
+from yolox_ela.sizes import site_channels
+
+SITES = site_channels("nano")
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

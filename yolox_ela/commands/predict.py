@@ -36,6 +36,7 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
         score_threshold=args.conf,
         nms_iou=args.nms,
         device=args.device,
+        attention=args.attention,
     )
     paths = list(dict.fromkeys(find_images(args.paths)))  # each once
     if not paths:
@@ -75,6 +76,12 @@ def parse_arguments(home: Path) -> argparse.Namespace:
     parser.add_argument("-o", "--output", type=Path, default=home / "runs" / "demo")
     parser.add_argument("--conf", type=float, default=0.3, help="least score to show")
     parser.add_argument("--nms", type=float, default=0.45, help="overlap that NMS allows")
+    parser.add_argument(
+        "--attention",
+        default="",
+        metavar="FILE.py:NAME",
+        help="the weights' attention, if a file defines it; default as the weights say",
+    )
     parser.add_argument("--size", type=int, help="network input; default as trained")
     parser.set_defaults(home=home)
     return parser.parse_args()

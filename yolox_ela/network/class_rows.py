@@ -252,7 +252,7 @@ def _row_count(state: Mapping[str, Tensor], source: Path) -> int:
     counts = {name: len(state[name]) for name in state if name.startswith(PREDICTORS)}
     if not counts:
         raise UserError(
-            f"{source} is not a YOLOX-Nano checkpoint: it has no class predictors ({PREDICTORS}*)"
+            f"{source} is not a YOLOX checkpoint: it has no class predictors ({PREDICTORS}*)"
         )
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())

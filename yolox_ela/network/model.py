@@ -1,64 +1,78 @@
-"""YOLOX-Nano with attention at seven sites.
+"""YOLOX of any size with attention at any of seven sites.
 
 The network is upstream YOLOX's (package `yolox`): same modules, same parameter names. Attention
 lives beside them under `backbone.attention.<site>`, so weights trained without it load by name.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from yolox.models import YoloPafpn, YoloxHead, YoloxModule
 
+from yolox_ela.errors import UserError
 from yolox_ela.network.loss.anchors import Anchors, decode
 from yolox_ela.network.loss.assignment import finite
 from yolox_ela.network.loss.dense import dense_loss
+from yolox_ela.sizes import SITES, SIZES, STAGE_CHANNELS, site_channels
 
-# YOLOX-Nano. Widths are for the full model, `WIDTH` scales them.
-DEPTH, WIDTH = 0.33, 0.25
-IN_CHANNELS = (256, 512, 1024)
 BATCHNORM_EPS = 1e-3  # upstream's value
 
 LOSSES = ("total_loss", "iou_loss", "conf_loss", "cls_loss", "l1_loss", "num_fg", "foreground")
 
-# Where attention acts, and the channels of the map there (at WIDTH).
-SITES = {
-    # After the backbone: what its three stages hand to the neck.
-    "dark3": 64,  # stride 8
-    "dark4": 128,  # stride 16
-    "dark5": 256,  # stride 32
-    # On the neck's concatenations, before the CSP layer that each is named after.
-    "C3_p4": 256,  # stride 16
-    "C3_p3": 128,  # stride 8
-    "C3_n3": 128,  # stride 16
-    "C3_n4": 256,  # stride 32
-}
-
 
 class AttentionPafpn(YoloPafpn):
-    """Upstream's backbone and neck with attention at `SITES`.
+    """Upstream's backbone and neck with attention at some of `SITES`.
 
-    `attention` maps site names to modules, or `width<channels>` to modules that all sites of that
-    width share. It is empty for the baseline, whose output then equals upstream's bit for bit.
+    Args:
+        size: a key of `SIZES`.
+
+    Attributes:
+        attention: modules by the names of their sites, or by `width<channels>` for a module that
+            sites of that width share. Empty for the baseline, whose output then equals upstream's
+            bit for bit.
+        site_keys: for each site with attention, in the network's order, its key in `attention`.
+        channels: the number of channels at each site.
     """
 
-    def __init__(self) -> None:
-        super().__init__(DEPTH, WIDTH, in_channels=IN_CHANNELS, depthwise=True)
+    def __init__(self, size: str = "nano") -> None:
+        depth, width, depthwise = SIZES[size]
+        super().__init__(depth, width, in_channels=STAGE_CHANNELS, depthwise=depthwise)
+        self.size, self.channels = size, site_channels(size)
         self.attention = nn.ModuleDict()
+        self.site_keys: dict[str, str] = {}
 
-    def attach(self, attention: Callable[[int], nn.Module | None], *, share_sites: bool) -> None:
-        """Build `attention(channels)` at every site, or once for each width."""
-        for site, channels in SITES.items():
-            key = _shared_key(channels) if share_sites else site
-            if key in self.attention:
+    def attach(
+        self,
+        attention: Callable[[int], nn.Module | None],
+        *,
+        sites: Collection[str] = tuple(SITES),
+        share_sites: bool,
+    ) -> None:
+        """Build `attention(channels)` at each of the sites, or once for each width of theirs.
+
+        Raises:
+            UserError: a module cannot be built; names the site.
+        """
+        for site, channels in self.channels.items():
+            if site not in sites:
                 continue
-            module = attention(channels)
-            if module is not None:
+            key = f"width{channels}" if share_sites else site
+            if key not in self.attention:
+                try:
+                    module = attention(channels)
+                except UserError as error:
+                    raise UserError(
+                        f"at site {site} of YOLOX-{self.size.capitalize()}: {error}"
+                    ) from error
+                if module is None:
+                    continue
                 self.attention[key] = module
+            self.site_keys[site] = key
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(N, 3, H, W) -> maps of strides 8, 16 and 32 with 64, 128 and 256 channels."""
+        """(N, 3, H, W) -> maps of strides 8, 16 and 32, with the channels of dark3 to dark5."""
         stages = self.backbone(images)
         dark3 = self._attend("dark3", stages["dark3"])
         dark4 = self._attend("dark4", stages["dark4"])
@@ -80,14 +94,8 @@ class AttentionPafpn(YoloPafpn):
         return p3, n3, n4
 
     def _attend(self, site: str, x: Tensor) -> Tensor:
-        for key in (site, _shared_key(SITES[site])):
-            if key in self.attention:
-                return self.attention[key](x)
-        return x
-
-
-def _shared_key(channels: int) -> str:
-    return f"width{channels}"
+        key = self.site_keys.get(site)
+        return x if key is None else self.attention[key](x)
 
 
 class Head(YoloxHead):
@@ -208,7 +216,7 @@ def _cell_grid(height: int, width: int, like: Tensor) -> Tensor:
 
 
 class YoloxNano(YoloxModule):
-    """YOLOX-Nano: images in BGR 0-255, (N, 3, H, W) with H and W multiples of 32."""
+    """YOLOX: images in BGR 0-255, (N, 3, H, W) with H and W multiples of 32."""
 
     def forward(
         self, images: Tensor, targets: Tensor | None = None
@@ -241,25 +249,33 @@ def build_yolox_nano(
     num_classes: int,
     attention: Callable[[int], nn.Module | None] | None = None,
     *,
+    size: str = "nano",
+    sites: Collection[str] = tuple(SITES),
     share_sites: bool = False,
 ) -> YoloxNano:
-    """YOLOX-Nano with attention.
+    """YOLOX with attention, at random weights.
 
     Attention is attached last, so networks built from one seed share every other initial weight.
 
     Args:
-        num_classes: classes of the head.
+        num_classes: number of classes of the head.
         attention: makes the module for a number of channels; None, or a module of None, leaves
             a site as it is.
+        size: a key of `SIZES`.
+        sites: those of `SITES` that get attention, in any order.
         share_sites: one module for all sites of a width, as in the authors' released network,
             instead of one a site, as their tables count.
+
+    Raises:
+        UserError: `attention` does; names the site as well.
     """
-    backbone = AttentionPafpn()
-    head = Head(num_classes, WIDTH, in_channels=IN_CHANNELS, depthwise=True)
+    backbone = AttentionPafpn(size)
+    _, width, depthwise = SIZES[size]
+    head = Head(num_classes, width, in_channels=STAGE_CHANNELS, depthwise=depthwise)
     head.initialize_biases(1e-2)  # a prior probability of 1% for every object, as upstream
     model = YoloxNano(backbone, head)
     if attention is not None:
-        backbone.attach(attention, share_sites=share_sites)
+        backbone.attach(attention, sites=sites, share_sites=share_sites)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eps, module.momentum = BATCHNORM_EPS, 0.03  # upstream's values

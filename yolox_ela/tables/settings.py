@@ -8,7 +8,7 @@ from yolox_ela.network.class_rows import same_classes
 from yolox_ela.recipe import Recipe
 
 # A part of the method: each experiment's own value is the usual one.
-MODEL_FIELDS = ("share_sites",)
+MODEL_FIELDS = ("share_sites", "size", "attention", "sites")
 # What has a column of its own, or no effect on the result.
 NOT_SETTINGS = (
     "name",
