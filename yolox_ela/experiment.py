@@ -113,6 +113,11 @@ class Experiment(Recipe):
         _ensure_dataclass(cls)
         return super().__new__(cls)
 
+    @property
+    def has_attention(self) -> bool:
+        """Whether the experiment says what its attention is."""
+        return self.attention is not None or self._attention_method is not None
+
     def build_attention(self, channels: int) -> nn.Module | None:
         """The module of a site with this many channels; None leaves the site as it is.
 
@@ -150,6 +155,7 @@ class Experiment(Recipe):
 
     def build_model(self) -> YoloxNano:
         """The network with random weights, the same for the same `seed`."""
+        builder = self._builder()
         with isolated_generators(self.seed):
             torch.manual_seed(self.seed)
             model = build_yolox_nano(
@@ -170,7 +176,7 @@ class Experiment(Recipe):
                         "a method start_as_identity, or use attention_start paper"
                     )
                 module.start_as_identity()
-        require_working(model.backbone, self.smallest_side, self._builder())
+        require_working(model.backbone, self.smallest_side, builder)
         return model
 
     @property

@@ -1,6 +1,8 @@
 """Print the project's tables, or put them into files.
 
 python tools/table.py complexity
+python tools/table.py complexity --size tiny s m l x --attention none ela_s ela_t
+python tools/table.py cost
 python tools/table.py speed --save speed.json
 python tools/table.py summary
 python tools/table.py results
@@ -13,12 +15,15 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from yolox_ela.attention_text import FORM
 from yolox_ela.commands.options import tool_parser, write_result
 from yolox_ela.errors import UserError
 from yolox_ela.experiment import load_experiment
+from yolox_ela.sizes import SIZES
 from yolox_ela.system.device import select_device
 from yolox_ela.system.files import require_writable, write_atomically
 from yolox_ela.tables.complexity import complexity_table
+from yolox_ela.tables.cost import cost_tables, experiments_of
 from yolox_ela.tables.layout import STYLES, Table, insert_block, render
 from yolox_ela.tables.record import RunRow, read_rows
 from yolox_ela.tables.results import results_tables
@@ -51,6 +56,9 @@ def parse_arguments(home: Path) -> argparse.Namespace:
         tables, "complexity", build_complexity, "parameters and operations beside the paper's"
     )
     add_experiments(complexity, home)
+    add_networks(complexity)
+    cost = add_table(tables, "cost", build_cost, "what a point of AP costs, beside the next size")
+    add_experiments(cost, home)
 
     speed = add_table(tables, "speed", build_speed, "latency and images per second, in turns")
     add_experiments(speed, home)
@@ -58,7 +66,7 @@ def parse_arguments(home: Path) -> argparse.Namespace:
 
     results = add_table(tables, "results", build_results, "scores over seeds, by what agrees")
     summary = add_table(tables, "summary", build_summary, "all recorded scores in one table")
-    for command in (results, summary):
+    for command in (results, summary, cost):
         command.add_argument(
             "--from",
             dest="source",
@@ -105,6 +113,19 @@ def add_experiments(parser: argparse.ArgumentParser, home: Path) -> None:
     )
 
 
+def add_networks(parser: argparse.ArgumentParser) -> None:
+    """--size and --attention; with one of them, -f is the baseline unless it is given."""
+    parser.set_defaults(experiment=None)
+    parser.add_argument("--size", nargs="+", choices=SIZES, default=[], help="sizes of YOLOX")
+    parser.add_argument(
+        "--attention",
+        nargs="+",
+        default=[],
+        metavar="TEXT",
+        help=f"attention of each size: {FORM}",
+    )
+
+
 def add_speed_options(parser: argparse.ArgumentParser) -> None:
     """What to measure, or a saved measurement to show."""
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
@@ -120,8 +141,17 @@ def add_speed_options(parser: argparse.ArgumentParser) -> None:
 
 
 def build_complexity(args: argparse.Namespace) -> list[Table]:
-    """Every experiment's network, counted."""
-    return [complexity_table([load_experiment(path) for path in args.experiment])]
+    """Every experiment's network, or every size with every attention, counted."""
+    if args.size or args.attention:
+        given = [load_experiment(path) for path in args.experiment or ()]
+        return [complexity_table(experiments_of(args.size, args.attention, given))]
+    paths = args.experiment or sorted((args.home / "exps").glob("*.py"))
+    return [complexity_table([load_experiment(path) for path in paths])]
+
+
+def build_cost(args: argparse.Namespace) -> list[Table]:
+    """What a recorded point of AP costs with each module, and with the next size of YOLOX."""
+    return cost_tables([load_experiment(path) for path in args.experiment], read_rows(args.source))
 
 
 def build_speed(args: argparse.Namespace) -> list[Table]:

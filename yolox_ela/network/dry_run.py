@@ -15,6 +15,8 @@ from yolox_ela.network.model import AttentionPafpn
 from yolox_ela.sizes import STRIDES
 from yolox_ela.system.randomness import isolated_generators
 
+# Larger inputs would show nothing more, and take longer.
+LARGEST_SIDE = 224
 # Maps that a second layer takes too, which the gradient of that layer needs as they were.
 USED_TWICE = ("dark3", "dark4")
 
@@ -23,8 +25,8 @@ def require_working(neck: AttentionPafpn, side: int, builder: Any = None) -> Non
     """Run each attention module forward and backward, and forward once more in evaluation mode.
 
     Copies are run, on maps of random numbers as they arrive for two images of `side` x `side`
-    pixels, but one column wider, so that rows and columns that were mixed up show. Neither the
-    network nor any random generator changes.
+    pixels (`LARGEST_SIDE` at most), but one column wider, so that rows and columns that were mixed
+    up show. Neither the network nor any random generator changes.
 
     Args:
         neck: the part of the network that has attention.
@@ -36,7 +38,7 @@ def require_working(neck: AttentionPafpn, side: int, builder: Any = None) -> Non
             not finite, fails, or lets no gradient through; names its class, file, site and shape.
     """
     for site, key in neck.site_keys.items():
-        module, rows = neck.attention[key], side // STRIDES[site]
+        module, rows = neck.attention[key], min(side, LARGEST_SIDE) // STRIDES[site]
         channels = neck.channels[site]
         name = type(module).__name__
         where = source_of(module, builder)
