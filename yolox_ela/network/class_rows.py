@@ -233,8 +233,8 @@ def start_rows(
     taken = [row for row in rows if row is not None]
     started = dict(state)
     for name, tensor in own.items():
-        if name.startswith(PREDICTORS):
-            started[name] = tensor.clone()
+        if name.startswith(PREDICTORS) and state[name].shape[1:] == tensor.shape[1:]:
+            started[name] = tensor.clone()  # other shapes are refused where weights are loaded
             started[name][into] = state[name][taken].to(tensor)
     return ClassStart(
         started,

@@ -96,6 +96,12 @@ def _require_working(
             f"{label} changes its input in place, which another layer needs as it was: return a "
             "new tensor, as in x * gate"
         )
+    no_gradient = (
+        f"{label} lets no gradient through to its input {given}: what stands before it could not "
+        "be trained"
+    )
+    if not out.requires_grad:
+        raise UserError(no_gradient)
     loss = out.square().sum() + (used_twice.sum() if site in USED_TWICE else 0)
     try:
         (gradient,) = torch.autograd.grad(out.sum(), x, retain_graph=True, allow_unused=True)
@@ -105,10 +111,7 @@ def _require_working(
             f"{label} cannot be trained {given}, since its gradient fails: {error}"
         ) from error
     if gradient is None:
-        raise UserError(
-            f"{label} lets no gradient through to its input {given}: what stands before it could "
-            "not be trained"
-        )
+        raise UserError(no_gradient)
     if not gradient.isfinite().all():
         raise UserError(f"{label} has a gradient that is not finite {given}")
     with torch.no_grad():
