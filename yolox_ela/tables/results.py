@@ -5,32 +5,14 @@ from statistics import fmean, stdev
 from typing import Any
 
 from yolox_ela.evaluate.scores import METRIC_HEADERS, METRICS
+from yolox_ela.experiment import BASELINE
 from yolox_ela.network.starts import RANDOM, title_of_start
 from yolox_ela.tables.layout import Column, Table
 from yolox_ela.tables.paired import clear_winner, paired_difference
 from yolox_ela.tables.paper import PAPER
-from yolox_ela.tables.record import PROTOCOLS, RunRow
+from yolox_ela.tables.record import CONDITIONS, PROTOCOLS, RunRow
 from yolox_ela.tables.settings import with_recipe_name
 
-BASELINE = "nano"
-
-# What runs must have in common to stand in one table; only method and seed may differ.
-CONDITIONS = (
-    "data",
-    "protocol",
-    "train_sets",
-    "train_images",
-    "test_sets",
-    "test_images",
-    "epochs",
-    "start",
-    "start_sha256",
-    "settings",
-    "image_size",
-    "score_threshold",
-    "nms_iou",
-    "weights",
-)
 WEIGHTS = {"last": "the last epoch's weights", "best": "weights chosen by their score on this test"}
 
 PAPER_CAVEAT = (
