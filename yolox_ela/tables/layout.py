@@ -1,4 +1,4 @@
-"""A table as text, Markdown, CSV or JSON, and put into a file between two marks."""
+"""Tables as text, Markdown, CSV or JSON, and their place between two marks in a file."""
 
 import csv
 import io
@@ -17,9 +17,13 @@ STYLES = ("text", "markdown", "csv", "json")
 
 @dataclass(frozen=True)
 class Column:
-    """What is shown of a row's value under `key`; a value that is None shows as nothing.
+    """A column of a table.
 
-    `show` gets that value and those under the keys `beside`.
+    Attributes:
+        key: the key of a row's value; a value that is None gives an empty cell.
+        header: the title of the column.
+        show: what turns the value, and the values under the keys `beside`, into the cell's text.
+        beside: the keys of further values that the cell shows.
     """
 
     key: str
@@ -79,10 +83,10 @@ def _as_csv(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def insert_block(path: Path, name: str, text: str) -> None:
-    """Replace what stands in a Markdown file between `<!-- NAME -->` and `<!-- /NAME -->`.
+    """Replace the text in a Markdown file between `<!-- NAME -->` and `<!-- /NAME -->`.
 
     Raises:
-        UserError: the file cannot be read, or has not exactly one such pair of marks.
+        UserError: the file cannot be read, or does not have exactly one such pair of marks.
     """
     opening, closing = f"<!-- {name} -->\n", f"<!-- /{name} -->\n"
     try:
