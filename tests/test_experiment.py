@@ -94,10 +94,10 @@ def test_a_frozen_backbone_keeps_its_weights():
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("attention_start", "nothing", "is one of"),
-        ("class_head_start", "imagenet", "is one of"),
+        ("attention_start", "nothing", "must be paper or identity"),
+        ("class_head_start", "imagenet", "must be random or by_name"),
         ("class_head_start", "coco", "is now called by_name"),
-        ("warmup_steps", -1, "must not be negative"),
+        ("warmup_steps", -1, "must be at least 0"),
         ("batchnorm_momentum", 1.5, "between 0 and 1"),
     ],
 )

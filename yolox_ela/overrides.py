@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from yolox_ela.errors import UserError
+from yolox_ela.field_rules import TYPE_WORDS
 from yolox_ela.recipe import Recipe, setting_fields
 
 RecipeType = typing.TypeVar("RecipeType", bound=Recipe)
-
-KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
 
 def override(recipe: RecipeType, values: Mapping[str, Any]) -> RecipeType:
@@ -43,19 +42,6 @@ def did_you_mean(name: str, known: Collection[str]) -> str:
     return f"did you mean {', '.join(near)}?" if near else ""
 
 
-def require_types(recipe: Recipe) -> None:
-    """Raise UserError, naming the field, for a value of another type than its field has.
-
-    Such values come from an experiment's file; those from a command line are read by their type.
-    """
-    types = typing.get_type_hints(type(recipe))
-    for field in setting_fields(recipe):
-        value, kind = getattr(recipe, field.name), types[field.name]
-        if not _has_type(value, kind):
-            wanted = KINDS.get(kind, f"{kind}".replace("tuple[str, ...]", "a tuple of texts"))
-            raise UserError(f"recipe field '{field.name}' takes {wanted}, not {value!r}")
-
-
 def pairs_to_dict(words: Sequence[str]) -> dict[str, str]:
     """`["lr", "0.01", "seed=1"]` -> `{"lr": "0.01", "seed": "1"}`.
 
@@ -76,20 +62,6 @@ def pairs_to_dict(words: Sequence[str]) -> dict[str, str]:
             raise UserError(f"recipe field '{name}' is given twice")
         pairs[name] = value
     return pairs
-
-
-def _has_type(value: Any, kind: Any) -> bool:
-    """Whether a value is of a type that recipes use; of other types, True."""
-    if kind in (int, float):
-        return isinstance(value, (int, kind)) and not isinstance(value, bool)
-    if kind in (bool, str):
-        return isinstance(value, kind)
-    if typing.get_origin(kind) is not tuple:
-        return True
-    items = typing.get_args(kind)
-    if not isinstance(value, tuple) or (items[-1] is not Ellipsis and len(items) != len(value)):
-        return False
-    return all(_has_type(item, items[0]) for item in value)
 
 
 def _parse(name: str, text: str, kind: Any) -> Any:
@@ -113,7 +85,7 @@ def _parse(name: str, text: str, kind: Any) -> Any:
             raise ValueError(text)
         return tuple(_finite(word) for word in words)
     except (ValueError, KeyError) as error:
-        wanted = KINDS.get(kind, f"{len(typing.get_args(kind))} numbers with commas between")
+        wanted = TYPE_WORDS.get(kind, f"{len(typing.get_args(kind))} numbers with commas between")
         raise UserError(f"recipe field '{name}' takes {wanted}, not '{text}'") from error
 
 

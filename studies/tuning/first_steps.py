@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from yolox_ela.augment.bank import open_images
 from yolox_ela.augment.feed import HostFeed
@@ -25,6 +26,7 @@ from yolox_ela.experiment import Experiment, load_experiment
 from yolox_ela.images.letterbox import letterbox
 from yolox_ela.network.model import YoloxNano
 from yolox_ela.overrides import override, pairs_to_dict
+from yolox_ela.system.text_table import text_table
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.schedule import learning_rate
 from yolox_ela.train.start import load_start
@@ -57,15 +59,16 @@ def main() -> int:
         train, exp, accelerator.device, open_images(train, exp.image_size, "off", Path())
     )
     total = len(train) // exp.batch_size * exp.epochs
-    print("  ".join(f"{name:>12}" for name in COLUMNS))
-    rows = step_rows(step, feed, exp, total)
-    for done, lr, loss, gradient in rows:
+    rows = []
+    steps = tqdm(step_rows(step, feed, exp, total), total=SHOWN[-1] + 1, unit="step", disable=None)
+    for done, lr, loss, gradient in steps:
         if done in SHOWN:
             cells = [lr, loss, gradient, *moved(network, start).values()]
             cells += [variance_ratio(network, start), *answers(network, probe)]
-            print("  ".join([f"{done:>12}", *(f"{cell:>12.4g}" for cell in cells)]), flush=True)
+            rows.append([done, *(f"{cell:.4g}" for cell in cells)])
         if done == SHOWN[-1]:
             break
+    print(text_table(COLUMNS, rows, align="r" * len(COLUMNS)))
     return 0
 
 

@@ -25,7 +25,7 @@ TITLES = [
     "Precision and recall",
     "Choosing a score threshold",
     "The best threshold of each class",
-    "What is taken for what",
+    "Confusion matrix",
     "Small, medium and large objects",
     "Errors by kind",
     "The worst false positives and misses",
@@ -54,7 +54,7 @@ def test_one_run(tiny_split, evaluation, tmp_path):
     results = parts["Scores"]
     assert parts["Errors by kind"]["ap50"] == pytest.approx(results["ap50"], abs=1e-5)
     best = parts["Choosing a score threshold"]["best"]["threshold"]
-    assert parts["What is taken for what"]["threshold"] == best
+    assert parts["Confusion matrix"]["threshold"] == best
     assert parts["The worst false positives and misses"]["false_positives"]
 
 

@@ -37,7 +37,7 @@ def test_first_steps(script):
     tuned = ["class_head_start", "by_name", "attention_start", "identity"]
     rows = {}
     for name, words in (("paper", []), ("tuned", tuned)):
-        header, *table = script("first_steps", "nano_ela_s", *SMALL, *words, SHOWN=(0, 1, 2))
+        header, _, *table = script("first_steps", "nano_ela_s", *SMALL, *words, SHOWN=(0, 1, 2))
         assert [row.split()[0] for row in table] == ["0", "1", "2"]
         columns = header.replace("class branch", "class").replace("BN var", "BN")
         columns = columns.replace("best score", "best").split()

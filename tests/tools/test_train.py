@@ -30,7 +30,7 @@ def test_run_folder(trained, project):
     assert {"best.pth", "last.pth", "state.pth", "curves.png"} <= files
     assert any((folder / "tensorboard").glob("events.out.tfevents.*"))
     page = (folder / "report.html").read_text(encoding="utf-8")
-    for part in ("Learning curves", "Training batches", "What is taken for what", "dark3"):
+    for part in ("Learning curves", "Training batches", "Confusion matrix", "dark3"):
         assert part in page, part
 
 

@@ -11,6 +11,7 @@ from yolox_ela.datasets.problems import Problem, Severity, format_problems
 from yolox_ela.datasets.verification import verify_images
 from yolox_ela.errors import UserError
 from yolox_ela.images.values import ValueRange
+from yolox_ela.system.text_table import text_table
 
 
 @dataclass
@@ -49,21 +50,19 @@ class CheckReport:
         }
 
     def to_text(self) -> str:
-        """The report as a table for the screen."""
-        lines = [f"{'set':18} {'images':>7} {'objects':>8} {'difficult':>10} {'no objects':>11}"]
-        lines += [
-            f"{s.name:18} {s.images:7} {s.objects:8} {s.difficult:10} {s.negatives:11}"
-            for s in self.sets
+        """The report as tables for the screen."""
+        lines = [
+            text_table(
+                ["set", "images", "objects", "difficult", "no objects"],
+                [[s.name, s.images, s.objects, s.difficult, s.negatives] for s in self.sets],
+                align="lrrrr",
+            )
         ]
         names = sorted({name for s in self.sets for name in s.per_class})
         if names:
-            lines += [
-                "",
-                f"{'objects of class':18} " + " ".join(f"{s.name:>16}" for s in self.sets),
-            ]
-            for name in names:
-                counts = " ".join(f"{s.per_class[name]:16}" for s in self.sets)
-                lines.append(f"{name:18} {counts}")
+            rows = [[name, *(s.per_class[name] for s in self.sets)] for name in names]
+            headers = ["objects of class", *(s.name for s in self.sets)]
+            lines += ["", text_table(headers, rows, align="l" + "r" * len(self.sets))]
         if self.problems:
             lines += ["", format_problems(self.problems)]
         kinds = Counter((p.severity.value, p.kind) for p in self.problems)

@@ -19,6 +19,7 @@ from yolox_ela.evaluate.objects import Objects
 from yolox_ela.evaluate.rules import COCO_IOUS, COCO_RULES, VOC_IOU, VOC_RULES
 
 METRICS = ("ap50_voc07", "ap50", "ap50_95")  # fields of SplitScores
+METRIC_HEADERS = dict(zip(METRICS, ("AP50 07", "AP50", "AP50:95"), strict=True))  # of columns
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a network detects on a few pictures of a split, beside what is there."""
+"""A picture of a network's detections on a few images of a split, with the annotated objects."""
 
 from pathlib import Path
 
@@ -12,8 +12,8 @@ from yolox_ela.images.letterbox import PAD_VALUE, letterbox
 from yolox_ela.system.files import write_atomically
 
 IMAGES, COLUMNS = 6, 3
-SIDE, GAP = 320, 4  # of an image, and to its right and below, in pixels
-MIN_SCORE = 0.3  # as the demo draws
+SIDE, GAP = 320, 4  # an image's side, and the space to its right and below, in pixels
+MIN_SCORE = 0.3  # as in predictions
 DASH = 5  # pixels
 
 
@@ -24,7 +24,7 @@ def draw_predictions(detections: Detections, split: VocSplit) -> np.ndarray:
     objects have dashed lines, black and white, and their class below.
 
     Args:
-        detections: of the whole split.
+        detections: the detections of the whole split.
         split: the images and objects.
 
     Returns:
@@ -54,7 +54,7 @@ def save_png(image: np.ndarray, path: Path) -> None:
 def _detections_of(
     index: int, detections: Detections, split: VocSplit, scale: float
 ) -> ImageDetections:
-    """Those of an image that are worth drawing, best score first."""
+    """The detections of an image that score `MIN_SCORE` or more, best score first."""
     rows = np.flatnonzero((detections.images == index) & (detections.scores >= MIN_SCORE))
     rows = rows[np.argsort(-detections.scores[rows], kind="stable")]
     labels = detections.labels[rows]
@@ -67,7 +67,7 @@ def _detections_of(
 
 
 def _draw_objects(image: np.ndarray, index: int, split: VocSplit, scale: float) -> np.ndarray:
-    """The annotated objects, on top: a detection that fits would hide its object."""
+    """The image with the annotated objects on top, where no detection can hide them."""
     image = image.copy()
     here = split.objects(index)
     boxes = np.rint(split.boxes[here] * scale).astype(int).clip(0, SIDE - 1)
@@ -80,7 +80,7 @@ def _draw_objects(image: np.ndarray, index: int, split: VocSplit, scale: float) 
     draw = ImageDraw.Draw(picture)
     font = ImageFont.truetype(font_manager.findfont("DejaVu Sans"), 11)  # matplotlib's own
     for (x1, _, _, y2), label in zip(boxes, split.labels[here], strict=True):
-        # Below the box, or inside where the picture ends.
+        # Below the box, or inside it at the lower border of the picture.
         y, anchor = (y2 + 2, "la") if y2 + 16 < SIDE else (y2 - 3, "ls")
         place, name = (float(x1 + 2), float(y)), split.classes[label]
         draw.text(place, name, "white", font, anchor=anchor, stroke_width=1, stroke_fill="black")
@@ -88,5 +88,5 @@ def _draw_objects(image: np.ndarray, index: int, split: VocSplit, scale: float) 
 
 
 def _dashes(start: int, end: int) -> np.ndarray:
-    """(end - start + 1, 1) pixels of a line, in turn white and black."""
+    """(end - start + 1, 1) the pixels of a dashed line, white and black in turn."""
     return np.where(np.arange(start, end + 1) // DASH % 2, 0, 255).astype(np.uint8)[:, None]
