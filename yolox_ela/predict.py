@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from yolox_ela.images.values import UNDECIDED, ValueRange
 from yolox_ela.network.class_rows import row_names
 from yolox_ela.network.inference import FAST, predictor
 from yolox_ela.network.model import YoloxNano
+from yolox_ela.network.starts import DETECTOR, start_file
 from yolox_ela.network.weights import load_trained
 from yolox_ela.overrides import override
 from yolox_ela.system.device import select_device
@@ -137,6 +138,20 @@ class Detector:
             device=device,
             values=ValueRange.recorded(content),
         )
+
+    @classmethod
+    def from_pretrained(cls, name: str = DETECTOR, **options: Any) -> "Detector":
+        """A network with weights that are found by name.
+
+        Args:
+            name: weights in the package; `coco` or `coco_legacy`, which have COCO's 80 classes, no
+                attention, and are downloaded once.
+            options: as for `from_checkpoint`.
+
+        Raises:
+            UserError: there are no such weights, or they cannot be downloaded.
+        """
+        return cls.from_checkpoint(start_file(name), **options)
 
     @overload
     def __call__(self, images: ImageLike) -> ImageDetections: ...

@@ -1,6 +1,7 @@
-"""Detect objects in pictures: draws boxes with names and scores, and lists them as JSON.
+"""Detect objects in images: writes images with bounding boxes, and the boxes as JSON.
 
-python tools/demo.py -f exps/nano_ela_s.py -c runs/nano_ela_s/best.pth photo.jpg folder/
+python tools/demo.py photo.jpg folder/
+python tools/demo.py -c runs/nano_ela_s/best.pth photo.jpg
 """
 
 import argparse
@@ -16,7 +17,7 @@ import numpy as np
 from yolox_ela.commands.options import tool_parser, write_result
 from yolox_ela.errors import UserError
 from yolox_ela.images.read import IMAGE_SUFFIXES
-from yolox_ela.network.starts import start_file
+from yolox_ela.network.starts import DETECTOR, STARTS, start_file
 from yolox_ela.predict import Detector, ImageLike
 from yolox_ela.system.claim import claim_folder
 
@@ -29,8 +30,9 @@ def main(home: Path) -> int:
 
 def run(args: argparse.Namespace, held: ExitStack) -> int:
     """Detect; the output folder is entered into `held`."""
+    require_weights(args)
     detector = Detector.from_checkpoint(
-        start_file(args.checkpoint),
+        start_file(args.checkpoint or DETECTOR),
         args.experiment,
         image_size=args.size,
         score_threshold=args.conf,
@@ -70,7 +72,13 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
 def parse_arguments(home: Path) -> argparse.Namespace:
     """The options as typed, and `home`."""
     parser = tool_parser(__doc__.splitlines()[0], required=False)
-    parser.add_argument("-c", "--checkpoint", required=True, help="trained weights")
+    parser.add_argument(
+        "-c",
+        "--checkpoint",
+        "--weights",
+        help=f"a file, {', '.join(STARTS)} (COCO's 80 classes), or the package's own {DETECTOR}, "
+        "which is the default",
+    )
     parser.add_argument("paths", type=Path, nargs="+", help="images, or folders of images")
     parser.add_argument("-o", "--output", type=Path, default=home / "runs" / "demo")
     parser.add_argument("--conf", type=float, default=0.3, help="least score to show")
@@ -78,6 +86,15 @@ def parse_arguments(home: Path) -> argparse.Namespace:
     parser.add_argument("--size", type=int, help="network input; default as trained")
     parser.set_defaults(home=home)
     return parser.parse_args()
+
+
+def require_weights(args: argparse.Namespace) -> None:
+    """Raise UserError for an experiment without its weights: the package's own have theirs."""
+    if args.experiment is not None and args.checkpoint is None:
+        raise UserError(
+            f"-f {args.experiment} says how a network is built, not which weights it has: give "
+            "them with -c, or leave -f out for the package's own detector"
+        )
 
 
 def find_images(paths: Sequence[Path]) -> Iterator[Path]:

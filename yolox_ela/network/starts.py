@@ -1,4 +1,4 @@
-"""The weights that trainings start from by name, and what any file of weights is called."""
+"""Weights that are found by name, and what any file of weights is called as a start."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -68,19 +68,42 @@ STARTS = {
 }
 
 
+PRETRAINED = Path(__file__).resolve().parents[1] / "pretrained"  # weights in the package
+DETECTOR = "nano_ela_s"  # the package's weights that predict uses unless others are given
+
+
+def pretrained_file(name: str = DETECTOR) -> Path:
+    """The package's own weights of a name.
+
+    Raises:
+        UserError: the package has no weights of this name.
+    """
+    path = PRETRAINED / f"{name}.pth"
+    if not path.is_file():
+        names = ", ".join(sorted(p.stem for p in PRETRAINED.glob("*.pth"))) or "none"
+        raise UserError(
+            f"this installation has no weights '{name}' (no {path}; it has {names}): give other "
+            "weights with -c, as in -c coco"
+        )
+    return path
+
+
 def start_file(given: str | Path, cache: Path | None = None) -> Path:
-    """The file behind `-c`: that of a named start, downloaded once, or the one that is given.
+    """The file behind `-c`: that of a name, downloaded once if need be, or the one that is given.
 
     Args:
-        given: a key of `STARTS`, or a path.
+        given: a key of `STARTS`, the name of weights in the package, or a path.
         cache: the folder of downloads; by default that of `default_cache()`.
 
     Raises:
-        UserError: no connection, a full disk, or the download is something else.
+        UserError: no connection, a full disk, the download is something else, or there are no
+            weights of this name.
     """
     start = STARTS.get(str(given))
     if start is None:
-        return Path(given)
+        path = Path(given)
+        is_name = path.name == str(given) and not path.suffix and not path.exists()
+        return pretrained_file(path.name) if is_name else path
     path = (default_cache() if cache is None else Path(cache)) / start.file
     try:
         return fetch(
@@ -135,7 +158,7 @@ def start_of_file(path: Path, state: Mapping[str, Tensor], report: str = "") -> 
 
 
 def start_of_run(content: Mapping[str, Any], path: Path) -> Start:
-    """What a run noted of its start in its checkpoint, or in state.pth, at `path`."""
+    """The start that a run recorded in its checkpoint, or in state.pth, at `path`."""
     name, digest = content.get("start") or "unknown", content.get("start_sha256", "")
     return Start(name, digest, f"those of {path}")
 
