@@ -19,7 +19,7 @@ from yolox_ela.errors import UserError
 from yolox_ela.images.read import IMAGE_SUFFIXES
 from yolox_ela.network.starts import DETECTOR, STARTS, start_file
 from yolox_ela.predict import Detector, ImageLike
-from yolox_ela.system.claim import claim_folder
+from yolox_ela.system.claim import claim_folder, claim_new_folder
 
 
 def main(home: Path) -> int:
@@ -42,8 +42,12 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
     paths = list(dict.fromkeys(find_images(args.paths)))  # each once
     if not paths:
         raise UserError(f"no images in {', '.join(map(str, args.paths))}")
-    held.enter_context(claim_folder(args.output, "name another folder with -o"))
-    targets: dict[Any, Path] = dict(zip(paths, output_paths(paths, args.output), strict=True))
+    if args.output is None:
+        claim = claim_new_folder(args.home / "runs", "predict")
+    else:
+        claim = claim_folder(args.output, "name another folder with -o")
+    folder = held.enter_context(claim).path
+    targets: dict[Any, Path] = dict(zip(paths, output_paths(paths, folder), strict=True))
     entries: dict[Any, dict[str, Any]] = {}
 
     def skip(path: ImageLike, error: UserError) -> None:
@@ -62,8 +66,8 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
         listed = ", ".join(f"{d['class']} {d['score']:.2f}" for d in found.to_dicts())
         print(f"{path}: {listed or 'nothing'}")
     failures = sum("error" in entry for entry in entries.values())
-    write_result([entries[path] for path in paths], args.output / "detections.json")
-    print(f"{len(paths) - failures} pictures and detections.json in {args.output}")
+    write_result([entries[path] for path in paths], folder / "detections.json")
+    print(f"{len(paths) - failures} pictures and detections.json in {folder}")
     if failures:
         print(f"{failures} of {len(paths)} files could not be read", file=sys.stderr)
     return 1 if failures else 0
@@ -80,7 +84,7 @@ def parse_arguments(home: Path) -> argparse.Namespace:
         "which is the default",
     )
     parser.add_argument("paths", type=Path, nargs="+", help="images, or folders of images")
-    parser.add_argument("-o", "--output", type=Path, default=home / "runs" / "demo")
+    parser.add_argument("-o", "--output", type=Path, help="folder; default a new runs/predict")
     parser.add_argument("--conf", type=float, default=0.3, help="least score to show")
     parser.add_argument("--nms", type=float, default=0.45, help="overlap that NMS allows")
     parser.add_argument("--size", type=int, help="network input; default as trained")
