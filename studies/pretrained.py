@@ -38,7 +38,8 @@ def main() -> int:
     args = parse_arguments()
     weights = args.run / "best.pth"
     trained = load_trained_file(weights)
-    content, exp = trained.content, trained.experiment
+    exp = trained.experiment
+    content = trained.content | {"package_experiment": exp.package_name}
     if not exp.package_name:
         raise UserError(f"{weights} is not of one of the package's own experiments")
     require_writable(args.output)

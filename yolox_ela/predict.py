@@ -1,4 +1,4 @@
-"""Detection on single pictures: image(s) in, boxes with names and scores out."""
+"""Object detection in single images: images in, bounding boxes with names and scores out."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -36,9 +36,9 @@ class Found(NamedTuple):
     """A picture and what was found in it.
 
     Attributes:
-        source: as it was given.
-        image: (H, W, 3) uint8 BGR.
-        detections: in it.
+        source: the path or array that was given.
+        image: the picture, (H, W, 3) uint8 BGR.
+        detections: the objects found in it.
     """
 
     source: ImageLike
@@ -61,9 +61,10 @@ class Detector:
         classes: names of its outputs.
         image_size: side of the square network input, a multiple of 32.
         score_threshold: boxes that score less are not reported.
-        nms_iou: overlap above which the weaker of two boxes of a class is dropped.
-        device: where to compute; see `select_device`.
-        values: what is white in pictures of more than 8 bits, if the network's training data said.
+        nms_iou: intersection over union above which the weaker of two boxes of a class is dropped.
+        device: the device to compute on; see `select_device`.
+        values: the value of white in pictures of more than 8 bits, where the training data of the
+            network decided it.
 
     Raises:
         UserError: the names do not fit the network, or a number cannot be right.

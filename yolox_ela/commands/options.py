@@ -17,7 +17,7 @@ def tool_parser(
     """A parser with the options that every tool has.
 
     Args:
-        description: what the tool does.
+        description: a line on the tool, for --help.
         experiment: whether the tool takes -f and --device.
         required: whether -f must be given; otherwise the weights name their experiment.
     """

@@ -34,11 +34,11 @@ class NamedStart:
     """Weights that can be given as `-c NAME`.
 
     Attributes:
-        title: what tables and reports call them.
-        url: where they come from.
-        file: their name in the cache.
-        digest_of: what tells them from all others.
-        digest: its value.
+        title: the name in tables and reports.
+        url: the address of the download.
+        file: the file's name in the cache.
+        digest_of: the function whose value identifies the weights.
+        digest: the value of `digest_of` for these weights.
     """
 
     title: str
@@ -131,7 +131,7 @@ class Start:
         name: as records have it: `random`, a key of `STARTS`, or a file's name.
         sha256: see `weights_digest`; of the file's network before its class rows are changed, or of
             the random one. Empty where it is unknown.
-        report: what became of the weights, for the log.
+        report: a line for the log: which tensors were loaded.
     """
 
     name: str
@@ -149,7 +149,7 @@ def start_of_file(path: Path, state: Mapping[str, Tensor], report: str = "") -> 
     Args:
         path: the file.
         state: its network, as `state_dict_of` gives it.
-        report: what becomes of it.
+        report: a line for the log: which tensors were loaded.
     """
     known = (key for key, named in STARTS.items() if named.digest_of(path) == named.digest)
     other = f"file {path.name}" if path.name in (RANDOM, *STARTS) else path.name

@@ -1,4 +1,4 @@
-"""What a network detects on a few pictures of a split, beside what is there."""
+"""A network's detections in a few images of a split, beside the annotated objects."""
 
 from pathlib import Path
 
@@ -19,11 +19,11 @@ MIN_SCORE = 0.3  # as predict shows by default
 def draw_predictions(detections: Detections, split: VocSplit) -> np.ndarray:
     """The split's first images, three in a row, with boxes of two kinds.
 
-    Detections that score 0.3 or more have coloured lines, class and score at the top; annotated
-    objects have dashed lines, black and white, and their class below.
+    Detections that score 0.3 or more have colored lines, class and score above; annotated objects
+    have dashed lines, black and white, and their class below.
 
     Args:
-        detections: of the whole split.
+        detections: the detections of the whole split.
         split: the images and objects.
 
     Returns:
