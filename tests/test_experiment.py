@@ -8,7 +8,7 @@ from torch import nn
 
 from yolox_ela.attention import CBAM, ela_s
 from yolox_ela.errors import UserError
-from yolox_ela.experiment import RECIPES, Experiment, adopt_checkpoint
+from yolox_ela.experiment import RECIPES, Experiment
 from yolox_ela.overrides import override
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.step import TrainStep
@@ -44,16 +44,6 @@ def test_a_module_that_cannot_start_as_the_identity_is_named():
     exp = Attentive(kind=nn.BatchNorm2d, attention_start="identity")
     with pytest.raises(UserError, match="BatchNorm2d at dark3 cannot start as the identity"):
         exp.build_model()
-
-
-def test_a_checkpoint_knows_how_its_attention_started():
-    trained = Attentive(attention_start="identity", image_size=96)
-    content = {"classes": list(trained.classes), "recipe": trained.to_dict()}
-    adopted = adopt_checkpoint(Attentive(), content)
-    assert adopted.attention_start == "identity"
-    assert adopted.image_size == 96
-    del content["recipe"]["attention_start"]  # as of runs before there was a choice
-    assert adopt_checkpoint(Attentive(), content).attention_start == "paper"
 
 
 def test_batchnorm_momentum():

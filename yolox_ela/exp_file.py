@@ -56,6 +56,12 @@ def find_experiment(given: str | Path) -> Path:
     return path
 
 
+def is_own_experiment(path: Path) -> bool:
+    """Whether a file is one of the package's own experiments, or a copy of one with its name."""
+    own = own_experiments().get(path.stem)
+    return own is not None and own.read_bytes() == path.read_bytes()
+
+
 def run_file(path: Path) -> ModuleType:
     """Run an experiment's file as a module of its own.
 

@@ -11,9 +11,14 @@ import torch
 from torch import nn
 
 from yolox_ela.errors import UserError
-from yolox_ela.exp_file import blame, find_experiment, require_effect, run_file
+from yolox_ela.exp_file import (
+    blame,
+    find_experiment,
+    is_own_experiment,
+    require_effect,
+    run_file,
+)
 from yolox_ela.network.model import YoloxNano, build_yolox_nano
-from yolox_ela.overrides import override
 from yolox_ela.recipe import NOT_A_SETTING, Recipe, setting_fields
 from yolox_ela.system.randomness import isolated_generators
 
@@ -70,6 +75,8 @@ class Experiment(Recipe):
         default=None, repr=False, compare=False, metadata=NOT_A_SETTING
     )
     """The settings as the experiment's file states them, before the command line overrides any."""
+    package_name: str = field(default="", repr=False, compare=False, metadata=NOT_A_SETTING)
+    """Name under which the package itself has this experiment; empty for anybody else's."""
 
     _attention_method: ClassVar[Callable[..., nn.Module | None] | None] = None
 
@@ -182,20 +189,8 @@ def load_experiment(path: str | Path) -> Experiment:
                 changes[setting.name] = tuple(value)
         exp = replace(exp, **changes)
         exp.validate()
-        return replace(exp, defined=exp.to_dict())
-
-
-def adopt_checkpoint(experiment: Experiment, content: dict[str, Any]) -> Experiment:
-    """The experiment with what a run's checkpoint records of its network.
-
-    That is its classes, its input size, and how its attention started, which decides whether its
-    gates go up to 1 or 2.
-    """
-    recorded = {"classes": tuple(content["classes"])} if "classes" in content else {}
-    if "recipe" in content:
-        recorded["image_size"] = content["recipe"]["image_size"]
-        recorded["attention_start"] = content["recipe"].get("attention_start", "paper")
-    return override(experiment, recorded)
+        name = path.stem if is_own_experiment(path) else ""
+        return replace(exp, defined=exp.to_dict(), package_name=name)
 
 
 def _defined_in(names: Mapping[str, Any]) -> Experiment:

@@ -78,3 +78,20 @@ def test_wrong_experiment_for_the_weights(call, trained, project, data):
         expect=2,
     )
     assert "does not fit this experiment" in done.stderr
+
+
+def test_each_call_gets_a_folder_of_its_own(call, trained, project, data, tmp_path):
+    """In runs/, numbered; nothing is written into the current folder or over earlier results."""
+    picture = min((data / "VOCdevkit" / "VOC2007" / "JPEGImages").iterdir())
+    words = ["tools/demo.py", "-c", trained[0] / "best.pth", picture, "--device", "cpu"]
+    here, before = set((project / "exps").iterdir()), set((project / "runs").iterdir())
+    outputs = [call(*words).stdout.splitlines()[-1] for _ in range(2)]
+    new = sorted(set((project / "runs").iterdir()) - before)
+    assert [output.rpartition(" ")[2] for output in outputs] == [str(folder) for folder in new]
+    assert all((folder / "detections.json").is_file() for folder in new)
+    assert all(folder.name.startswith("predict") for folder in new)
+    runs = ["tools/report.py", trained[0], shutil.copytree(trained[0], tmp_path / "other")]
+    for _ in range(2):
+        call(*runs)
+    assert (project / "runs" / "comparison-2" / "report.html").is_file()
+    assert set((project / "exps").iterdir()) == here

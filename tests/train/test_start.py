@@ -59,6 +59,31 @@ def test_gates_of_another_reach(tmp_path, trained):
         load_start(exp, exp.build_model(), path)
 
 
+@pytest.mark.parametrize(
+    ("changes", "name", "message"),
+    [
+        ({"share_sites": True}, "nano_ela_t", "trained with share_sites true, .* add share_sites"),
+        (
+            {"share_sites": True, "attention_start": "identity"},
+            "nano_ela_t",
+            "add attention_start identity share_sites true$",
+        ),
+        ({}, "nano_ela_l", "trained as 'nano_ela_t', does not fit .* 'nano_ela_l': .* -f"),
+        ({}, "nano_se", "does not fit the experiment 'nano_se'"),
+        ({"attention_start": "identity"}, "nano", "does not fit the experiment 'nano'"),
+    ],
+)
+def test_attention_that_would_be_dropped_or_used_otherwise(tmp_path, changes, name, message):
+    """Each would start as something else than was trained, without a word."""
+    trained = override(load_experiment("nano_ela_t"), changes)
+    content = {"model": trained.build_model().state_dict(), "recipe": trained.to_dict()}
+    save_checkpoint(tmp_path / "last.pth", content)
+    load_start(trained, trained.build_model(), tmp_path / "last.pth")
+    exp = load_experiment(name)
+    with pytest.raises(UserError, match=rf"last\.pth.* {message}"):
+        load_start(exp, exp.build_model(), tmp_path / "last.pth")
+
+
 def save(path, exp, **content):
     """Weights of the experiment's classes, each row its own."""
     content = {"model": exp.build_model().state_dict(), "classes": list(exp.classes), **content}

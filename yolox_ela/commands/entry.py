@@ -1,5 +1,6 @@
 """Running a command: `yolox-ela NAME`, `python -m yolox_ela NAME` or `python tools/NAME.py`."""
 
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ COMMANDS = {
     "report": ("report", "report on a run, or on several side by side"),
     "table": ("table", "print the project's tables, or put them into files"),
 }
+SCRIPTS = {"predict": "demo.py"}  # in tools/, where a script is not called as its command
 
 
 def main() -> NoReturn:
@@ -53,6 +55,26 @@ def launcher_words() -> list[str]:
     if program == PROGRAM:
         return ["--module", "yolox_ela", *words, *sys.argv[1:]]
     return list(sys.argv)
+
+
+def command_words(name: str) -> list[str]:
+    """How the user starts another command, in the way that this one was started.
+
+    Args:
+        name: a key of `COMMANDS`.
+    """
+    script = sys.argv[0]
+    if script.split(" ")[0] != PROGRAM:
+        return [python_word(), str(Path(script).with_name(SCRIPTS.get(name, f"{name}.py")))]
+    module = getattr(sys.modules["__main__"], "__spec__", None)  # none for an installed program
+    return [PROGRAM, name] if module is None else [python_word(), "-m", "yolox_ela", name]
+
+
+def python_word() -> str:
+    """`python` where the shell finds this interpreter by that name, else its path."""
+    found = shutil.which("python")
+    here = Path(sys.executable).parent
+    return "python" if found and Path(found).parent == here else sys.executable
 
 
 def run(main: Callable[[], int]) -> NoReturn:

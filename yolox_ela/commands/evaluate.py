@@ -1,7 +1,7 @@
 """Evaluate weights on a VOC set.
 
-python tools/eval.py -f exps/nano_ela_s.py -c runs/nano_ela_s/best.pth
-python tools/eval.py -f exps/nano.py --zero-shot
+python tools/eval.py -c runs/nano_ela_s/best.pth
+python tools/eval.py --zero-shot
 """
 
 import argparse
@@ -13,6 +13,7 @@ from typing import Any
 
 from loguru import logger
 
+from yolox_ela.commands.data_of_weights import data_of_weights, require_test_images_of_run
 from yolox_ela.commands.options import (
     add_data_options,
     add_overrides,
@@ -28,13 +29,13 @@ from yolox_ela.evaluate.detections import to_coco_results
 from yolox_ela.evaluate.evaluator import EvalSettings, detect_split, evaluate
 from yolox_ela.evaluate.results_text import format_results
 from yolox_ela.evaluate.saved import SavedEvaluation, save_evaluation
-from yolox_ela.experiment import Experiment, adopt_checkpoint, load_experiment
+from yolox_ela.experiment import BASELINE, Experiment
 from yolox_ela.images.values import ValueRange
 from yolox_ela.network.class_rows import COCO_CLASSES, pick_rows, row_names, same_classes
 from yolox_ela.network.inference import PRECISIONS, Inference
 from yolox_ela.network.model import YoloxNano, build_yolox_nano
 from yolox_ela.network.starts import DEFAULT, STARTS, Start, start_file, start_of_file, start_of_run
-from yolox_ela.network.weights import load_trained, read_checkpoint, state_dict_of
+from yolox_ela.network.weights import load_trained
 from yolox_ela.overrides import override, pairs_to_dict
 from yolox_ela.report.single import RunMaterial, write_single_report
 from yolox_ela.system.claim import claim_folder, require_unclaimed
@@ -50,6 +51,7 @@ from yolox_ela.tables.entry import (
 )
 from yolox_ela.tables.record import append_row, require_record
 from yolox_ela.train.run_folder import RunFolder
+from yolox_ela.trained import load_trained_file
 
 HELD_REMEDY = "name another folder with --report"
 
@@ -62,6 +64,7 @@ def main(home: Path) -> int:
 
 def run(args: argparse.Namespace, held: ExitStack) -> int:
     """Evaluate; the folder of a report is entered into `held`."""
+    require_weights(args)
     for output in filter(None, (args.json, args.save_detections)):
         require_writable(output)
     report = RunFolder(args.report) if args.report else None
@@ -75,10 +78,15 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
     exp, model, content, start = load_network(args)
     origin = find_origin(args, exp, content, start) if args.record else None
     device = select_device(args.device)
+    data_is_named = bool(args.data or args.archives)
+    if not data_is_named:
+        args.data = data_of_weights(args.checkpoint, content, args.home)
     data = locate_data(args, exp.test_sets, args.home)
     values = ValueRange.recorded(content)
     unannotated = load_pictures(data, exp.test_sets, exp.classes, values)
     split = unannotated or load_split(data, exp.test_sets, exp.classes, values)
+    if not data_is_named:
+        require_test_images_of_run(content, exp, split, data, args.checkpoint)
     if args.ids:
         split = split.subset_of_ids(read_id_list(args.ids, split))
     if unannotated is not None:
@@ -151,7 +159,7 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
 
 def parse_arguments(home: Path) -> argparse.Namespace:
     """The options as typed, and `home`."""
-    parser = tool_parser(__doc__.splitlines()[0])
+    parser = tool_parser(__doc__.splitlines()[0], required=False)
     parser.add_argument(
         "-c",
         "--checkpoint",
@@ -205,20 +213,15 @@ def add_inference_options(parser: argparse.ArgumentParser) -> None:
 
 def load_network(args: argparse.Namespace) -> tuple[Experiment, YoloxNano, dict[str, Any], Start]:
     """The experiment with all settings applied, its network, the checkpoint's content and start."""
-    exp = load_experiment(args.experiment)
+    args.checkpoint = path = start_file(args.checkpoint or DEFAULT)
+    given = args.experiment or (BASELINE if args.zero_shot else None)
+    trained = load_trained_file(path, given, adopt=not args.zero_shot)
+    exp, content, state = trained.experiment, trained.content, trained.state
     flags = {"batch_size": args.batch_size} if args.batch_size else {}
     if args.split:
         year = exp.test_sets[0].split("/")[0]
         flags["test_sets"] = (args.split if "/" in args.split else f"{year}/{args.split}",)
-    overrides = pairs_to_dict(args.overrides)
-    if args.checkpoint is None and not args.zero_shot:
-        raise UserError("name the weights to evaluate with -c, or use --zero-shot")
-    args.checkpoint = path = start_file(args.checkpoint or DEFAULT)
-    content = read_checkpoint(path)
-    state = state_dict_of(content, path)
-    if not args.zero_shot:
-        exp = adopt_checkpoint(exp, content)
-    exp = override(override(exp, flags), overrides)
+    exp = override(override(exp, flags), pairs_to_dict(args.overrides))
     exp.validate()
     names = row_names(content, state, exp.classes, path)
     if args.zero_shot:
@@ -228,13 +231,18 @@ def load_network(args: argparse.Namespace) -> tuple[Experiment, YoloxNano, dict[
     else:
         model = exp.build_model()
     load_trained(model, pick_rows(state, names, exp.classes, path), path)
-    trained = "recipe" in content
     return (
         exp,
         model,
         content,
-        start_of_run(content, path) if trained else start_of_file(path, state),
+        start_of_run(content, path) if "recipe" in content else start_of_file(path, state),
     )
+
+
+def require_weights(args: argparse.Namespace) -> None:
+    """Raise UserError if the options name no weights."""
+    if args.checkpoint is None and not args.zero_shot:
+        raise UserError("name the weights to evaluate with -c, or use --zero-shot")
 
 
 def require_untrained(content: dict[str, Any], names: Sequence[str], path: Path) -> None:

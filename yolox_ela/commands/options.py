@@ -11,12 +11,24 @@ from yolox_ela.errors import UserError
 from yolox_ela.system.files import write_atomically
 
 
-def tool_parser(description: str, *, experiment: bool = True) -> argparse.ArgumentParser:
-    """A parser with the options that every tool has."""
+def tool_parser(
+    description: str, *, experiment: bool = True, required: bool = True
+) -> argparse.ArgumentParser:
+    """A parser with the options that every tool has.
+
+    Args:
+        description: a line on the tool, for --help.
+        experiment: whether the tool takes -f and --device.
+        required: whether -f must be given; otherwise the weights name their experiment.
+    """
     parser = argparse.ArgumentParser(description=description)
     if experiment:
         parser.add_argument(
-            "-f", "--experiment", type=Path, required=True, help="experiment file in exps/"
+            "-f",
+            "--experiment",
+            type=Path,
+            required=required,
+            help="experiment file in exps/" + ("" if required else "; default as the weights say"),
         )
         parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     return parser

@@ -1,6 +1,7 @@
-"""Detect objects in pictures: draws boxes with names and scores, and lists them as JSON.
+"""Detect objects in images: writes images with bounding boxes, and the boxes as JSON.
 
-python tools/demo.py -f exps/nano_ela_s.py -c runs/nano_ela_s/best.pth photo.jpg folder/
+python tools/demo.py photo.jpg folder/
+python tools/demo.py -c runs/nano_ela_s/best.pth photo.jpg
 """
 
 import argparse
@@ -16,9 +17,9 @@ import numpy as np
 from yolox_ela.commands.options import tool_parser, write_result
 from yolox_ela.errors import UserError
 from yolox_ela.images.read import IMAGE_SUFFIXES
-from yolox_ela.network.starts import start_file
+from yolox_ela.network.starts import DETECTOR, STARTS, start_file
 from yolox_ela.predict import Detector, ImageLike
-from yolox_ela.system.claim import claim_folder
+from yolox_ela.system.claim import claim_folder, claim_new_folder
 
 
 def main(home: Path) -> int:
@@ -29,8 +30,9 @@ def main(home: Path) -> int:
 
 def run(args: argparse.Namespace, held: ExitStack) -> int:
     """Detect; the output folder is entered into `held`."""
+    require_weights(args)
     detector = Detector.from_checkpoint(
-        start_file(args.checkpoint),
+        start_file(args.checkpoint or DETECTOR),
         args.experiment,
         image_size=args.size,
         score_threshold=args.conf,
@@ -40,8 +42,12 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
     paths = list(dict.fromkeys(find_images(args.paths)))  # each once
     if not paths:
         raise UserError(f"no images in {', '.join(map(str, args.paths))}")
-    held.enter_context(claim_folder(args.output, "name another folder with -o"))
-    targets: dict[Any, Path] = dict(zip(paths, output_paths(paths, args.output), strict=True))
+    if args.output is None:
+        claim = claim_new_folder(args.home / "runs", "predict")
+    else:
+        claim = claim_folder(args.output, "name another folder with -o")
+    folder = held.enter_context(claim).path
+    targets: dict[Any, Path] = dict(zip(paths, output_paths(paths, folder), strict=True))
     entries: dict[Any, dict[str, Any]] = {}
 
     def skip(path: ImageLike, error: UserError) -> None:
@@ -60,8 +66,8 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
         listed = ", ".join(f"{d['class']} {d['score']:.2f}" for d in found.to_dicts())
         print(f"{path}: {listed or 'nothing'}")
     failures = sum("error" in entry for entry in entries.values())
-    write_result([entries[path] for path in paths], args.output / "detections.json")
-    print(f"{len(paths) - failures} pictures and detections.json in {args.output}")
+    write_result([entries[path] for path in paths], folder / "detections.json")
+    print(f"{len(paths) - failures} pictures and detections.json in {folder}")
     if failures:
         print(f"{failures} of {len(paths)} files could not be read", file=sys.stderr)
     return 1 if failures else 0
@@ -69,15 +75,30 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
 
 def parse_arguments(home: Path) -> argparse.Namespace:
     """The options as typed, and `home`."""
-    parser = tool_parser(__doc__.splitlines()[0])
-    parser.add_argument("-c", "--checkpoint", required=True, help="trained weights")
+    parser = tool_parser(__doc__.splitlines()[0], required=False)
+    parser.add_argument(
+        "-c",
+        "--checkpoint",
+        "--weights",
+        help=f"a file, {', '.join(STARTS)} (COCO's 80 classes), or the package's own {DETECTOR}, "
+        "which is the default",
+    )
     parser.add_argument("paths", type=Path, nargs="+", help="images, or folders of images")
-    parser.add_argument("-o", "--output", type=Path, default=home / "runs" / "demo")
+    parser.add_argument("-o", "--output", type=Path, help="folder; default a new runs/predict")
     parser.add_argument("--conf", type=float, default=0.3, help="least score to show")
     parser.add_argument("--nms", type=float, default=0.45, help="overlap that NMS allows")
     parser.add_argument("--size", type=int, help="network input; default as trained")
     parser.set_defaults(home=home)
     return parser.parse_args()
+
+
+def require_weights(args: argparse.Namespace) -> None:
+    """Raise UserError for an experiment without its weights: the package's own have theirs."""
+    if args.experiment is not None and args.checkpoint is None:
+        raise UserError(
+            f"-f {args.experiment} says how a network is built, not which weights it has: give "
+            "them with -c, or leave -f out for the package's own detector"
+        )
 
 
 def find_images(paths: Sequence[Path]) -> Iterator[Path]:

@@ -1,7 +1,7 @@
 """Report on a run, or on several side by side.
 
 python tools/report.py runs/nano_ela_s
-python tools/report.py runs/nano runs/nano_ela_s -o comparison
+python tools/report.py runs/nano runs/nano_ela_s
 python tools/report.py runs/nano runs/nano-2 runs/nano_ela_s runs/nano_ela_s-2
 """
 
@@ -18,7 +18,7 @@ from yolox_ela.evaluate.saved import load_evaluation
 from yolox_ela.report.curves import read_metrics
 from yolox_ela.report.several import ScoredRun, write_comparison_report
 from yolox_ela.report.single import RunMaterial, write_single_report
-from yolox_ela.system.claim import claim_folder
+from yolox_ela.system.claim import claim_folder, claim_new_folder
 from yolox_ela.train.run_folder import RunFolder
 
 HELD_REMEDY = "name another folder with -o"
@@ -42,7 +42,11 @@ def main(home: Path) -> int:
             ScoredRun(str(run.path), side, load_evaluation(run.evaluation), history_of(run))
             for run, side in zip(runs, sides, strict=True)
         ]
-        with claim_folder(args.output or Path("comparison"), HELD_REMEDY) as folder:
+        if args.output is None:
+            claim = claim_new_folder(args.home / "runs", "comparison")
+        else:
+            claim = claim_folder(args.output, HELD_REMEDY)
+        with claim as folder:
             page = write_comparison_report(folder.path, scored)
     logger.info("report: {}", page)
     return 0
@@ -61,7 +65,10 @@ def parse_arguments(home: Path) -> argparse.Namespace:
         help="what each run is a seed of; default its experiment and settings",
     )
     parser.add_argument(
-        "-o", "--output", type=Path, help="folder; default the run's, or comparison for several"
+        "-o",
+        "--output",
+        type=Path,
+        help="folder; default the run's, or a new runs/comparison for several",
     )
     parser.set_defaults(home=home)
     return parser.parse_args()

@@ -22,6 +22,7 @@ from yolox_ela.augment.bank import CACHES
 from yolox_ela.augment.feed import AUGMENTS
 from yolox_ela.augment.loader import require_batch_fits
 from yolox_ela.commands.entry import EXIT_INTERRUPTED, launcher_words
+from yolox_ela.commands.next_steps import next_steps
 from yolox_ela.commands.options import (
     add_data_options,
     add_overrides,
@@ -123,7 +124,7 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
         held.enter_context(log_to_file(folder.path / "train.log", earlier()))
         folder.append_environment(
             describe_environment(accelerator.device, accelerator.num_processes)
-            | {"data": str(data), "weights": start.report}
+            | {"data": str(data.absolute()), "weights": start.report}
             | {"start": start.name, "start_sha256": start.sha256}
         )
         if not args.resume:
@@ -144,6 +145,7 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
             write_result(results, args.json)
         if args.record:
             record(args, exp, results, folder, accelerator)
+        page: Path | None = None
         if not args.no_report:
             evaluation = load_evaluation(folder.evaluation)
             material = RunMaterial(
@@ -153,6 +155,8 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
                 folder.path, folder.path.name, folder.facts(), evaluation, material
             )
             logger.info("report: {}", page)
+        logger.info("commands to try next:")
+        print(next_steps(folder, exp, args.experiment, page, test_split), flush=True)
     return 0
 
 

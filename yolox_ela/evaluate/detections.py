@@ -81,7 +81,7 @@ class ImageDetections:
 
     def drawn_on(self, image: np.ndarray) -> np.ndarray:
         """A copy of the (H, W, 3) uint8 BGR picture with these boxes, the best ones on top."""
-        order = np.argsort(self.scores, kind="stable")
+        order = np.argsort(-self.scores, kind="stable")
         captions = [f"{self.names[i]} {self.scores[i]:.2f}" for i in order]
         return draw_boxes(image, self.boxes[order], self.labels[order].tolist(), captions)
 

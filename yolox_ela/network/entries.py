@@ -75,6 +75,7 @@ VALUE_RANGE = Entry(_is_range, "two numbers that are not negative: what is white
 # What runs write into their checkpoints and states; see `Training`.
 OF_RUNS = {
     "experiment": TEXT,
+    "package_experiment": TEXT,
     "epoch": COUNT,
     "metrics": Entry(_are_scores, "a mapping of names to numbers"),
     "start": TEXT,

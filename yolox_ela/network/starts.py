@@ -1,4 +1,4 @@
-"""The weights that trainings start from by name, and what any file of weights is called."""
+"""Weights that are found by name, and what any file of weights is called as a start."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -34,11 +34,11 @@ class NamedStart:
     """Weights that can be given as `-c NAME`.
 
     Attributes:
-        title: what tables and reports call them.
-        url: where they come from.
-        file: their name in the cache.
-        digest_of: what tells them from all others.
-        digest: its value.
+        title: the name in tables and reports.
+        url: the address of the download.
+        file: the file's name in the cache.
+        digest_of: the function whose value identifies the weights.
+        digest: the value of `digest_of` for these weights.
     """
 
     title: str
@@ -68,19 +68,42 @@ STARTS = {
 }
 
 
+PRETRAINED = Path(__file__).resolve().parents[1] / "pretrained"  # weights in the package
+DETECTOR = "nano_ela_s"  # the package's weights that predict uses unless others are given
+
+
+def pretrained_file(name: str = DETECTOR) -> Path:
+    """The package's own weights of a name.
+
+    Raises:
+        UserError: the package has no weights of this name.
+    """
+    path = PRETRAINED / f"{name}.pth"
+    if not path.is_file():
+        names = ", ".join(sorted(p.stem for p in PRETRAINED.glob("*.pth"))) or "none"
+        raise UserError(
+            f"this installation has no weights '{name}' (no {path}; it has {names}): give other "
+            "weights with -c, as in -c coco"
+        )
+    return path
+
+
 def start_file(given: str | Path, cache: Path | None = None) -> Path:
-    """The file behind `-c`: that of a named start, downloaded once, or the one that is given.
+    """The file behind `-c`: that of a name, downloaded once if need be, or the one that is given.
 
     Args:
-        given: a key of `STARTS`, or a path.
+        given: a key of `STARTS`, the name of weights in the package, or a path.
         cache: the folder of downloads; by default that of `default_cache()`.
 
     Raises:
-        UserError: no connection, a full disk, or the download is something else.
+        UserError: no connection, a full disk, the download is something else, or there are no
+            weights of this name.
     """
     start = STARTS.get(str(given))
     if start is None:
-        return Path(given)
+        path = Path(given)
+        is_name = path.name == str(given) and not path.suffix and not path.exists()
+        return pretrained_file(path.name) if is_name else path
     path = (default_cache() if cache is None else Path(cache)) / start.file
     try:
         return fetch(
@@ -108,7 +131,7 @@ class Start:
         name: as records have it: `random`, a key of `STARTS`, or a file's name.
         sha256: see `weights_digest`; of the file's network before its class rows are changed, or of
             the random one. Empty where it is unknown.
-        report: what became of the weights, for the log.
+        report: a line for the log: which tensors were loaded.
     """
 
     name: str
@@ -126,7 +149,7 @@ def start_of_file(path: Path, state: Mapping[str, Tensor], report: str = "") -> 
     Args:
         path: the file.
         state: its network, as `state_dict_of` gives it.
-        report: what becomes of it.
+        report: a line for the log: which tensors were loaded.
     """
     known = (key for key, named in STARTS.items() if named.digest_of(path) == named.digest)
     other = f"file {path.name}" if path.name in (RANDOM, *STARTS) else path.name
@@ -135,7 +158,7 @@ def start_of_file(path: Path, state: Mapping[str, Tensor], report: str = "") -> 
 
 
 def start_of_run(content: Mapping[str, Any], path: Path) -> Start:
-    """What a run noted of its start in its checkpoint, or in state.pth, at `path`."""
+    """The start that a run recorded in its checkpoint, or in state.pth, at `path`."""
     name, digest = content.get("start") or "unknown", content.get("start_sha256", "")
     return Start(name, digest, f"those of {path}")
 

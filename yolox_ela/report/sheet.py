@@ -11,11 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
+from yolox_ela.images.boxes import caption_font
+from yolox_ela.images.captions import place_captions
 from yolox_ela.report.style import PAGE_INCHES
 
 GAP = 0.08  # inches between cells
 LINE = 0.155  # height of a line of a caption, in inches
 LABEL_POINTS, CAPTION_POINTS = 7.5, 8
+LABEL_PAD = 1.2  # points between a label and the edge of its background
 RIM = 0.012  # white around a picture, as a share of its longer side
 CHARACTERS_AN_INCH = 17  # characters of a caption that fit at least
 CONTEXT = 1.6  # side of a crop, as a multiple of the longer side of the boxes in it
@@ -29,7 +32,7 @@ class Mark:
     Attributes:
         box: (4,) x1, y1, x2, y2 in the picture's pixels.
         color: RGB in 0-1, or a name that matplotlib knows.
-        label: a word or two at its upper left corner.
+        label: a word or two at the box.
         dashed: whether its line is dashed instead of solid.
     """
 
@@ -141,6 +144,7 @@ def _plot_cell(axes: Axes, cell: Cell, side: float) -> float:
     axes.set(xlim=(x1 - rim, x2 + rim), ylim=(y2 + rim, y1 - rim))
     for mark in cell.marks:
         _plot_mark(axes, mark)
+    _plot_labels(axes, cell.marks, side)
     return (y2 - y1 + 2 * rim) / (x2 - x1 + 2 * rim)
 
 
@@ -159,21 +163,39 @@ def _plot_mark(axes: Axes, mark: Mark) -> None:
     rim = "#000000a0" if sum(to_rgb(mark.color)) > 1.5 else "#ffffffa0"
     outline.set_path_effects([withStroke(linewidth=2.8, foreground=rim)])
     axes.add_patch(outline)
-    if mark.label:
-        (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-        at_right = x1 > left + 0.75 * (right - left)  # where a word would be cut off
-        above = y1 > top + 0.07 * (bottom - top)  # where it hides nothing of a small object
+
+
+def _plot_labels(axes: Axes, marks: Sequence[Mark], side: float) -> None:
+    """Captions of marks on axes of `side` inches, inside them and apart from each other."""
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    point = max(right - left, bottom - top) / side / 72  # in the picture's pixels
+    limits = np.array([left, top, right, bottom])
+    labelled = [mark for mark in marks if mark.label]
+    sizes = [_label_size(mark.label) * point for mark in labelled]
+    places = place_captions(
+        np.array([np.clip(mark.box, limits[[0, 1] * 2], limits[[2, 3] * 2]) for mark in labelled]),
+        np.minimum(np.array(sizes).reshape(-1, 2), limits[2:] - limits[:2]),
+        (left, top, right, bottom),
+    )
+    for mark, (x, y, _, _) in zip(labelled, places, strict=True):
         axes.text(
-            min(x2, right) if at_right else max(x1, left),
-            max(y1, top),
+            x + LABEL_PAD * point,
+            y + LABEL_PAD * point,
             mark.label,
             fontsize=LABEL_POINTS,
             color="white",
-            ha="right" if at_right else "left",
-            va="bottom" if above else "top",
+            ha="left",
+            va="top",
             clip_on=True,
-            bbox={"facecolor": (0, 0, 0, 0.65), "edgecolor": mark.color, "pad": 1.2},
+            bbox={"facecolor": (0, 0, 0, 0.65), "edgecolor": mark.color, "pad": LABEL_PAD},
         )
+
+
+def _label_size(text: str) -> np.ndarray:
+    """(2,) width and height in points, with the background."""
+    font = caption_font(100)
+    size = np.array([font.getlength(text), sum(font.getmetrics())]) * LABEL_POINTS / 100
+    return size + 2 * LABEL_PAD
 
 
 def _wrapped(text: str, inches: float) -> str:

@@ -50,6 +50,7 @@ from yolox_ela.train.step import TrainStep
 from yolox_ela.train.stop import StopRequest
 from yolox_ela.train.together import on_main, together
 from yolox_ela.train.trackers import DEFAULT_TRACKERS, RunTrackers
+from yolox_ela.trained import package_name_of
 
 SAVE_SECONDS = 600  # state.pth is also written this often within an epoch
 DRAW_SECONDS = 60  # at least, between drawings of the curves, which take a second
@@ -375,6 +376,7 @@ class Training:
             "loss_sums": loss_sums,  # of each process
             "threads": torch.get_num_threads(),
             "recipe": self.recipe.to_dict(),
+            "package_experiment": package_name_of(self.recipe),
             **data_entries(self.train_split, self.test_split),
             "start": self.start,
             "start_sha256": self.start_sha256,
@@ -436,6 +438,7 @@ class Training:
         return {
             "model": {name: t.cpu() for name, t in self.ema.result().state_dict().items()},
             "experiment": self.recipe.name,
+            "package_experiment": package_name_of(self.recipe),
             "classes": list(self.recipe.classes),
             "recipe": self.recipe.to_dict(),
             "epoch": row["epoch"],
