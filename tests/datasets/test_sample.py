@@ -159,6 +159,7 @@ def test_another_data_set_is_left_alone(tmp_path, folder):
     assert files_below(tmp_path) == {photo.relative_to(tmp_path): b"a photo"}
 
 
+@pytest.mark.slow
 def test_an_interrupted_drawing_is_not_taken_for_a_sample(tmp_path):
     code = (
         "import sys; from pathlib import Path; from yolox_ela.datasets.sample import draw_sample; "
