@@ -1,4 +1,4 @@
-"""The weights that trainings start from by name, and what any file of weights is called."""
+"""The pretrained weights that can be chosen by name, and the names of files of weights."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ RANDOM = "random"
 
 
 def sha256_of_file(path: Path) -> str:
-    """As `sha256sum` prints it."""
+    """SHA-256 of a file in hexadecimal, as `sha256sum` prints it."""
     return file_digest(path, "sha256")
 
 
 def sha256_of_kept_tensors(path: Path) -> str:
-    """See `weights_digest`; of what `fold_normalisation` leaves alone, folded or not."""
+    """`weights_digest` of the tensors that `fold_normalisation` does not change."""
     try:
         return weights_digest(plain_state(read_checkpoint(path), path), without=FOLDED)
-    except UserError:  # half a file, or a web page in its place
+    except UserError:  # an incomplete download, or a web page instead of the file
         return "of no weights"
 
 
@@ -34,11 +34,11 @@ class NamedStart:
     """Weights that can be given as `-c NAME`.
 
     Attributes:
-        title: what tables and reports call them.
-        url: where they come from.
-        file: their name in the cache.
-        digest_of: what tells them from all others.
-        digest: its value.
+        title: name in tables and reports.
+        url: address of the download.
+        file: file name in the cache.
+        digest_of: function that computes the digest of a file.
+        digest: the right value of the digest.
     """
 
     title: str
@@ -57,7 +57,7 @@ STARTS = {
         digest_of=sha256_of_file,
         digest="cd28f55fbbc1829f99d9ac9b38a16d259a22889739c8728ea877610201feff7b",
     ),
-    # No published checksum of this file was found: its tensors tell it.
+    # No published checksum of this file was found, so it is recognised by its tensors.
     "coco_legacy": NamedStart(
         title="COCO weights (legacy release, folded)",
         url="https://github.com/Megvii-BaseDetection/storage/releases/download/0.0.1/yolox_nano.pth",
@@ -69,14 +69,14 @@ STARTS = {
 
 
 def start_file(given: str | Path, cache: Path | None = None) -> Path:
-    """The file behind `-c`: that of a named start, downloaded once, or the one that is given.
+    """The file for `-c`: the given path, or the download of a named start.
 
     Args:
         given: a key of `STARTS`, or a path.
-        cache: the folder of downloads; by default that of `default_cache()`.
+        cache: the folder for downloads; by default `default_cache()`.
 
     Raises:
-        UserError: no connection, a full disk, or the download is something else.
+        UserError: there is no connection, the disk is full, or the download is a wrong file.
     """
     start = STARTS.get(str(given))
     if start is None:
@@ -102,13 +102,13 @@ def start_file(given: str | Path, cache: Path | None = None) -> Path:
 
 @dataclass(frozen=True)
 class Start:
-    """Where a training's first weights come from.
+    """The origin of a training's initial weights.
 
     Attributes:
-        name: as records have it: `random`, a key of `STARTS`, or a file's name.
-        sha256: see `weights_digest`; of the file's network before its class rows are changed, or of
-            the random one. Empty where it is unknown.
-        report: what became of the weights, for the log.
+        name: name in records: `random`, a key of `STARTS`, or the name of a file.
+        sha256: `weights_digest` of the file's network before its class rows are changed, or of the
+            random network; empty if it is unknown.
+        report: description of how the weights were used, for the log.
     """
 
     name: str
@@ -121,12 +121,12 @@ class Start:
 
 
 def start_of_file(path: Path, state: Mapping[str, Tensor], report: str = "") -> Start:
-    """A file of weights as a start; its name is the key of `STARTS` that it is by content.
+    """The start from a file of weights, named by its key in `STARTS` if its content is known.
 
     Args:
-        path: the file.
-        state: its network, as `state_dict_of` gives it.
-        report: what becomes of it.
+        path: path of the file.
+        state: its network, as `state_dict_of` returns it.
+        report: description of how the weights are used, for the log.
     """
     known = (key for key, named in STARTS.items() if named.digest_of(path) == named.digest)
     other = f"file {path.name}" if path.name in (RANDOM, *STARTS) else path.name
@@ -135,13 +135,13 @@ def start_of_file(path: Path, state: Mapping[str, Tensor], report: str = "") -> 
 
 
 def start_of_run(content: Mapping[str, Any], path: Path) -> Start:
-    """What a run noted of its start in its checkpoint, or in state.pth, at `path`."""
+    """The start that a run has recorded in its checkpoint or state at `path`."""
     name, digest = content.get("start") or "unknown", content.get("start_sha256", "")
     return Start(name, digest, f"those of {path}")
 
 
 def title_of_start(name: str) -> str:
-    """What tables and reports call a recorded start."""
+    """The name of a recorded start in tables and reports."""
     if name == RANDOM:
         return "random weights"
     return STARTS[name].title if name in STARTS else name
