@@ -110,6 +110,7 @@ def test_prediction_from_python(page, workplace):
     assert scope["score"] >= 0.3
 
 
+@pytest.mark.slow
 def test_evaluation_from_python(workplace):
     scope = {}
     exec(python_block("docs/api.md", "evaluate("), scope)

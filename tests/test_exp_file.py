@@ -257,6 +257,7 @@ class TestFinding:
         assert exp.name == name
         assert exp.to_dict() == load_experiment(own_experiments()[name]).to_dict()
 
+    @pytest.mark.slow
     def test_by_name_without_a_checkout(self, tmp_path):
         """In what setup.py builds for a wheel the experiments are a package."""
         pytest.importorskip("setuptools")

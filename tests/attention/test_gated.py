@@ -189,6 +189,7 @@ def baseline():
     return predictions(build_yolox_nano(20))
 
 
+@pytest.mark.slow
 @every_module
 @pytest.mark.parametrize("share_sites", [False, True], ids=["separate", "shared"])
 def test_the_network_starts_as_the_baseline(build, share_sites, baseline):

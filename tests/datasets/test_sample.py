@@ -143,7 +143,7 @@ def test_a_sample_that_is_there_is_kept(tmp_path):
 def test_a_sample_with_other_settings_is_refused(tmp_path):
     draw_small(tmp_path)
     before = files_below(tmp_path)
-    with pytest.raises(UserError, match="VOCdevkit holds a sample drawn with other settings"):
+    with pytest.raises(UserError, match="VOCdevkit holds a sample generated with other settings"):
         draw_small(tmp_path, seed=1)
     assert files_below(tmp_path) == before
 
@@ -153,12 +153,13 @@ def test_another_data_set_is_left_alone(tmp_path, folder):
     photo = tmp_path / folder / "000001.jpg"
     photo.parent.mkdir(parents=True)
     photo.write_bytes(b"a photo")
-    with pytest.raises(UserError, match="not the drawn sample") as caught:
+    with pytest.raises(UserError, match="not the generated sample") as caught:
         draw_small(tmp_path)
     assert str(tmp_path) in str(caught.value)
     assert files_below(tmp_path) == {photo.relative_to(tmp_path): b"a photo"}
 
 
+@pytest.mark.slow
 def test_an_interrupted_drawing_is_not_taken_for_a_sample(tmp_path):
     code = (
         "import sys; from pathlib import Path; from yolox_ela.datasets.sample import draw_sample; "

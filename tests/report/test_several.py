@@ -11,6 +11,8 @@ from yolox_ela.errors import UserError
 from yolox_ela.evaluate.evaluator import EvalSettings
 from yolox_ela.report.several import ScoredRun, write_comparison_report
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def build_runs(tiny_split, evaluation):

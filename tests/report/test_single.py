@@ -11,6 +11,8 @@ import pytest
 from yolox_ela.recipe import Recipe
 from yolox_ela.report.single import RunMaterial, write_single_report
 
+pytestmark = pytest.mark.slow
+
 PICTURES = [
     "ap_per_class",
     "precision_recall",

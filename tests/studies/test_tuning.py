@@ -11,6 +11,8 @@ from yolox_ela.experiment import RECIPES, load_experiment
 from yolox_ela.overrides import override
 from yolox_ela.train.checkpoint import save_checkpoint
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).resolve().parents[2]
 EXPS = PROJECT / "exps"
 SMALL = ["image_size", "64", "batch_size", "4", "workers", "0", "multiscale", "0"]

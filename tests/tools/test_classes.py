@@ -13,6 +13,8 @@ from yolox_ela.network.class_rows import COCO_CLASSES, pick_rows
 from yolox_ela.network.weights import read_weights
 from yolox_ela.tables.record import read_rows
 
+pytestmark = pytest.mark.slow
+
 CLASSES = ("dog", "person", "car")
 
 

@@ -5,10 +5,13 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 from command_line import exp
 from PIL import Image
 
 from yolox_ela.images.read import IMAGE_SUFFIXES
+
+pytestmark = pytest.mark.slow
 
 
 def test_pictures_json_and_exit_code(call, trained, project, data, tmp_path):

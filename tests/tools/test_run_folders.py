@@ -13,6 +13,8 @@ from command_line import SMALL, environment, exp, tree
 
 from yolox_ela.train.trackers import TRACKERS
 
+pytestmark = pytest.mark.slow
+
 FILES = {"config.json", "environment.json", "train.log", "metrics.csv", "state.pth", "last.pth"}
 
 

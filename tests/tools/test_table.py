@@ -12,6 +12,8 @@ from command_line import PROJECT, SMALL, exp, run
 from yolox_ela.datasets.sample import draw_sample
 from yolox_ela.tables.record import append_row, read_rows
 
+pytestmark = pytest.mark.slow
+
 EPOCH = [*SMALL, "-e", "1"]
 
 

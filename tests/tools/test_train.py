@@ -11,6 +11,8 @@ import pytest
 import torch
 from command_line import PROJECT, SMALL, environment, exp, run, tree
 
+pytestmark = pytest.mark.slow
+
 
 def test_run_folder(trained, project):
     folder, output = trained

@@ -15,6 +15,8 @@ from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
 from yolox_ela.train.run_folder import RunFolder
 
+pytestmark = pytest.mark.slow
+
 STEPS = 10
 
 

@@ -27,6 +27,8 @@ from yolox_ela.train.engine import Training
 from yolox_ela.train.run_folder import RunFolder
 from yolox_ela.train.trackers import TRACKERS, RunTrackers, require_trackers
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).parents[2]
 CONFIG = {"lr": 0.02, "classes": ["cat", "dog"], "share_sites": False}
 

@@ -13,13 +13,8 @@ from yolox_ela.commands.options import (
     locate_data,
 )
 from yolox_ela.datasets.sample import draw_sample
-from yolox_ela.datasets.split import (
-    VocSplit,
-    load_split,
-    require_disjoint,
-    require_objects,
-    share_values,
-)
+from yolox_ela.datasets.split import VocSplit, load_split
+from yolox_ela.datasets.train_and_test import require_disjoint, require_objects, share_values
 from yolox_ela.experiment import Experiment
 from yolox_ela.images.values import UNDECIDED
 from yolox_ela.network.starts import DEFAULT, start_file

@@ -17,15 +17,15 @@ RANDOM = "random"
 
 
 def sha256_of_file(path: Path) -> str:
-    """As `sha256sum` prints it."""
+    """SHA-256 of a file in hexadecimal, as `sha256sum` prints it."""
     return file_digest(path, "sha256")
 
 
 def sha256_of_kept_tensors(path: Path) -> str:
-    """See `weights_digest`; of what `fold_normalisation` leaves alone, folded or not."""
+    """`weights_digest` of the tensors that `fold_normalisation` does not change."""
     try:
         return weights_digest(plain_state(read_checkpoint(path), path), without=FOLDED)
-    except UserError:  # half a file, or a web page in its place
+    except UserError:  # an incomplete download, or a web page instead of the file
         return "of no weights"
 
 
@@ -57,7 +57,7 @@ STARTS = {
         digest_of=sha256_of_file,
         digest="cd28f55fbbc1829f99d9ac9b38a16d259a22889739c8728ea877610201feff7b",
     ),
-    # No published checksum of this file was found: its tensors tell it.
+    # No published checksum of this file was found, so it is recognised by its tensors.
     "coco_legacy": NamedStart(
         title="COCO weights (legacy release, folded)",
         url="https://github.com/Megvii-BaseDetection/storage/releases/download/0.0.1/yolox_nano.pth",
@@ -125,7 +125,7 @@ def start_file(given: str | Path, cache: Path | None = None) -> Path:
 
 @dataclass(frozen=True)
 class Start:
-    """Where a training's first weights come from.
+    """The origin of a training's initial weights.
 
     Attributes:
         name: as records have it: `random`, a key of `STARTS`, or a file's name.
@@ -144,7 +144,7 @@ class Start:
 
 
 def start_of_file(path: Path, state: Mapping[str, Tensor], report: str = "") -> Start:
-    """A file of weights as a start; its name is the key of `STARTS` that it is by content.
+    """The start from a file of weights, named by its key in `STARTS` if its content is known.
 
     Args:
         path: the file.
@@ -164,7 +164,7 @@ def start_of_run(content: Mapping[str, Any], path: Path) -> Start:
 
 
 def title_of_start(name: str) -> str:
-    """What tables and reports call a recorded start."""
+    """The name of a recorded start in tables and reports."""
     if name == RANDOM:
         return "random weights"
     return STARTS[name].title if name in STARTS else name
