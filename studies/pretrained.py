@@ -3,7 +3,7 @@
 python -m studies.pretrained runs/nano_ela_s -o yolox_ela/pretrained/nano_ela_s.pth
 
 Weights are stored in half precision, BatchNorm's statistics in single. The file is written only if
-both score the same on the run's test images, up to 0.1 points. A model card, README.md, is written
+both score the same on the run's test images, up to 0.2 points. A model card, README.md, is written
 beside it.
 """
 
@@ -30,7 +30,7 @@ from yolox_ela.train.checkpoint import save_checkpoint
 from yolox_ela.trained import load_trained_file
 
 KEPT = ("classes", "recipe", "value_range", *OF_RUNS)
-TOLERANCE = 0.001  # of mean average precision
+TOLERANCE = 0.002  # of mean average precision, which few images make noisy
 STATISTICS = ("running_mean", "running_var")
 
 
