@@ -9,7 +9,7 @@ import sys
 
 import pytest
 import torch
-from command_line import PROJECT, SMALL, environment, exp, run, tree
+from command_line import ONE_EPOCH, PROJECT, SMALL, environment, exp, run, tree
 
 
 def test_run_folder(trained, project):
@@ -106,8 +106,8 @@ def test_a_second_run_gets_its_own_folder(call, trained, project, data, tmp_path
     """And decoded images a folder outside all, where a third run would find them."""
     monkeypatch.setenv("YOLOX_ELA_CACHE", str(tmp_path))
     before = tree(trained[0])
-    words = ["-f", exp(project), "--data", data, "-c", trained[0] / "last.pth", *SMALL]
-    words += ["-e", "1", "--cache", "disk", "--augment", "device", "--device", "cpu"]
+    words = ["-f", exp(project), "--data", data, "-c", trained[0] / "last.pth", *ONE_EPOCH]
+    words += ["--cache", "disk", "--augment", "device"]
     call("tools/train.py", *words)
     second = project / "runs" / "nano_ela_s-2"
     assert (second / "last.pth").is_file()

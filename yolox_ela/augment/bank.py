@@ -26,7 +26,6 @@ from yolox_ela.images.letterbox import letterbox_scale, resize_to_fit, resized
 from yolox_ela.system.files import GIB, require_space, write_atomically
 from yolox_ela.system.machine import available_memory, usable_cores
 
-CACHES = ("auto", "ram", "disk", "off")
 PIECE = 2**26  # bytes of a file that are checked at a time
 RAM_SHARE = 0.5  # of the free memory that an automatic cache may take
 
@@ -102,7 +101,7 @@ def choose_cache(split: VocSplit, side: int, cache: str, *, processes: int = 1) 
     Args:
         split: the images and their sizes.
         side: pixels of the longer side.
-        cache: one of `CACHES`.
+        cache: one of `choices.CACHES`.
         processes: on this machine that will each keep their own images in memory.
 
     Raises:

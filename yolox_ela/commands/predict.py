@@ -1,19 +1,16 @@
-"""Detect objects in pictures: draws boxes with names and scores, and lists them as JSON.
-
-python tools/demo.py -f exps/nano_ela_s.py -c runs/nano_ela_s/best.pth photo.jpg folder/
-"""
+"""`yolox-ela predict`: detect objects in pictures; save copies with boxes, and a list as JSON."""
 
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from yolox_ela.commands.options import tool_parser, write_result
+from yolox_ela.commands.options import SCREEN, write_result
 from yolox_ela.errors import UserError
 from yolox_ela.images.read import IMAGE_SUFFIXES
 from yolox_ela.network.starts import start_file
@@ -21,10 +18,12 @@ from yolox_ela.predict import Detector, ImageLike
 from yolox_ela.system.claim import claim_folder
 
 
-def main(home: Path) -> int:
-    """Run the command; `home` holds runs/ and datasets/."""
-    with ExitStack() as held:  # the output's folder, until the end, however it comes
-        return run(parse_arguments(home), held)
+def main(args: argparse.Namespace) -> int:
+    """Run the command; see `predict_options.parse`."""
+    # With `--json -` the screen is for JSON alone.
+    told = redirect_stdout(sys.stderr if args.json == SCREEN else sys.stdout)
+    with told, ExitStack() as held:  # the output's folder, until the end, however it comes
+        return run(args, held)
 
 
 def run(args: argparse.Namespace, held: ExitStack) -> int:
@@ -60,24 +59,13 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
         listed = ", ".join(f"{d['class']} {d['score']:.2f}" for d in found.to_dicts())
         print(f"{path}: {listed or 'nothing'}")
     failures = sum("error" in entry for entry in entries.values())
-    write_result([entries[path] for path in paths], args.output / "detections.json")
+    listed_all = [entries[path] for path in paths]
+    for file in filter(None, (args.output / "detections.json", args.json)):
+        write_result(listed_all, file)
     print(f"{len(paths) - failures} pictures and detections.json in {args.output}")
     if failures:
         print(f"{failures} of {len(paths)} files could not be read", file=sys.stderr)
     return 1 if failures else 0
-
-
-def parse_arguments(home: Path) -> argparse.Namespace:
-    """The options as typed, and `home`."""
-    parser = tool_parser(__doc__.splitlines()[0])
-    parser.add_argument("-c", "--checkpoint", required=True, help="trained weights")
-    parser.add_argument("paths", type=Path, nargs="+", help="images, or folders of images")
-    parser.add_argument("-o", "--output", type=Path, default=home / "runs" / "demo")
-    parser.add_argument("--conf", type=float, default=0.3, help="least score to show")
-    parser.add_argument("--nms", type=float, default=0.45, help="overlap that NMS allows")
-    parser.add_argument("--size", type=int, help="network input; default as trained")
-    parser.set_defaults(home=home)
-    return parser.parse_args()
 
 
 def find_images(paths: Sequence[Path]) -> Iterator[Path]:

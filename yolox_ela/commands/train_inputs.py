@@ -9,9 +9,8 @@ from loguru import logger
 
 from yolox_ela.augment.bank import ImageBank, choose_cache, open_images
 from yolox_ela.augment.feed import DeviceFeed, Feed, HostFeed, draws_on_device
-from yolox_ela.commands.options import (
-    locate_data,
-)
+from yolox_ela.choices import DEFAULT_START
+from yolox_ela.commands.options import locate_data
 from yolox_ela.datasets.sample import draw_sample
 from yolox_ela.datasets.split import (
     VocSplit,
@@ -22,7 +21,7 @@ from yolox_ela.datasets.split import (
 )
 from yolox_ela.experiment import Experiment
 from yolox_ela.images.values import UNDECIDED
-from yolox_ela.network.starts import DEFAULT, start_file
+from yolox_ela.network.starts import start_file
 from yolox_ela.system.files import default_cache
 from yolox_ela.tables.entry import require_scores
 from yolox_ela.train.together import on_main, together
@@ -74,7 +73,7 @@ def starting_weights(args: argparse.Namespace) -> Path | None:
     """The file to start from; None for random weights."""
     if args.checkpoint == "none" or args.resume or (args.sample and not args.checkpoint):
         return None
-    return start_file(args.checkpoint or DEFAULT)
+    return start_file(args.checkpoint or DEFAULT_START)
 
 
 def report_data(data: Path, train_split: VocSplit, test_split: VocSplit) -> None:

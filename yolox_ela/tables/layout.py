@@ -13,8 +13,6 @@ from tabulate import tabulate
 from yolox_ela.errors import UserError
 from yolox_ela.system.files import write_atomically
 
-STYLES = ("text", "markdown", "csv", "json")
-
 
 @dataclass(frozen=True)
 class Column:
@@ -48,7 +46,7 @@ class Table:
 
 
 def render(tables: Sequence[Table], style: str) -> str:
-    """The tables in one of `STYLES`, ending in a line break."""
+    """The tables in one of `choices.STYLES` or `json`, ending in a line break."""
     if style == "json":
         content = [{"title": t.title, "rows": t.rows, "notes": t.notes} for t in tables]
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,108 @@
+"""The options of `yolox-ela predict`, and what can be refused before torch is loaded."""
+
+import argparse
+from pathlib import Path
+
+from yolox_ela.choices import START_NAMES
+from yolox_ela.commands.options import (
+    CHECKPOINT_NAMES,
+    IMAGE_SIZE_NAMES,
+    add_device,
+    add_experiment,
+    command_parser,
+    require_experiment,
+    require_output_folder,
+    require_outputs,
+    require_weights,
+)
+from yolox_ela.commands.parser import Parser, share, whole
+from yolox_ela.errors import UserError
+
+EXAMPLES = (
+    "-f nano_ela_s -c runs/nano_ela_s/best.pth photo.jpg folder/",
+    "-f nano_ela_s -c runs/nano_ela_s/best.pth folder/ -o pictures --conf 0.5",
+)
+YOLOX_SOURCES = ("image", "video", "webcam")  # the first word of YOLOX's demo
+
+
+def parse(home: Path) -> argparse.Namespace:
+    """The options as typed, and `home`, the folder of runs/ and datasets/.
+
+    Raises:
+        UserError: an option is wrong, or names what there is not.
+    """
+    args = build_parser(home).parse_args()
+    args.home = home
+    require_experiment(args.experiment)
+    require_weights(args.checkpoint)
+    first = args.paths[0]
+    if str(first) in YOLOX_SOURCES and not first.exists():
+        raise UserError(f"there is no picture '{first}': name pictures or folders without it")
+    require_output_folder("-o", args.output)
+    require_outputs(args, "json")
+    return args
+
+
+def build_parser(home: Path) -> Parser:
+    """The command line of `predict`."""
+    parser = command_parser(
+        "Detect objects in pictures: boxes with names and scores on copies of them, and as JSON.",
+        "-f NAME -c WEIGHTS [options] PICTURE ...",
+        EXAMPLES,
+        fields=False,
+    )
+    parser.add_argument(
+        "paths",
+        type=Path,
+        nargs="+",
+        metavar="PICTURE",
+        help="pictures, or folders of pictures (required)",
+    )
+    network = parser.add_argument_group("network and weights")
+    add_experiment(network)
+    network.add_argument(
+        *CHECKPOINT_NAMES,
+        required=True,
+        metavar="WEIGHTS",
+        help=f"trained weights: a file, or {', '.join(START_NAMES)} (required)",
+    )
+    detections = parser.add_argument_group("what counts as a detection")
+    detections.add_argument(
+        "--conf",
+        type=share,
+        default=0.3,
+        metavar="SHARE",
+        help="lowest score that is shown, 0 to 1 (default: %(default)s)",
+    )
+    detections.add_argument(
+        "--nms",
+        type=share,
+        default=0.45,
+        metavar="SHARE",
+        help="overlap (IoU) above which NMS removes the lower score, 0 to 1 (default: %(default)s)",
+    )
+    machine = parser.add_argument_group("run on")
+    add_device(machine)
+    machine.add_argument(
+        *IMAGE_SIZE_NAMES,
+        dest="size",
+        type=whole(32, multiple=32),
+        metavar="PIXELS",
+        help="side of the square network input, a multiple of 32 (default: as trained)",
+    )
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=home / "runs" / "demo",
+        metavar="DIR",
+        help="folder for the pictures and detections.json (default: runs/demo)",
+    )
+    output.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="write the detections as JSON here too; - for the screen (default: nowhere)",
+    )
+    return parser
