@@ -59,6 +59,8 @@ REFUSED = [
     ("table speed --rounds 0", "--rounds: '0' is not"),
     ("table speed --batch-size 1,0", "-b/--batch-size: '0' is not"),
     # names
+    (f"{TRAIN} --device gpu", "--device: 'gpu' is not auto, cpu, cuda, cuda:N or mps"),
+    (f"{PREDICT} --device 0 a.jpg", "for GPU 0, write cuda:0"),
     (f"{TRAIN} --cache disc", "--cache: invalid choice: 'disc' (choose from"),
     (f"{TRAIN} --tracker tensorbord", "--tracker tensorbord: choose from tensorboard, wandb"),
     (f"{TRAIN} --tracker none,tensorboard", "'none' goes with no other tracker"),

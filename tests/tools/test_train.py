@@ -74,7 +74,7 @@ def test_reports_of_evaluations_side_by_side(call, trained, project, data, tmp_p
     words = ["-f", exp(project), "--data", data, "--device", "cpu"]
     for weights in ("best", "last"):
         report = tmp_path / weights
-        call(
+        done = call(
             "tools/eval.py",
             *words,
             "-c",
@@ -82,9 +82,19 @@ def test_reports_of_evaluations_side_by_side(call, trained, project, data, tmp_p
             "--report",
             report,
             "--rectangular",
+            "--json",
+            "-",
         )
+        assert json.loads(done.stdout) == json.loads((report / "results.json").read_text())
         assert "Choosing a score threshold" in (report / "report.html").read_text("utf-8")
-    call("tools/report.py", tmp_path / "best", tmp_path / "last", "-o", tmp_path / "c")
+    runs = [tmp_path / "best", tmp_path / "last"]
+    done = call("tools/report.py", *runs, "-o", tmp_path / "c", "--json", "-")
+    content = json.loads(done.stdout)
+    assert [(entry["run"], entry["side"]) for entry in content] == [
+        (str(run), run.name) for run in runs
+    ]
+    last = json.loads((tmp_path / "last" / "results.json").read_text())
+    assert content[1]["results"] == last
     assert "last against best" in (tmp_path / "c" / "report.html").read_text("utf-8")
     done = call("tools/report.py", folder, tmp_path, expect=2)
     assert "no " in done.stderr

@@ -43,7 +43,7 @@ HELD_REMEDY = "name another folder with --report"
 
 def main(args: argparse.Namespace) -> int:
     """Run the command; see `evaluate_options.parse`."""
-    with ExitStack() as held:  # the report's folder, until the end, however it comes
+    with ExitStack() as held:  # the report's folder is released at the end, also after an error
         return run(args, held)
 
 

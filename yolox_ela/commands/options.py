@@ -11,7 +11,7 @@ from typing import Any
 
 from yolox_ela.choices import START_NAMES
 from yolox_ela.commands.fields import ShowFields
-from yolox_ela.commands.parser import Parser, whole
+from yolox_ela.commands.parser import Parser, device_name, whole
 from yolox_ela.datasets.names import parse_set
 from yolox_ela.errors import UserError
 from yolox_ela.exp_file import find_experiment
@@ -64,6 +64,7 @@ def add_device(group: Group) -> None:
     """--device."""
     group.add_argument(
         "--device",
+        type=device_name,
         default="auto",
         metavar="NAME",
         help="auto, cpu, cuda, cuda:N or mps (default: auto, the first GPU if there is one)",

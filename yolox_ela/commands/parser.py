@@ -180,6 +180,14 @@ def whole(low: int, high: int | None = None, *, multiple: int = 1) -> Callable[[
     return read
 
 
+def device_name(text: str) -> str:
+    """Read the name of a device; whether this machine has it, torch tells later."""
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", text):
+        hint = f"; for GPU {text}, write cuda:{text}" if text.isdigit() else ""
+        raise argparse.ArgumentTypeError(f"'{text}' is not auto, cpu, cuda, cuda:N or mps{hint}")
+    return text
+
+
 def share(text: str) -> float:
     """Read a number from 0 to 1."""
     try:

@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, redirect_stdout
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,7 @@ from yolox_ela.system.claim import claim_folder
 
 def main(args: argparse.Namespace) -> int:
     """Run the command; see `predict_options.parse`."""
-    # With `--json -` the screen is for JSON alone.
-    told = redirect_stdout(sys.stderr if args.json == SCREEN else sys.stdout)
-    with told, ExitStack() as held:  # the output's folder, until the end, however it comes
+    with ExitStack() as held:  # the folder is released at the end, also after an error
         return run(args, held)
 
 
@@ -42,6 +40,7 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
     held.enter_context(claim_folder(args.output, "name another folder with -o"))
     targets: dict[Any, Path] = dict(zip(paths, output_paths(paths, args.output), strict=True))
     entries: dict[Any, dict[str, Any]] = {}
+    screen = sys.stderr if args.json == SCREEN else sys.stdout  # which is then for JSON alone
 
     def skip(path: ImageLike, error: UserError) -> None:
         entries[path] = {"image": str(path), "error": str(error)}
@@ -57,19 +56,19 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
             "detections": found.to_dicts(),
         }
         listed = ", ".join(f"{d['class']} {d['score']:.2f}" for d in found.to_dicts())
-        print(f"{path}: {listed or 'nothing'}")
+        print(f"{path}: {listed or 'nothing'}", file=screen)
     failures = sum("error" in entry for entry in entries.values())
     listed_all = [entries[path] for path in paths]
     for file in filter(None, (args.output / "detections.json", args.json)):
         write_result(listed_all, file)
-    print(f"{len(paths) - failures} pictures and detections.json in {args.output}")
+    print(f"{len(paths) - failures} pictures and detections.json in {args.output}", file=screen)
     if failures:
         print(f"{failures} of {len(paths)} files could not be read", file=sys.stderr)
     return 1 if failures else 0
 
 
 def find_images(paths: Sequence[Path]) -> Iterator[Path]:
-    """The files as named, and the images directly inside the folders; says what it leaves out.
+    """Yield the files as named and the images directly inside the folders; report what is left out.
 
     Names that begin with a dot are the system's own, such as macOS's `._photo.jpg`.
     """
@@ -89,7 +88,7 @@ def find_images(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 def output_paths(paths: Sequence[Path], folder: Path) -> list[Path]:
-    """A picture's file for each input: numbered where names are the same, never an input."""
+    """The file to write for each input: numbered where names repeat, and never an input itself."""
     inputs = {path.resolve() for path in paths}
     targets: list[Path] = []
     for path in paths:
@@ -101,6 +100,6 @@ def output_paths(paths: Sequence[Path], folder: Path) -> list[Path]:
 
 
 def save_picture(path: Path, image: np.ndarray) -> None:
-    """Write a JPEG, also where the path has other than ASCII letters."""
+    """Write a JPEG file; OpenCV's own writer fails on some paths with letters beyond ASCII."""
     encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 92])[1]
     path.write_bytes(encoded.tobytes())

@@ -60,7 +60,9 @@ def history_of(run: RunFolder) -> list[dict[str, float]]:
 
 
 def sides_of(runs: Sequence[RunFolder]) -> list[str]:
-    """Seeds of one experiment are a side, if nothing else about them differs."""
+    """A name for each run: that of its experiment if all runs of it differ in the seed alone, else
+    that of its folder.
+    """
     configs = []
     for run in runs:
         path = run.path / "config.json"

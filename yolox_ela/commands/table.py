@@ -23,12 +23,12 @@ def main(args: argparse.Namespace) -> int:
 
 
 def build_complexity(args: argparse.Namespace) -> list[Table]:
-    """Every experiment's network, counted."""
+    """The table of parameters and operations of every experiment's network."""
     return [complexity_table([load_experiment(path) for path in args.experiment])]
 
 
 def build_speed(args: argparse.Namespace) -> list[Table]:
-    """Every experiment's network, timed now or as saved."""
+    """The tables of speed of every experiment's network, measured now or read from a file."""
     if args.source:
         return speed_tables(read_measurement(args.source))
     settings = SpeedSettings(
@@ -46,17 +46,17 @@ def build_speed(args: argparse.Namespace) -> list[Table]:
 
 
 def build_results(args: argparse.Namespace) -> list[Table]:
-    """The recorded runs, compared over seeds."""
+    """The tables that compare recorded runs over seeds."""
     return results_tables(recorded(args.source))
 
 
 def build_summary(args: argparse.Namespace) -> list[Table]:
-    """The recorded runs, each method in a row."""
+    """The table of recorded runs, with a row for each method."""
     return [summary_table(recorded(args.source))]
 
 
 def recorded(path: Path) -> list[RunRow]:
-    """The rows of a record, of which there must be some."""
+    """The rows of a record; UserError if it has none."""
     rows = read_rows(path)
     if not rows:
         raise UserError(f"{path} has no rows; train.py and eval.py with --record add them")
@@ -72,7 +72,7 @@ BUILDERS = {
 
 
 def deliver(tables: list[Table], args: argparse.Namespace) -> None:
-    """Put the tables where the options want them; on the screen if nowhere else."""
+    """Write the tables where the options say; print them if they name no file."""
     for path in args.into:
         insert_block(path, args.table, render(tables, "markdown"))
     for path, style in ((args.output, args.style), (args.json, "json")):

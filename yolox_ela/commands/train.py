@@ -40,7 +40,9 @@ from yolox_ela.train.together import on_main, together
 
 def main(args: argparse.Namespace) -> int:
     """Run the command; see `train_options.parse`."""
-    with ExitStack() as held:  # the run's folder and its log, until the end, however it comes
+    with (
+        ExitStack() as held
+    ):  # the run's folder and its log are released at the end, also after an error
         return run(args, held)
 
 
@@ -151,7 +153,7 @@ def launch_processes(args: argparse.Namespace, exp: Experiment) -> NoReturn:
 
 
 def run_name(args: argparse.Namespace, exp: Experiment) -> str:
-    """What the run's folder is called in runs/, but for a number."""
+    """The name of the run's folder in runs/, to which a number may be added."""
     return f"{exp.name}_sample" if args.sample else exp.name
 
 
