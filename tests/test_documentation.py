@@ -64,7 +64,7 @@ def test_python_blocks_are_python(page):
 
 OPTION = r"(?<![\w-])--[a-z][a-z-]+"
 # Those of argparse, pytest, ruff, mkdocs and pip.
-FOREIGN_OPTIONS = {"--help", "--dist", "--check", "--strict", "--no-deps"}
+FOREIGN_OPTIONS = {"--help", "--dist", "--check", "--strict", "--no-deps", "--force-reinstall"}
 
 
 @every_page

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 import torch
 
+from yolox_ela.choices import DETECTOR
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.detections import ImageDetections
 from yolox_ela.evaluate.evaluator import EvalSettings
@@ -21,7 +22,7 @@ from yolox_ela.images.values import UNDECIDED, ValueRange
 from yolox_ela.network.class_rows import row_names
 from yolox_ela.network.inference import FAST, predictor
 from yolox_ela.network.model import YoloxNano
-from yolox_ela.network.starts import DETECTOR, start_file
+from yolox_ela.network.starts import start_file
 from yolox_ela.network.weights import load_trained
 from yolox_ela.overrides import override
 from yolox_ela.system.device import select_device

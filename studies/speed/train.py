@@ -19,8 +19,9 @@ from studies.speed.upstream_training import (
     upstream_loader,
 )
 from yolox_ela.augment.bank import memory_bank
-from yolox_ela.augment.feed import AUGMENTS, DeviceFeed, HostFeed, draws_on_device
+from yolox_ela.augment.feed import DeviceFeed, HostFeed, draws_on_device
 from yolox_ela.augment.multiscale import network_input
+from yolox_ela.choices import AUGMENTS
 from yolox_ela.network.model import build_yolox_nano
 from yolox_ela.recipe import Recipe
 from yolox_ela.system.device import synchronise

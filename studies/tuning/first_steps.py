@@ -78,7 +78,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("-c", "--checkpoint", type=Path, required=True, help="COCO's weights")
     parser.add_argument("--data", type=Path, required=True, help="VOCdevkit-layout folder")
     add_overrides(parser)
-    return parser.parse_intermixed_args()
+    return parser.parse_args()
 
 
 def step_rows(

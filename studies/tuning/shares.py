@@ -61,7 +61,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--run", type=Path, required=True, help="the run's folder")
     parser.add_argument("--data", type=Path, required=True, help="VOCdevkit-layout folder")
     add_overrides(parser)
-    return parser.parse_intermixed_args()
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

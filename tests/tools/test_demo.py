@@ -36,10 +36,13 @@ def test_pictures_json_and_exit_code(call, trained, project, data, tmp_path):
         "cpu",
         "--conf",
         "0.001",
+        "--json",
+        "-",
         expect=1,
     )
     assert "zebra.jpg" in done.stderr
     entries = json.loads((out / "detections.json").read_text())
+    assert json.loads(done.stdout) == entries, "the screen is for JSON alone"
     assert [bool(entry.get("error")) for entry in entries] == [False, False, True, False]
     pictures = [out / entry["picture"] for entry in entries if "picture" in entry]
     assert len(set(pictures)) == 3, "the same name twice does not overwrite"

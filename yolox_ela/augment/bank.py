@@ -27,7 +27,6 @@ from yolox_ela.images.letterbox import letterbox_scale, resize_to_fit, resized
 from yolox_ela.system.files import GIB, require_space, write_atomically
 from yolox_ela.system.machine import available_memory, usable_cores
 
-CACHES = ("auto", "ram", "disk", "off")
 PIECE = 2**26  # bytes of a file for which one checksum is computed
 RAM_SHARE = 0.5  # share of the free memory that an automatically chosen cache may take
 
@@ -103,7 +102,8 @@ def choose_cache(split: VocSplit, side: int, cache: str, *, processes: int = 1) 
     Args:
         split: the images and their sizes.
         side: length of an image's longer side in pixels.
-        cache: one of `CACHES`; `auto` is `ram` if half of the free memory is enough, else `off`.
+        cache: one of `choices.CACHES`; `auto` is `ram` if half of the free memory is enough, else
+            `off`.
         processes: number of processes on this machine that keep the images in their own memory.
 
     Raises:

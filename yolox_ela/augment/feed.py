@@ -25,7 +25,6 @@ from yolox_ela.errors import UserError
 from yolox_ela.recipe import Recipe
 from yolox_ela.system.files import GIB
 
-AUGMENTS = ("auto", "cpu", "device")
 GPU_SHARE = 0.25  # share of the free GPU memory that the images may take with `auto`
 
 

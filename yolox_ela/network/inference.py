@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from yolox_ela.choices import PRECISION_NAMES
 from yolox_ela.errors import UserError
 from yolox_ela.network.fuse import fuse_batchnorm
 from yolox_ela.network.model import YoloxNano
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+DTYPES = (torch.float32, torch.bfloat16, torch.float16)
+PRECISIONS = dict(zip(PRECISION_NAMES, DTYPES, strict=True))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
+from yolox_ela.choices import DEFAULT_START as DEFAULT
+from yolox_ela.choices import DETECTOR, LEGACY_START
 from yolox_ela.errors import UserError
 from yolox_ela.network.normalisation import FOLDED
 from yolox_ela.network.weights import plain_state, read_checkpoint, weights_digest
@@ -48,7 +50,6 @@ class NamedStart:
     digest: str
 
 
-DEFAULT = "coco"
 STARTS = {
     DEFAULT: NamedStart(
         title="COCO weights (release 0.1.1rc0)",
@@ -58,7 +59,7 @@ STARTS = {
         digest="cd28f55fbbc1829f99d9ac9b38a16d259a22889739c8728ea877610201feff7b",
     ),
     # No published checksum of this file was found, so it is recognised by its tensors.
-    "coco_legacy": NamedStart(
+    LEGACY_START: NamedStart(
         title="COCO weights (legacy release, folded)",
         url="https://github.com/Megvii-BaseDetection/storage/releases/download/0.0.1/yolox_nano.pth",
         file="yolox_nano_legacy.pth",
@@ -69,7 +70,6 @@ STARTS = {
 
 
 PRETRAINED = Path(__file__).resolve().parents[1] / "pretrained"  # weights in the package
-DETECTOR = "nano_ela_s"  # the package's weights that predict uses unless others are given
 
 
 def pretrained_file(name: str = DETECTOR) -> Path:

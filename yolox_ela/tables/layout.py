@@ -12,8 +12,6 @@ from yolox_ela.errors import UserError
 from yolox_ela.system.files import write_atomically
 from yolox_ela.system.text_table import text_table
 
-STYLES = ("text", "markdown", "csv", "json")
-
 
 @dataclass(frozen=True)
 class Column:
@@ -51,7 +49,7 @@ class Table:
 
 
 def render(tables: Sequence[Table], style: str) -> str:
-    """The tables in one of `STYLES`, ending in a line break."""
+    """The tables in one of `choices.STYLES` or `json`, ending in a line break."""
     if style == "json":
         content = [{"title": t.title, "rows": t.rows, "notes": t.notes} for t in tables]
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

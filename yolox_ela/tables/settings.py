@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from yolox_ela.experiment import RECIPES, Experiment
+from yolox_ela.experiment import Experiment
+from yolox_ela.named_recipes import RECIPES
 from yolox_ela.network.class_rows import same_classes
 from yolox_ela.recipe import Recipe
 

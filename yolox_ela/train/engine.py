@@ -49,7 +49,8 @@ from yolox_ela.train.schedule import learning_rate
 from yolox_ela.train.step import TrainStep
 from yolox_ela.train.stop import StopRequest
 from yolox_ela.train.together import on_main, together
-from yolox_ela.train.trackers import DEFAULT_TRACKERS, RunTrackers
+from yolox_ela.train.tracker_names import DEFAULT_TRACKERS
+from yolox_ela.train.trackers import RunTrackers
 from yolox_ela.trained import package_name_of
 
 SAVE_SECONDS = 600  # state.pth is also written this often within an epoch

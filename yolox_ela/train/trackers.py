@@ -4,7 +4,6 @@ They are accelerate's trackers. What accelerate leaves open is settled here: fil
 folder, a resumed run is continued, pictures are logged, a broken tracker does not end a training.
 """
 
-import importlib.util
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -22,9 +21,9 @@ from loguru import logger
 
 from yolox_ela.errors import UserError
 from yolox_ela.train.run_folder import RunFolder
+from yolox_ela.train.tracker_names import TRACKER_NAMES
 
 PROJECT = "yolox_ela"  # or experiment, as MLflow calls it; the run is named after its folder
-DEFAULT_TRACKERS = ("tensorboard",)
 
 
 class TensorBoard(TensorBoardTracker):
@@ -182,38 +181,9 @@ class Trackio(TrackioTracker):
 
 
 Tracker = TensorBoard | Wandb | Mlflow | Trackio
-TRACKERS: dict[str, Callable[[RunFolder, str | None], Tracker]] = {
-    "tensorboard": TensorBoard,
-    "wandb": Wandb,
-    "mlflow": Mlflow,
-    "trackio": Trackio,
-}
-
-
-def require_trackers(names: Sequence[str]) -> tuple[str, ...]:
-    """Names of trackers, `none` for none, to those of a run: each once.
-
-    Raises:
-        UserError: an unknown name, `none` together with others, or a package is not installed.
-    """
-    for name in names:
-        if name not in (*TRACKERS, "none"):
-            raise UserError(
-                f"--tracker {name}: choose from {', '.join(TRACKERS)}, none; a recipe field must "
-                "not follow --tracker directly"
-            )
-    if "none" in names:
-        if len(set(names)) > 1:
-            raise UserError(f"--tracker {' '.join(names)}: 'none' goes with no other tracker")
-        return ()
-    for name in names:
-        spec = importlib.util.find_spec(name)
-        if spec is None or spec.origin is None:  # None: a mere folder, as wandb leaves behind
-            raise UserError(
-                f"--tracker {name}: the package {name} is not installed; "
-                f"pip install 'yolox_ela[{name}]'"
-            )
-    return tuple(dict.fromkeys(names))
+TRACKERS: dict[str, Callable[[RunFolder, str | None], Tracker]] = dict(
+    zip(TRACKER_NAMES, (TensorBoard, Wandb, Mlflow, Trackio), strict=True)
+)
 
 
 class RunTrackers:
