@@ -137,7 +137,8 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
             )
             logger.info("report: {}", page)
         logger.info("commands to try next:")
-        print(next_steps(folder, exp, args.experiment, page, test_split), flush=True)
+        screen = sys.stderr if args.json == SCREEN else sys.stdout  # which is then for JSON alone
+        print(next_steps(folder, exp, args.experiment, page, test_split), file=screen, flush=True)
     return 0
 
 
