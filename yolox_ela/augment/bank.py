@@ -28,7 +28,7 @@ from yolox_ela.system.files import GIB, require_space, write_atomically
 from yolox_ela.system.machine import available_memory, usable_cores
 
 CACHES = ("auto", "ram", "disk", "off")
-PIECE = 2**26  # bytes of a file for which one checksum is computed
+PIECE = 2**26  # bytes of a file that are checked at a time
 RAM_SHARE = 0.5  # share of the free memory that an automatically chosen cache may take
 
 
@@ -100,11 +100,13 @@ class ImageBank:
 def choose_cache(split: VocSplit, side: int, cache: str, *, processes: int = 1) -> str:
     """Choose where decoded images are kept: `ram`, `disk` or `off`.
 
+    `auto` becomes `ram` if half of the free memory is enough, and otherwise `off`.
+
     Args:
         split: the images and their sizes.
-        side: length of an image's longer side in pixels.
-        cache: one of `CACHES`; `auto` is `ram` if half of the free memory is enough, else `off`.
-        processes: number of processes on this machine that keep the images in their own memory.
+        side: pixels of the longer side.
+        cache: one of `CACHES`.
+        processes: on this machine that will each keep their own images in memory.
 
     Raises:
         UserError: `ram` was asked for and there is too little free memory.

@@ -26,7 +26,7 @@ from yolox_ela.recipe import Recipe
 from yolox_ela.system.files import GIB
 
 AUGMENTS = ("auto", "cpu", "device")
-GPU_SHARE = 0.25  # share of the free GPU memory that the images may take with `auto`
+GPU_SHARE = 0.25  # of the free memory that the images may take if nothing was asked for
 
 
 class Batch(Protocol):
