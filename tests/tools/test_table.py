@@ -12,8 +12,6 @@ from command_line import PROJECT, SMALL, exp, run
 from yolox_ela.datasets.sample import draw_sample
 from yolox_ela.tables.record import append_row, read_rows
 
-pytestmark = pytest.mark.slow
-
 EPOCH = [*SMALL, "-e", "1"]
 
 
