@@ -57,7 +57,7 @@ STARTS = {
         digest_of=sha256_of_file,
         digest="cd28f55fbbc1829f99d9ac9b38a16d259a22889739c8728ea877610201feff7b",
     ),
-    # No published checksum of this file was found, so it is recognised by its tensors.
+    # No published checksum of this file was found: its tensors tell it.
     "coco_legacy": NamedStart(
         title="COCO weights (legacy release, folded)",
         url="https://github.com/Megvii-BaseDetection/storage/releases/download/0.0.1/yolox_nano.pth",
