@@ -1,4 +1,4 @@
-"""What a run would have scored had it kept a share of its start: `start_share` after the fact.
+"""The scores that a run would have had with another `start_share`, from its last weights.
 
 python studies/tuning/shares.py -f exps/nano.py -c yolox_nano.pth --run runs/nano --data DEV
 """

@@ -99,6 +99,8 @@ class ImageBank:
 def choose_cache(split: VocSplit, side: int, cache: str, *, processes: int = 1) -> str:
     """Choose where decoded images are kept: `ram`, `disk` or `off`.
 
+    `auto` becomes `ram` if half of the free memory is enough, and otherwise `off`.
+
     Args:
         split: the images and their sizes.
         side: length of an image's longer side in pixels.
