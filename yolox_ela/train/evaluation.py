@@ -1,5 +1,6 @@
-"""Scoring the weights of a run: by all its processes, with what is kept of it in its folder."""
+"""Evaluating the weights of a run with all its processes, and what its folder keeps of that."""
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from yolox_ela.network.model import YoloxNano
 from yolox_ela.recipe import Recipe
 from yolox_ela.report.predictions import draw_predictions, save_png
 from yolox_ela.train.run_folder import RunFolder
+from yolox_ela.train.step import TrainStep
 
 
 def score_network(
@@ -45,6 +47,13 @@ def score_network(
         rank=accelerator.process_index,
         world=world,
     )
+
+
+def unaveraged_network(step: TrainStep) -> YoloxNano:
+    """A copy of the network with the weights as trained, to evaluate beside their average."""
+    network = copy.deepcopy(step.ema.model)  # not of the trained one, which accelerate wraps
+    network.load_state_dict(step.network.state_dict())
+    return network
 
 
 def keep_evaluation(
