@@ -18,7 +18,7 @@ from yolox_ela.datasets.split import VocSplit
 from yolox_ela.network.model import YoloxNano
 from yolox_ela.recipe import Recipe
 from yolox_ela.system.environment import source_commit
-from yolox_ela.train.bar import TrainingBar
+from yolox_ela.train.bar import StepLog, TrainingBar
 from yolox_ela.train.data_of_run import keep_data
 from yolox_ela.train.evaluation import keep_evaluation, score_network, unaveraged_network
 from yolox_ela.train.finite import FiniteGuard
@@ -145,15 +145,15 @@ class Training:
         saved_at = time.monotonic()
         main_process = self.accelerator.is_main_process
         bar = TrainingBar(self.total_steps, self.progress.step, main_process=main_process)
+        log = StepLog(enabled=main_process and bool(bar.disable))
         with bar:
             for batch in self._batches():
                 losses = self._train_step(batch)
                 bar.update()
                 if losses is not None:
-                    step, recipe = self.progress.step - 1, self.recipe
-                    epoch = f"{step // self.steps_per_epoch + 1}/{recipe.epochs}"
-                    lr = learning_rate(step, self.total_steps, recipe)
-                    bar.show(epoch, recipe.batch_size, lr, losses)
+                    status = self.records.status(self._last_rate(), losses)
+                    bar.show(status)
+                    log.show(status)
                 ended = self.records.epoch_is_open()
                 if ended:
                     self._require_sound()
@@ -205,6 +205,10 @@ class Training:
         self.records.add_step()
         return row
 
+    def _last_rate(self) -> float:
+        """The learning rate of the last step."""
+        return learning_rate(self.progress.step - 1, self.total_steps, self.recipe)
+
     def _is_read_step(self) -> bool:
         """Whether the losses are read after the last step even if it ended no epoch."""
         return self.progress.step % self.read_interval == 0
@@ -229,9 +233,7 @@ class Training:
         """
         losses = self._read_losses() or [0.0] * len(LOSS_PARTS)
         self.guard.require_weights(losses, self.progress.step, self._describe_step)
-        self.step.require_following(
-            learning_rate(self.progress.step - 1, self.total_steps, self.recipe)
-        )
+        self.step.require_following(self._last_rate())
 
     def _describe_step(self, step: int) -> dict[str, Any]:
         """What a dump of broken numbers says of a step (from 1), and of the newest batch."""
@@ -244,8 +246,8 @@ class Training:
 
     def _end_epoch(self) -> dict[str, Any] | None:
         """Evaluate if it is time, and record the epoch; the results if evaluated."""
-        progress, recipe = self.progress, self.recipe
-        row = self.records.epoch_row(learning_rate(progress.step - 1, self.total_steps, recipe))
+        recipe = self.recipe
+        row = self.records.epoch_row(self._last_rate())
         results = None
         if row["epoch"] % recipe.eval_interval == 0 or row["epoch"] == recipe.epochs:
             self.save_state()  # an evaluation is long, and may be cut off
@@ -269,19 +271,23 @@ class Training:
 
     def _evaluate(self) -> dict[str, Any]:
         """Results of the weights to keep on the test split, the same on every process."""
+        watch = Stopwatch()
         network = self.ema.result()
         results, detections = score_network(network, self.test_split, self.recipe, self.accelerator)
         if self.accelerator.is_main_process:
             sheet = keep_evaluation(results, detections, self.test_split, self.folder)
             self.trackers.log_image("predictions", sheet, self.progress.step)
+        self.records.pace.add_evaluation(watch.lap())
         return results
 
     def _evaluate_raw(self) -> dict[str, float]:
         """The mean APs of the weights as trained, if the recipe asks for them."""
         if not self.recipe.evaluate_raw:
             return {}
+        watch = Stopwatch()
         raw = unaveraged_network(self.step)
         results, _ = score_network(raw, self.test_split, self.recipe, self.accelerator)
+        self.records.pace.add_evaluation(watch.lap())
         return {f"raw_{metric}": value for metric, value in headline(results).items()}
 
     # Saving and resuming

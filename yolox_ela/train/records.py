@@ -11,6 +11,8 @@ from torch import Tensor
 
 from yolox_ela.recipe import Recipe
 from yolox_ela.report.curves import save_curves
+from yolox_ela.train.bar import StepStatus
+from yolox_ela.train.pace import Pace
 from yolox_ela.train.progress import (
     LOSS_PARTS,
     Progress,
@@ -38,6 +40,7 @@ class RunRecords:
 
     Attributes:
         progress: how far the run is; a resumed run replaces it.
+        pace: how fast it is in this session.
     """
 
     def __init__(
@@ -50,8 +53,9 @@ class RunRecords:
     ) -> None:
         self.recipe, self.folder, self.accelerator = recipe, folder, accelerator
         self.trackers, self.steps_per_epoch = trackers, steps_per_epoch
-        self.progress = Progress()
+        self.progress, self.pace = Progress(), Pace(recipe, steps_per_epoch)
         self._monitor, self._watch = StepMonitor(), Stopwatch()
+        self._waited = 0.0
         self._plotted_at = time.monotonic()
 
     # Within an epoch
@@ -62,13 +66,15 @@ class RunRecords:
 
     def add_wait(self) -> None:
         """Add the time since the last lap, spent waiting for data, to the epoch."""
-        waited = self._watch.lap()
-        self.progress.wait_seconds += waited
-        self.progress.train_seconds += waited
+        self._waited = self._watch.lap()
+        self.progress.wait_seconds += self._waited
+        self.progress.train_seconds += self._waited
 
     def add_step(self) -> None:
         """Add the time since the last lap, spent computing, to the epoch."""
-        self.progress.train_seconds += self._watch.lap()
+        computed = self._watch.lap()
+        self.progress.train_seconds += computed
+        self.pace.add_step(self._waited + computed)
 
     def add_losses(self, losses: Mapping[str, Tensor | float]) -> None:
         """Remember a step's losses without waiting for the device; see `StepMonitor`."""
@@ -84,13 +90,34 @@ class RunRecords:
             sums = self.progress.loss_sums
             self.progress.loss_sums = [a + b for a, b in zip(sums, row, strict=True)]
 
+    def status(self, lr: float, losses: Sequence[float]) -> StepStatus:
+        """What a user is told of the newest step.
+
+        Args:
+            lr: its learning rate.
+            losses: its `LOSS_PARTS`.
+        """
+        step, epochs = self.progress.step, self.recipe.epochs
+        return StepStatus(
+            step=step,
+            total_steps=epochs * self.steps_per_epoch,
+            epoch=f"{(step - 1) // self.steps_per_epoch + 1}/{epochs}",
+            lr=lr,
+            losses=losses,
+            images_per_second=self.pace.images_per_second(),
+            time_left=self.pace.time_left(step, self.epochs_recorded()),
+        )
+
     # At the end of an epoch
+
+    def epochs_recorded(self) -> int:
+        """The newest epoch in the history; 0 if none is."""
+        return self.progress.history[-1]["epoch"] if self.progress.history else 0
 
     def epoch_is_open(self) -> bool:
         """Whether the last step ended an epoch that is not yet in the history."""
         epoch, rest = divmod(self.progress.step, self.steps_per_epoch)
-        recorded = self.progress.history[-1]["epoch"] if self.progress.history else 0
-        return rest == 0 and epoch > recorded
+        return rest == 0 and epoch > self.epochs_recorded()
 
     def epoch_row(self, lr: float) -> dict[str, Any]:
         """The row of the epoch that the last step ended, without scores.
@@ -145,9 +172,8 @@ class RunRecords:
             folder.write_json("results.json", results)
         folder.write_metrics(progress.history)
         folder.write_json("timing.json", summarise_timing(progress.history))
-        ended = progress.history[-1]["epoch"] == self.recipe.epochs
-        if ended or time.monotonic() - self._plotted_at > PLOT_SECONDS:
+        epochs, epoch = self.recipe.epochs, self.epochs_recorded()
+        if epoch == epochs or time.monotonic() - self._plotted_at > PLOT_SECONDS:
             save_curves({self.recipe.name: progress.history}, folder.curves)
             self._plotted_at = time.monotonic()
-        total_steps = self.steps_per_epoch * self.recipe.epochs
-        logger.info(epoch_line(progress, self.recipe.epochs, total_steps))
+        logger.info(epoch_line(progress, epochs, self.pace.time_left(progress.step, epoch)))
