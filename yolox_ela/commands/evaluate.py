@@ -41,6 +41,7 @@ from yolox_ela.system.claim import claim_folder, require_unclaimed
 from yolox_ela.system.device import select_device
 from yolox_ela.system.environment import describe_environment
 from yolox_ela.system.files import require_writable
+from yolox_ela.system.threads import limit_threads
 from yolox_ela.tables.entry import (
     Origin,
     checkpoint_origin,
@@ -75,6 +76,7 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
     exp, model, content, start = load_network(args)
     origin = find_origin(args, exp, content, start) if args.record else None
     device = select_device(args.device)
+    limit_threads()
     data = locate_data(args, exp.test_sets, args.home)
     values = ValueRange.recorded(content)
     unannotated = load_pictures(data, exp.test_sets, exp.classes, values)

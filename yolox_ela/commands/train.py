@@ -44,6 +44,7 @@ from yolox_ela.system.device import select_device
 from yolox_ela.system.environment import describe_environment
 from yolox_ela.system.files import require_writable
 from yolox_ela.system.logs import collect_log, log_to_file, log_to_screen
+from yolox_ela.system.threads import require_threads, threads_of_environment
 from yolox_ela.tables.entry import checkpoint_origin, run_row
 from yolox_ela.tables.record import append_row, require_record
 from yolox_ela.train.accelerator import build_accelerator
@@ -64,6 +65,7 @@ def main(home: Path) -> int:
 def run(args: argparse.Namespace, held: ExitStack) -> int:
     """Train; the run's folder and log are entered into `held`."""
     trackers = require_trackers(args.tracker)
+    require_threads(args.threads)
     exp = configured_experiment(args)
     if args.json:
         require_writable(args.json)
@@ -133,6 +135,7 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
     logger.info("run folder: {}", folder.path)
     report_data(data, train_split, test_split)
     logger.info("weights: {}", start)
+    training.choose_threads(args.threads)
     results = training.run()
     if results is None:
         return EXIT_INTERRUPTED
@@ -193,6 +196,12 @@ def parse_arguments(home: Path) -> argparse.Namespace:
     parser.add_argument(
         "--compile", action="store_true", help="through torch.compile, which takes minutes first"
     )
+    parser.add_argument(
+        "--threads",
+        type=int,
+        metavar="N",
+        help="threads of each process on a CPU; default: the fastest in a trial before the run",
+    )
     parser.add_argument("--resume", action="store_true", help="continue the run in -o, or the last")
     parser.add_argument("-o", "--output", type=Path, help="run folder; default runs/<name>")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the final results here")
@@ -221,6 +230,9 @@ def launch_processes(args: argparse.Namespace, exp: Experiment) -> NoReturn:
     locate_inputs(args, exp)  # one process downloads, and complains if it cannot
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(count)]
     command = [sys.executable, *launcher, *launcher_words()]
+    threads = threads_of_environment()
+    if threads is not None and args.threads is None and not args.resume:
+        command += ["--threads", str(threads)]  # torchrun hides whether the user has set it
     if os.name == "nt":  # where execv returns to the shell at once
         sys.exit(subprocess.call(command))
     os.execv(sys.executable, command)

@@ -29,6 +29,7 @@ from yolox_ela.train.saving import Origin, RunSaver
 from yolox_ela.train.schedule import learning_rate
 from yolox_ela.train.step import TrainStep
 from yolox_ela.train.stop import StopRequest
+from yolox_ela.train.thread_choice import choose_threads
 from yolox_ela.train.together import any_process, on_main, together
 from yolox_ela.train.trackers import DEFAULT_TRACKERS, RunTrackers
 
@@ -290,7 +291,22 @@ class Training:
         self.records.pace.add_evaluation(watch.lap())
         return {f"raw_{metric}": value for metric, value in headline(results).items()}
 
-    # Saving and resuming
+    # Threads, saving, resuming
+
+    def choose_threads(self, fixed: int | None = None) -> None:
+        """Set the number of threads that the run computes with; call it once, before `run`.
+
+        A resumed run keeps the number that its state names, since sums over another number of
+        threads are rounded differently.
+
+        Args:
+            fixed: the number that the user asks for; None times a few steps, see `choose_threads`.
+        """
+        if fixed is not None:
+            torch.set_num_threads(fixed)
+            logger.info("number of threads: {}, as asked for", fixed)
+        elif self.progress.step == 0:
+            choose_threads(self.step, self.feed, self.total_steps)
 
     def save_state(self) -> None:
         """Write state.pth: all that `resume` needs to continue as if nothing had happened."""

@@ -162,8 +162,8 @@ class RunSaver:
         threads = content.get("threads", torch.get_num_threads())
         if self.accelerator.device.type == "cpu" and threads != torch.get_num_threads():
             logger.info(
-                "computing with {} threads, as the run did before, instead of {}: sums over "
-                "another number of threads are rounded differently",
+                "number of threads: {}, as the run had before, not {}: sums over another number "
+                "are rounded differently",
                 threads,
                 torch.get_num_threads(),
             )
