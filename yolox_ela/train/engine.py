@@ -50,7 +50,7 @@ class Training:
         start: what the starting weights are called in tables of results.
         start_sha256: their digest; see `Start`.
         trackers: names of trackers to log to; see `require_trackers`.
-        feed: of samples of `train_split`, drawn by loader processes from files by default.
+        feed: samples of `train_split`; by default loader processes render them from files.
         compile: see `TrainStep`.
 
     Raises:

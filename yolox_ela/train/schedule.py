@@ -10,7 +10,7 @@ def learning_rate(step: int, total_steps: int, recipe: Recipe) -> float:
 
     Args:
         step: steps done so far, 0 for the first.
-        total_steps: of the whole run.
+        total_steps: number of steps of the whole run.
         recipe: gives the peak, the shares of warm-up and final epochs, and the lowest rate.
     """
     peak, lowest = recipe.peak_lr, recipe.peak_lr * recipe.min_lr_ratio

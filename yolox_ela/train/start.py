@@ -31,8 +31,8 @@ def load_start(recipe: Recipe, model: YoloxNano, weights: Path | None) -> Start:
         weights: the file; None leaves the network's random weights.
 
     Raises:
-        UserError: the file is none of YOLOX-Nano's weights, its attention was trained with gates
-            of another reach, its classes do not serve as the recipe wants, or the recipe keeps a
+        UserError: the file is none of YOLOX-Nano's weights, its attention was trained with another
+            gate scale (1 or 2), its classes do not serve as the recipe wants, or the recipe keeps a
             share of a start that cannot detect anything.
     """
     if weights is None:
@@ -85,7 +85,7 @@ def in_class_order_of(exp: Experiment, content: Mapping[str, Any]) -> Experiment
 def _require_same_gates(
     recipe: Recipe, trained: Mapping[str, Any], state: Mapping[str, Tensor], weights: Path
 ) -> None:
-    """Attention that started as the identity has gates up to 2, and its weights do not say so."""
+    """Refuse attention trained with another gate scale (1 or 2), which weights do not show."""
     start = trained.get("attention_start", "paper")
     attentive = any(name.startswith("backbone.attention.") for name in state)
     if attentive and start != recipe.attention_start:

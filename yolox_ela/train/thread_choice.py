@@ -66,12 +66,13 @@ def choose_threads(step: TrainStep, feed: Feed, total_steps: int) -> None:
     times = together(accelerator, measure)
     chosen = on_main(accelerator, lambda: fewest_fast(times))
     torch.set_num_threads(chosen)
-    speeds = {n: f"{step.recipe.batch_size / seconds:.1f}" for n, seconds in times.items()}
+    speeds = dict.fromkeys(candidates, "far fewer")  # if not timed to the end
+    speeds |= {n: f"{step.recipe.batch_size / seconds:.1f}" for n, seconds in times.items()}
     others = ", ".join(f"{speed} with {n}" for n, speed in speeds.items() if n != chosen)
     logger.info(
         "computing with {}: {} images/s in a trial{}; --threads sets another number",
         _threads(chosen),
-        speeds.get(chosen, "the most"),
+        speeds[chosen],
         f", {others}" if others else "",
     )
 

@@ -1,4 +1,4 @@
-"""Steps after which the processes of a run go on together, or end together."""
+"""Work after which all processes of a run continue together, or end together."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -19,7 +19,7 @@ def together(accelerator: Accelerator, act: Callable[[], T], *, first: bool = Tr
     would print the same message.
 
     Args:
-        accelerator: of the run.
+        accelerator: the run's processes.
         act: what to do; must not exchange anything with other processes.
         first: whether this process acts at once, or after those that do have succeeded.
 
