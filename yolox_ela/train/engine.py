@@ -20,7 +20,7 @@ from yolox_ela.recipe import Recipe
 from yolox_ela.system.environment import source_commit
 from yolox_ela.train.bar import StepLog, TrainingBar
 from yolox_ela.train.data_of_run import keep_data
-from yolox_ela.train.evaluation import keep_evaluation, score_network, unaveraged_network
+from yolox_ela.train.evaluation import RunEvaluator
 from yolox_ela.train.finite import FiniteGuard
 from yolox_ela.train.progress import LOSS_PARTS, Progress, Stopwatch, headline, score_text
 from yolox_ela.train.records import RunRecords
@@ -29,7 +29,7 @@ from yolox_ela.train.saving import Origin, RunSaver
 from yolox_ela.train.schedule import learning_rate
 from yolox_ela.train.step import TrainStep
 from yolox_ela.train.stop import StopRequest
-from yolox_ela.train.thread_choice import choose_threads
+from yolox_ela.train.thread_choice import choose_threads, fix_threads
 from yolox_ela.train.together import any_process, on_main, together
 from yolox_ela.train.trackers import DEFAULT_TRACKERS, RunTrackers
 
@@ -86,6 +86,9 @@ class Training:
         self.trackers = RunTrackers(names, folder, recipe.to_dict())
         self.steps_per_epoch = steps_per_epoch(len(train_split), recipe)
         self.records = RunRecords(recipe, folder, accelerator, self.trackers, self.steps_per_epoch)
+        self.evaluator = RunEvaluator(
+            test_split, recipe, accelerator, folder, self.trackers, self.records.pace
+        )
         self.guard = FiniteGuard(folder, f"rank{accelerator.process_index}", self.network)
         self.saver = RunSaver(folder, recipe, train_split, test_split, accelerator)
         self.total_steps = self.steps_per_epoch * recipe.epochs
@@ -254,7 +257,9 @@ class Training:
             self.save_state()  # an evaluation is long, and may be cut off
             evaluation = Stopwatch()
             results = self._evaluate()
-            row |= headline(results) | self._evaluate_raw()
+            row |= headline(results)
+            if recipe.evaluate_raw:
+                row |= self.evaluator.unaveraged(self.step)
             row["eval_seconds"] = round(evaluation.lap(), 3)
         is_best = self.records.close_epoch(row)
         if self.accelerator.is_main_process:
@@ -272,24 +277,7 @@ class Training:
 
     def _evaluate(self) -> dict[str, Any]:
         """Results of the weights to keep on the test split, the same on every process."""
-        watch = Stopwatch()
-        network = self.ema.result()
-        results, detections = score_network(network, self.test_split, self.recipe, self.accelerator)
-        if self.accelerator.is_main_process:
-            sheet = keep_evaluation(results, detections, self.test_split, self.folder)
-            self.trackers.log_image("predictions", sheet, self.progress.step)
-        self.records.pace.add_evaluation(watch.lap())
-        return results
-
-    def _evaluate_raw(self) -> dict[str, float]:
-        """The mean APs of the weights as trained, if the recipe asks for them."""
-        if not self.recipe.evaluate_raw:
-            return {}
-        watch = Stopwatch()
-        raw = unaveraged_network(self.step)
-        results, _ = score_network(raw, self.test_split, self.recipe, self.accelerator)
-        self.records.pace.add_evaluation(watch.lap())
-        return {f"raw_{metric}": value for metric, value in headline(results).items()}
+        return self.evaluator.averaged(self.ema.result(), self.progress.step)
 
     # Threads, saving, resuming
 
@@ -303,8 +291,7 @@ class Training:
             fixed: the number that the user asks for; None times a few steps, see `choose_threads`.
         """
         if fixed is not None:
-            torch.set_num_threads(fixed)
-            logger.info("number of threads: {}, as asked for", fixed)
+            fix_threads(fixed)
         elif self.progress.step == 0:
             choose_threads(self.step, self.feed, self.total_steps)
 

@@ -29,6 +29,12 @@ MARGIN = 0.05  # by so much more threads must be faster to be worth their cores
 HOPELESS = 3.0  # a candidate that takes so many times as long as another is left out
 
 
+def fix_threads(threads: int) -> None:
+    """Let this process compute with a number of threads that the user asks for."""
+    torch.set_num_threads(threads)
+    logger.info("number of threads: {}, as asked for", threads)
+
+
 def choose_threads(step: TrainStep, feed: Feed, total_steps: int) -> None:
     """Let this process compute with the number of threads that trains fastest, and say which.
 
