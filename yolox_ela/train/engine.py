@@ -26,7 +26,7 @@ from yolox_ela.train.progress import LOSS_PARTS, Progress, Stopwatch, headline, 
 from yolox_ela.train.records import RunRecords
 from yolox_ela.train.run_folder import RunFolder
 from yolox_ela.train.saving import Origin, RunSaver
-from yolox_ela.train.schedule import learning_rate
+from yolox_ela.train.schedule import learning_rate, warn_of_long_warmup
 from yolox_ela.train.step import TrainStep
 from yolox_ela.train.stop import StopRequest
 from yolox_ela.train.thread_choice import choose_threads, fix_threads
@@ -92,12 +92,7 @@ class Training:
         self.guard = FiniteGuard(folder, f"rank{accelerator.process_index}", self.network)
         self.saver = RunSaver(folder, recipe, train_split, test_split, accelerator)
         self.total_steps = self.steps_per_epoch * recipe.epochs
-        if recipe.warmup_steps > self.total_steps / 2:
-            logger.warning(
-                "warm-up takes {} of the run's {} steps: with so few images, lower warmup_steps",
-                recipe.warmup_steps,
-                self.total_steps,
-            )
+        warn_of_long_warmup(self.total_steps, recipe)
         self.read_interval = 1 if self.device.type == "cpu" else READ_INTERVAL
 
     @property
@@ -120,10 +115,8 @@ class Training:
         if self.progress.step >= self.total_steps and not self.records.epoch_is_open():
             logger.info("{} is complete; nothing left to train", self.folder.path)
             return json.loads(self.folder.results.read_text(encoding="utf-8"))
-        on_main(
-            self.accelerator,
-            lambda: keep_data(self.folder.data, self.train_split, self.test_split),
-        )
+        data = (self.folder.data, self.train_split, self.test_split)
+        on_main(self.accelerator, lambda: keep_data(*data))
         with ExitStack() as stack:
             together(self.accelerator, lambda: stack.enter_context(self.trackers))
             results = self._train(stack.enter_context(StopRequest()))
@@ -147,9 +140,9 @@ class Training:
         if self.records.epoch_is_open():  # stopped while it was evaluated
             results = self._end_epoch()
         saved_at = time.monotonic()
-        main_process = self.accelerator.is_main_process
-        bar = TrainingBar(self.total_steps, self.progress.step, main_process=main_process)
-        log = StepLog(enabled=main_process and bool(bar.disable))
+        main = self.accelerator.is_main_process
+        bar = TrainingBar(self.total_steps, self.progress.step, main_process=main)
+        log = StepLog(enabled=main and bool(bar.disable))
         with bar:
             for batch in self._batches():
                 losses = self._train_step(batch)

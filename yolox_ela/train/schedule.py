@@ -2,6 +2,8 @@
 
 import math
 
+from loguru import logger
+
 from yolox_ela.recipe import Recipe
 
 
@@ -23,3 +25,13 @@ def learning_rate(step: int, total_steps: int, recipe: Recipe) -> float:
         return lowest
     progress = (step - warmup) / (cosine_end - warmup)
     return lowest + 0.5 * (peak - lowest) * (1 + math.cos(math.pi * progress))
+
+
+def warn_of_long_warmup(total_steps: int, recipe: Recipe) -> None:
+    """Warn of a warm-up that takes more than half of the run."""
+    if recipe.warmup_steps > total_steps / 2:
+        logger.warning(
+            "warm-up takes {} of the run's {} steps: with so few images, lower warmup_steps",
+            recipe.warmup_steps,
+            total_steps,
+        )
