@@ -43,6 +43,8 @@ EVAL = "eval -f nano -c coco"
 PREDICT = "predict -f nano -c coco"
 REFUSED = [
     # numbers
+    (f"{TRAIN} --threads 0", "--threads: '0' is not a whole number of at least 1 and at most 1024"),
+    (f"{TRAIN} --threads 5000", "--threads: '5000' is not a whole number"),
     (f"{TRAIN} -d 0", "-d/--devices: '0' is not a whole number of at least 1"),
     (f"{TRAIN} -b 0", "-b/--batch-size: '0' is not a whole number of at least 1"),
     (f"{TRAIN} -e 0", "-e/--epochs: '0' is not"),
@@ -111,7 +113,10 @@ REFUSED = [
     (f"{TRAIN} lr -1e-3", "recipe field 'lr' = -0.001 must be greater than 0"),
     (f"{TRAIN} lr=-1", "recipe field 'lr' = -1.0 must be greater than 0"),
     (f"{TRAIN} --record lr -1", "recipe field 'lr' = -1.0 must be greater than 0"),
-    (f"{TRAIN} --tracker none image_size 100", "'image_size' = 100 must be between 32 and 8,192 and a multiple"),
+    (
+        f"{TRAIN} --tracker none image_size 100",
+        "'image_size' = 100 must be between 32",
+    ),
     ("dataset check --sets 2007/train workers x", "'workers' takes a whole number, not 'x'"),
     (f"{TRAIN} lr", "'lr' has no value"),
     (f"{TRAIN} --lr 0.1", "--lr: this is a field of the recipe, written without dashes: lr VALUE"),

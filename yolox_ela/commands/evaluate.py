@@ -29,6 +29,7 @@ from yolox_ela.report.single import RunMaterial, write_single_report
 from yolox_ela.system.claim import claim_folder, require_unclaimed
 from yolox_ela.system.device import select_device
 from yolox_ela.system.environment import describe_environment
+from yolox_ela.system.threads import limit_threads
 from yolox_ela.tables.entry import (
     Origin,
     checkpoint_origin,
@@ -58,6 +59,7 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
     exp, model, content, start = load_network(args)
     origin = find_origin(args, exp, content, start) if args.record else None
     device = select_device(args.device)
+    limit_threads()
     data_is_named = bool(args.data or args.archives)
     if not data_is_named:
         args.data = data_of_weights(args.checkpoint, content, args.home)

@@ -17,6 +17,7 @@ from yolox_ela.images.read import IMAGE_SUFFIXES
 from yolox_ela.network.starts import start_file
 from yolox_ela.predict import Detector, ImageLike
 from yolox_ela.system.claim import claim_folder, claim_new_folder
+from yolox_ela.system.threads import limit_threads
 
 
 def main(args: argparse.Namespace) -> int:
@@ -27,6 +28,7 @@ def main(args: argparse.Namespace) -> int:
 
 def run(args: argparse.Namespace, held: ExitStack) -> int:
     """Detect; the output folder is entered into `held`."""
+    limit_threads()
     detector = Detector.from_checkpoint(
         start_file(args.checkpoint or DETECTOR),
         args.experiment,

@@ -29,6 +29,7 @@ from yolox_ela.report.single import RunMaterial, write_single_report
 from yolox_ela.system.device import select_device
 from yolox_ela.system.environment import describe_environment
 from yolox_ela.system.logs import collect_log, log_to_file, log_to_screen
+from yolox_ela.system.threads import threads_of_environment
 from yolox_ela.tables.entry import checkpoint_origin, run_row
 from yolox_ela.tables.record import append_row
 from yolox_ela.train.accelerator import build_accelerator
@@ -114,6 +115,7 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
     logger.info("run folder: {}", folder.path)
     report_data(data, train_split, test_split)
     logger.info("weights: {}", start)
+    training.choose_threads(args.threads)
     results = training.run()
     if results is None:
         return EXIT_INTERRUPTED
@@ -152,6 +154,9 @@ def launch_processes(args: argparse.Namespace, exp: Experiment) -> NoReturn:
     locate_inputs(args, exp)  # one process downloads, and complains if it cannot
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(count)]
     command = [sys.executable, *launcher, *launcher_words()]
+    threads = threads_of_environment()
+    if threads is not None and args.threads is None and not args.resume:
+        command += ["--threads", str(threads)]  # torchrun hides whether the user has set it
     if os.name == "nt":  # where execv returns to the shell at once
         sys.exit(subprocess.call(command))
     os.execv(sys.executable, command)

@@ -39,6 +39,7 @@ EXAMPLES = (
     "-f exps/nano_ela_s.py --data ~/VOCdevkit -e 30 lr 0.005 seed 1",
 )
 LARGEST_SEED = 2**32 - 1  # of numpy
+MOST_THREADS = 1024  # more would be a typing error, and take the machine's memory
 
 RecipeType = TypeVar("RecipeType", bound=Recipe)
 
@@ -132,6 +133,13 @@ def build_parser(home: Path) -> Parser:
         default=1,
         metavar="N",
         help="processes on this machine, on CUDA each with a GPU (default: 1)",
+    )
+    machine.add_argument(
+        "--threads",
+        type=whole(1, MOST_THREADS),
+        metavar="N",
+        help="threads of each process on a CPU (default: the fastest number in a trial before the "
+        "run, or OMP_NUM_THREADS)",
     )
     machine.add_argument(
         "--compile",
