@@ -256,6 +256,7 @@ class TestFinding:
         assert exp.name == name
         assert exp.to_dict() == load_experiment(own_experiments()[name]).to_dict()
 
+    @pytest.mark.slow
     def test_by_name_without_a_checkout(self, tmp_path):
         """In what setup.py builds for a wheel the experiments are a package."""
         pytest.importorskip("setuptools")
@@ -264,9 +265,13 @@ class TestFinding:
             shutil.copytree(PROJECT / folder, source / folder)
         for file in ("setup.py", "README.md"):
             shutil.copy(PROJECT / file, source / file)
+        weights = source / "yolox_ela" / "pretrained" / "some.pth"
+        weights.parent.mkdir(exist_ok=True)
+        weights.touch()
         build = [sys.executable, "setup.py", "-q", "build_py", "--build-lib", str(built)]
         subprocess.run(build, cwd=source, check=True, capture_output=True)
         shutil.rmtree(source)
+        assert (built / "yolox_ela" / "pretrained" / "some.pth").is_file()
         code = (
             "from yolox_ela.experiment import load_experiment as load; import yolox_ela; "
             "print(yolox_ela.__file__, load('nano_ela_s').build_attention(64))"

@@ -8,7 +8,8 @@ from torch import nn
 
 from yolox_ela.attention import CBAM, ela_s
 from yolox_ela.errors import UserError
-from yolox_ela.experiment import RECIPES, Experiment
+from yolox_ela.experiment import Experiment
+from yolox_ela.named_recipes import RECIPES
 from yolox_ela.overrides import override
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.step import TrainStep

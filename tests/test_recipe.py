@@ -306,9 +306,12 @@ def test_every_setting_is_described():
     assert list(described) == [field.name for field in fields(Recipe)]
     assert all(setting.meaning and setting.rule for setting in described.values())
     assert described["momentum"] == Description(
-        "momentum", 0.937, "at least 0 and less than 1", "Nesterov momentum of SGD."
+        "Optimizer", "momentum", 0.937, "at least 0 and less than 1", "Nesterov momentum of SGD."
     )
     assert described["share_sites"].rule == "true or false"
+    assert list(dict.fromkeys(setting.section for setting in described.values())) == [
+        "", "Model", "Data", "Schedule", "Optimizer", "Augmentation", "Evaluation"
+    ]  # fmt: skip
     assert described["precision"].rule == "fp32, fp16 or bf16"
     assert "\n" not in described["attention_start"].meaning
 

@@ -28,37 +28,6 @@ from yolox_ela.system.randomness import isolated_generators
 BASELINE = "nano"  # the experiment without attention
 NETWORK = ("size", "attention", "sites")  # settings that enter the name where they are overridden
 
-# `train.py --recipe`: what changes the paper's recipe, which experiments have. `tuned` was chosen
-# by the measurements in studies/tuning, at 320 px, on images of its own.
-RECIPES: dict[str, dict[str, Any]] = {
-    "paper": {},
-    "tuned": {
-        "class_head_start": "by_name",
-        "attention_start": "identity",
-        "start_share": 0.25,
-        "epochs": 8,
-        "lr": 0.001,
-        "grad_clip": 10.0,
-        "warmup_steps": 200,
-        "final_fraction": 0.25,
-        "ema_decay": 0.998,
-        "ema_ramp": 100.0,
-        "multiscale": 0.2,
-        "eval_interval": 1,
-    },
-}
-
-# `train.py --sample`: the same run, small enough for two CPU cores and starting from random
-# weights. Pictures are small and flat, so the augmentation is milder than the paper's.
-SAMPLE_SETTINGS = {
-    "image_size": 160,
-    "epochs": 75,
-    "multiscale": 0.0,
-    "mosaic_prob": 0.1,
-    "hsv_prob": 0.5,
-    "eval_interval": 10,
-}
-
 
 @dataclass
 class Experiment(Recipe):
@@ -66,25 +35,26 @@ class Experiment(Recipe):
 
     An experiment's file says `exp = Experiment(attention=ela_s)`, with any fields of the recipe
     beside the module, or defines a class `Exp(Experiment)` whose body sets the fields. Such a class
-    may have `attention` as a method, `attention(self, channels)`, that reads fields of its own.
+    may define `attention` as a method, `attention(self, channels)`, which reads fields of its own.
     """
 
     name: str = ""
-    """Name of the run's folder and of its rows in tables; empty for the stem of the file's name."""
+    """Name of the run's folder and of its rows in tables; if empty, its file's name."""
     defined: Mapping[str, Any] | None = field(
         default=None, repr=False, compare=False, metadata=NOT_A_SETTING
     )
-    """The settings as the experiment's file has them, before anything overrides them."""
+    """The settings as the experiment's file states them, before the command line overrides any."""
     package_name: str = field(default="", repr=False, compare=False, metadata=NOT_A_SETTING)
     """Name under which the package itself has this experiment; empty for anybody else's."""
 
     _attention_method: ClassVar[Callable[..., nn.Module | None] | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Let everything that the body of the class sets take effect.
+        """Make everything that the body of the class sets take effect.
 
-        A field without a type gets the one it has in the recipe, or dataclasses would ignore it. A
-        method `attention` is kept apart, or the field of this name would hide it.
+        A field without a type gets its type from the recipe, since dataclasses ignore fields
+        without one. A method `attention` is stored apart, since the field of this name would hide
+        it.
         """
         super().__init_subclass__(**kwargs)
         body, annotations = dict(vars(cls)), dict(inspect.get_annotations(cls))
@@ -109,7 +79,7 @@ class Experiment(Recipe):
         cls.__annotations__ = annotations
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "Experiment":
-        """A class without the decorator @dataclass gets it with its first instance."""
+        """Decorate a class that lacks @dataclass when its first instance is made."""
         _ensure_dataclass(cls)
         return super().__new__(cls)
 
@@ -119,7 +89,7 @@ class Experiment(Recipe):
         return self.attention is not None or self._attention_method is not None
 
     def build_attention(self, channels: int) -> nn.Module | None:
-        """The module of a site with this many channels; None leaves the site as it is.
+        """Build the attention module of a site with this many channels; None leaves it without.
 
         Raises:
             UserError: `attention` cannot be called, fails, or returns no module.
@@ -154,7 +124,7 @@ class Experiment(Recipe):
         return self._attention_method if self.attention is None else self.attention
 
     def build_model(self) -> YoloxNano:
-        """The network with random weights, the same for the same `seed`."""
+        """Build the network with random weights, which depend on `seed` alone."""
         builder = self._builder()
         with isolated_generators(self.seed):
             torch.manual_seed(self.seed)
@@ -196,7 +166,7 @@ class Experiment(Recipe):
         return "".join(f"-{name}={value}" for name, value in changed.items())
 
     def as_defined(self) -> dict[str, Any]:
-        """The settings as plain values that the experiment's file, or else its class, has."""
+        """The settings as plain JSON values, as the experiment's file or its class states them."""
         return type(self)().to_dict() if self.defined is None else dict(self.defined)
 
 
@@ -247,7 +217,7 @@ def _ensure_dataclass(kind: type[Experiment]) -> None:
 
 
 def _is_method(value: Any) -> bool:
-    """Whether a function in a class is meant to take the instance, not the channels, first."""
+    """Whether the first argument of a function in a class is the instance, not the channels."""
     if not isinstance(value, FunctionType):
         return False
     signature = inspect.signature(value)
@@ -261,7 +231,7 @@ def _is_method(value: Any) -> bool:
 
 
 def _shown(value: object) -> str:
-    """A value for a message: a class or function by its name, others by their type."""
+    """A value in words: a class or a function by its name, any other value by its type."""
     name = getattr(value, "__name__", None)
     return (
         f"the {type(value).__name__} {name}" if name else f"a value of type {type(value).__name__}"

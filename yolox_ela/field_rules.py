@@ -9,9 +9,11 @@ The type is a rule too: a float must be finite, `True` is no number, `320.0` no 
 import ast
 import inspect
 import itertools
+import re
 import sys
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field
+from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 TYPE_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
@@ -34,8 +36,17 @@ class Rule:
 
 @dataclass(frozen=True)
 class Description:
-    """A setting for a reader: its name, default value, rule in words, and meaning."""
+    """A setting for a reader.
 
+    Attributes:
+        section: the heading that it stands under, empty above the first one.
+        name: the setting's name.
+        default: its value where nothing is said.
+        rule: what its value must be, in words that follow "must be".
+        meaning: what it does.
+    """
+
+    section: str
     name: str
     default: Any
     rule: str
@@ -75,21 +86,26 @@ def rules_of(kind: Any) -> list[Rule]:
     return [rule for rule in getattr(kind, "__metadata__", ()) if isinstance(rule, Rule)]
 
 
+def without_rules(kind: Any) -> Any:
+    """The type in an annotation."""
+    return kind.__origin__ if hasattr(kind, "__metadata__") else kind
+
+
 def complaint(value: Any, kind: Any) -> str:
     """What is wrong with a value, as it follows "setting = value"; empty if nothing is.
 
     Args:
         value: any value at all.
-        kind: the setting's annotation; other types than those of `TYPE_WORDS` and tuples of them
-            are not checked.
+        kind: the setting's annotation; other types than those of `TYPE_WORDS`, these or None, and
+            tuples of them are not checked. None, where it is allowed, need not follow the rules.
     """
-    rules, plain = rules_of(kind), _without_rules(kind)
+    rules, plain = rules_of(kind), without_rules(kind)
     for rule in rules:
         if isinstance(value, str) and value in rule.renamed:
             return f"is now called {rule.renamed[value]}"
     if not _has_type(value, plain):
         return f"must be {_type_words(plain)}"
-    if all(rule.holds(value) for rule in rules):
+    if value is None or all(rule.holds(value) for rule in rules):
         return ""
     return f"must be {_words(rules)}"
 
@@ -98,39 +114,35 @@ def describe_fields(kind: type) -> list[Description]:
     """The fields of a dataclass in their order, with what its source says of them.
 
     Args:
-        kind: a dataclass whose fields have defaults, annotations as `complaint` reads them, and
-            docstrings below them.
+        kind: a dataclass whose fields have defaults, annotations as `complaint` reads them,
+            docstrings below them, and above the first of a section a comment that names it.
     """
-    hints, meanings = get_type_hints(kind, include_extras=True), _docstrings(kind)
-    return [
-        Description(
-            setting.name,
-            None if setting.default is MISSING else setting.default,
-            _words(rules_of(hints[setting.name]))
-            or _type_words(_without_rules(hints[setting.name])),
-            meanings.get(setting.name, ""),
-        )
-        for setting in fields(kind)
-    ]
-
-
-def _docstrings(kind: type) -> dict[str, str]:
-    """The text below each field in the body of a class, on one line."""
-    tree = ast.parse(inspect.getsource(sys.modules[kind.__module__]))
+    hints, section = get_type_hints(kind, include_extras=True), ""
+    source = inspect.getsource(sys.modules[kind.__module__])
     (body,) = [
         node.body
-        for node in tree.body
+        for node in ast.parse(source).body
         if isinstance(node, ast.ClassDef) and node.name == kind.__name__
     ]
-    return {
-        statement.target.id: " ".join(following.value.value.split())
-        for statement, following in itertools.pairwise(body)
-        if isinstance(statement, ast.AnnAssign)
-        and isinstance(statement.target, ast.Name)
-        and isinstance(following, ast.Expr)
-        and isinstance(following.value, ast.Constant)
-        and isinstance(following.value.value, str)
-    }
+    lines, described = source.splitlines(), []
+    for statement, following in itertools.pairwise([*body, None]):
+        if not (isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)):
+            continue
+        if comment := re.fullmatch(r" +# (.+)", lines[statement.lineno - 2]):
+            section = comment[1]
+        name = statement.target.id
+        rule = _words(rules_of(hints[name])) or _type_words(without_rules(hints[name]))
+        described.append(
+            Description(section, name, getattr(kind, name), rule, _docstring(following))
+        )
+    return described
+
+
+def _docstring(statement: ast.stmt | None) -> str:
+    """The text of a statement that is nothing else, on one line; empty for other statements."""
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    text = value.value if isinstance(value, ast.Constant) else None
+    return " ".join(text.split()) if isinstance(text, str) else ""
 
 
 def _words(rules: Collection[Rule]) -> str:
@@ -147,10 +159,6 @@ def _type_words(kind: Any) -> str:
     return f"a tuple of {what}" if items[-1] is Ellipsis else f"a tuple of {len(items)} {what}"
 
 
-def _without_rules(kind: Any) -> Any:
-    return kind.__origin__ if hasattr(kind, "__metadata__") else kind
-
-
 def _has_type(value: Any, kind: Any) -> bool:
     """Whether a value is of a type that recipes use; of other types, True."""
     if kind in (int, float):
@@ -158,6 +166,10 @@ def _has_type(value: Any, kind: Any) -> bool:
         return right and (kind is int or abs(value) <= sys.float_info.max)  # so not NaN either
     if kind in (bool, str):
         return isinstance(value, kind)
+    if isinstance(kind, UnionType):
+        return any(_has_type(value, one) for one in get_args(kind))
+    if kind is NoneType:
+        return value is None
     if get_origin(kind) is not tuple:
         return True
     items = get_args(kind)

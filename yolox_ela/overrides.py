@@ -11,6 +11,7 @@ from typing import Any
 from yolox_ela.attention_text import parse_attention
 from yolox_ela.errors import UserError
 from yolox_ela.field_rules import TYPE_WORDS
+from yolox_ela.foreign_names import answer
 from yolox_ela.recipe import Recipe, setting_fields
 
 RecipeType = typing.TypeVar("RecipeType", bound=Recipe)
@@ -33,8 +34,10 @@ def override(recipe: RecipeType, values: Mapping[str, Any]) -> RecipeType:
     parsed = {}
     for name, value in values.items():
         if name not in fields:
-            hint = did_you_mean(name, fields) or f"it has {', '.join(sorted(fields))}"
-            raise UserError(f"the recipe has no field '{name}'; {hint}")
+            hint = answer(name) or did_you_mean(name, fields)
+            raise UserError(
+                f"the recipe has no field '{name}'; {hint or 'train --fields lists those it has'}"
+            )
         if name == "attention" and value == "":
             continue
         parsed[name] = _parse(name, value, types[name]) if isinstance(value, str) else value
@@ -64,12 +67,17 @@ def pairs_to_dict(words: Sequence[str]) -> dict[str, str]:
         name, equals, value = rest.pop(0).partition("=")
         if not equals:
             if not rest:
+                hint = answer(name)
                 raise UserError(
-                    f"overrides come in pairs of field and value, but '{name}' has no value"
+                    f"recipe fields come in pairs of field and value, but '{name}' has no value"
+                    + (f"; {hint}" if hint else "")
                 )
             value = rest.pop(0)
         if name in pairs:
-            raise UserError(f"recipe field '{name}' is given twice")
+            raise UserError(
+                f"recipe field '{name}' is given twice (an option that sets it counts too); leave "
+                "one of them out"
+            )
         pairs[name] = value
     return pairs
 

@@ -1,15 +1,16 @@
-"""Detection on single pictures: image(s) in, boxes with names and scores out."""
+"""Object detection in single images: images in, bounding boxes with names and scores out."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import torch
 
+from yolox_ela.choices import DETECTOR
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.detections import ImageDetections
 from yolox_ela.evaluate.evaluator import EvalSettings
@@ -21,6 +22,7 @@ from yolox_ela.images.values import UNDECIDED, ValueRange
 from yolox_ela.network.class_rows import row_names
 from yolox_ela.network.inference import FAST, predictor
 from yolox_ela.network.model import YoloxNano
+from yolox_ela.network.starts import start_file
 from yolox_ela.network.weights import load_trained
 from yolox_ela.overrides import override
 from yolox_ela.system.device import select_device
@@ -35,9 +37,9 @@ class Found(NamedTuple):
     """A picture and what was found in it.
 
     Attributes:
-        source: as it was given.
-        image: (H, W, 3) uint8 BGR.
-        detections: in it.
+        source: the path or array that was given.
+        image: the picture, (H, W, 3) uint8 BGR.
+        detections: the objects found in it.
     """
 
     source: ImageLike
@@ -60,9 +62,10 @@ class Detector:
         classes: names of its outputs.
         image_size: side of the square network input, a multiple of 32.
         score_threshold: boxes that score less are not reported.
-        nms_iou: overlap above which the weaker of two boxes of a class is dropped.
-        device: where to compute; see `select_device`.
-        values: what is white in pictures of more than 8 bits, if the network's training data said.
+        nms_iou: intersection over union above which the weaker of two boxes of a class is dropped.
+        device: the device to compute on; see `select_device`.
+        values: the value of white in pictures of more than 8 bits, where the training data of the
+            network decided it.
 
     Raises:
         UserError: the names do not fit the network, or a number cannot be right.
@@ -143,6 +146,20 @@ class Detector:
             device=device,
             values=ValueRange.recorded(content),
         )
+
+    @classmethod
+    def from_pretrained(cls, name: str = DETECTOR, **options: Any) -> "Detector":
+        """A network with weights that are found by name.
+
+        Args:
+            name: weights in the package; `coco` or `coco_legacy`, which have COCO's 80 classes, no
+                attention, and are downloaded once.
+            options: as for `from_checkpoint`.
+
+        Raises:
+            UserError: there are no such weights, or they cannot be downloaded.
+        """
+        return cls.from_checkpoint(start_file(name), **options)
 
     @overload
     def __call__(self, images: ImageLike) -> ImageDetections: ...

@@ -13,6 +13,7 @@ from dataclasses import Field, dataclass, fields
 from typing import Annotated, Any, get_type_hints
 
 from yolox_ela.attention_text import FORM, is_attention
+from yolox_ela.choices import TRAINING_PRECISIONS
 from yolox_ela.datasets.names import VOC_CLASSES, parse_set
 from yolox_ela.errors import UserError
 from yolox_ela.field_rules import (
@@ -153,7 +154,7 @@ class Recipe:
     start_share: Annotated[float, between(0, 1)] = 0.0
     """Share of the starting weights in the weights that are evaluated and kept, the rest being the
     averaged ones (WiSE-FT, arXiv 2109.01903, section 3). Of use where the start detects already."""
-    precision: Annotated[str, one_of("fp32", "fp16", "bf16")] = "fp32"
+    precision: Annotated[str, one_of(*TRAINING_PRECISIONS)] = "fp32"
     """Number format in backbone and neck (autocast); boxes and losses stay fp32."""
 
     # Augmentation

@@ -37,7 +37,7 @@ LR = 1e-5  # the weights stay what they are: the time of a step depends on them
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Pictures, sizes, and which variants."""
+    """Add the options for pictures, sizes, and variants."""
     add_picture_options(parser)
     parser.add_argument("--batch", type=int, default=16, help="default: 16")
     parser.add_argument("--image-size", type=int, default=640, help="default: 640")
@@ -54,7 +54,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
-    """Time steps on the same batch, count operators, and show where ours spends its time."""
+    """Time steps on the same batch, count operators, and time the parts of our step."""
     recipe = Recipe(
         image_size=args.image_size,
         batch_size=args.batch,
@@ -111,7 +111,7 @@ def our_step(
     dense: bool | None = None,
     compile: bool = False,
 ) -> Callable[[], object]:
-    """A step of training on this batch, from its bytes on."""
+    """A training step of this package, from a batch of bytes on."""
     torch.manual_seed(recipe.seed)
     network = build_yolox_nano(len(recipe.classes))
     network.head.dense = dense
@@ -120,6 +120,6 @@ def our_step(
 
 
 def _again(images: Tensor, targets: Tensor) -> Iterator[Sequence[Tensor]]:
-    """The batch as upstream's loader gives it, for ever."""
+    """Yield the same batch again and again, in the form of upstream's loader."""
     floats = images.float().contiguous()
     return repeat((floats, targets, targets, targets))

@@ -38,7 +38,7 @@ def format_timings(
 def timings_as_json(
     timings: Mapping[str, Timing], includes: Mapping[str, str], baseline: str
 ) -> dict[str, Any]:
-    """The same as plain values, every round of it."""
+    """The timings of every round as plain JSON values."""
     return {
         name: {
             "on_the_clock": includes[name],

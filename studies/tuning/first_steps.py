@@ -1,4 +1,4 @@
-"""What the first steps of a training do to the weights that it starts from.
+"""Measuring how the first steps of a training change its initial weights.
 
 python studies/tuning/first_steps.py -f exps/nano_ela_s.py -c yolox_nano.pth --data DEV lr 0.02
 
@@ -44,7 +44,7 @@ COLUMNS = ["step", "lr", "loss", "gradient", *PARTS, "BN var", "passes", "object
 
 
 def main() -> int:
-    """Train for a hundred steps and print the table."""
+    """Train for a hundred steps and print a table of the changes."""
     args = parse_arguments()
     exp = override(load_experiment(args.experiment), pairs_to_dict(args.overrides))
     exp.validate()
@@ -78,7 +78,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("-c", "--checkpoint", type=Path, required=True, help="COCO's weights")
     parser.add_argument("--data", type=Path, required=True, help="VOCdevkit-layout folder")
     add_overrides(parser)
-    return parser.parse_intermixed_args()
+    return parser.parse_args()
 
 
 def step_rows(
@@ -104,7 +104,7 @@ def probe_batch(split: VocSplit, size: int) -> Tensor:
 
 
 def moved(network: YoloxNano, start: dict[str, Tensor]) -> dict[str, float]:
-    """For each part the length of its way from the start, over the start's own length."""
+    """For each part, the norm of the change of its weights, divided by the norm of the start."""
     ways: dict[str, list[float]] = {part: [0.0, 0.0] for part in PARTS}
     for name, parameter in network.named_parameters():
         if name.startswith("backbone.attention."):
@@ -116,7 +116,7 @@ def moved(network: YoloxNano, start: dict[str, Tensor]) -> dict[str, float]:
 
 
 def variance_ratio(network: YoloxNano, start: dict[str, Tensor]) -> float:
-    """Running variance of BatchNorm over that of the start, median over all channels."""
+    """The running variance of BatchNorm divided by that of the start, median over channels."""
     ratios = [
         tensor / start[name].clamp_min(1e-6)
         for name, tensor in network.state_dict().items()

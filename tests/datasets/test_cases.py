@@ -8,7 +8,8 @@ import pytest
 from yolox_ela.datasets.check import check_dataset
 from yolox_ela.datasets.layout import find_voc_folder
 from yolox_ela.datasets.names import VOC_CLASSES
-from yolox_ela.datasets.split import load_pictures, load_split, require_objects
+from yolox_ela.datasets.split import load_pictures, load_split
+from yolox_ela.datasets.train_and_test import require_objects
 from yolox_ela.errors import UserError
 
 SETS = ("2007/trainval", "2007/test")

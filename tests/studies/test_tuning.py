@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from yolox_ela.errors import UserError
-from yolox_ela.experiment import RECIPES, load_experiment
+from yolox_ela.experiment import load_experiment
+from yolox_ela.named_recipes import RECIPES
 from yolox_ela.overrides import override
 from yolox_ela.train.checkpoint import save_checkpoint
+
+pytestmark = pytest.mark.slow
 
 PROJECT = Path(__file__).resolve().parents[2]
 EXPS = PROJECT / "exps"

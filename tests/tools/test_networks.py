@@ -41,7 +41,7 @@ def mine(tmp_path_factory):
 
 @pytest.fixture
 def words(mine, project, data):
-    options = ["-f", exp(project, "nano"), "--data", data, "-c", "none", *SMALL, "-e", "1"]
+    options = ["-f", exp(project, "nano"), "--data", data, "-c", "none", *SMALL]
     return [*options, "size", "tiny", f"attention={mine}:Mine:power=2", "sites=C3_p4,dark5"]
 
 
@@ -96,7 +96,7 @@ def test_a_broken_module_is_named_before_any_image_is_read(call, project, data, 
 
 def test_any_size_and_attention_is_counted(call, tmp_path):
     table = ["tools/table.py", "complexity", "--size", "tiny", "--attention", "none", "ela_s"]
-    call(*table, "--style", "json", "-o", tmp_path / "table.json")
+    call(*table, "--json", tmp_path / "table.json")
     (table,) = json.loads((tmp_path / "table.json").read_text())
     found = {row["exp"]: row["parameters"] for row in table["rows"]}
     assert found == {"nano-size=tiny": 5_038_395, "nano-size=tiny-attention=ela_s": 5_115_003}

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from yolox_ela.errors import UserError
-from yolox_ela.experiment import RECIPES, load_experiment
+from yolox_ela.experiment import load_experiment
+from yolox_ela.named_recipes import RECIPES
 from yolox_ela.overrides import override
 from yolox_ela.recipe import Recipe
 from yolox_ela.train.checkpoint import save_checkpoint

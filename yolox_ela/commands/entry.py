@@ -9,19 +9,22 @@ from pathlib import Path
 from typing import NoReturn
 
 from yolox_ela.errors import EndedElsewhereError, UserError
+from yolox_ela.overrides import did_you_mean
+from yolox_ela.system.libraries import explain_missing_libraries
 from yolox_ela.system.logs import log_to_screen
 
 EXIT_ERROR, EXIT_INTERRUPTED = 2, 130
 REPORT_SECONDS = 2  # for the process that has failed: torchrun ends all once one of them has ended
 PROGRAM = "yolox-ela"
-# Name as typed: its module in this folder, and what it does.
+# Name as typed: its module in this folder, which does the work, and what it does. The module's name
+# with _options behind it is that of the light one, which has the options.
 COMMANDS = {
     "train": ("train", "train an experiment and evaluate it"),
     "eval": ("evaluate", "evaluate weights on a set of images"),
-    "predict": ("predict", "detect objects in images"),
-    "dataset": ("dataset", "check, download or render data sets"),
+    "predict": ("predict", "detect objects in pictures"),
+    "dataset": ("dataset", "check, download or generate data sets"),
     "report": ("report", "report on a run, or on several side by side"),
-    "table": ("table", "print the project's tables, or put them into files"),
+    "table": ("table", "print the project's tables, or write them into files"),
 }
 SCRIPTS = {"predict": "demo.py"}  # in tools/, where a script is not called as its command
 
@@ -34,11 +37,28 @@ def main() -> NoReturn:
         sys.exit(0 if words else EXIT_ERROR)
     name = words[0]
     if name not in COMMANDS:
-        print(f"error: no command '{name}'\n{usage()}", file=sys.stderr)
+        hint = did_you_mean(name, COMMANDS)
+        print(f"error: no command '{name}'{'; ' if hint else ''}{hint}", file=sys.stderr)
+        print(usage(), file=sys.stderr)
         sys.exit(EXIT_ERROR)
     sys.argv = [f"{PROGRAM} {name}", *words[1:]]
-    command = import_module(f"yolox_ela.commands.{COMMANDS[name][0]}")
-    run(lambda: command.main(Path.cwd()))
+    run_command(name, Path.cwd())
+
+
+def run_command(name: str, home: Path) -> NoReturn:
+    """Run one of `COMMANDS`, whose options stand in sys.argv; `home` holds runs/ and datasets/.
+
+    The options are read and checked first, since what does the work takes seconds to import.
+    """
+    module = f"yolox_ela.commands.{COMMANDS[name][0]}"
+
+    def command() -> int:
+        args = import_module(f"{module}_options").parse(home)
+        with explain_missing_libraries():
+            work = import_module(module)
+        return work.main(args)
+
+    run(command)
 
 
 def usage() -> str:

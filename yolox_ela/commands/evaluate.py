@@ -1,8 +1,4 @@
-"""Evaluate weights on a VOC set.
-
-python tools/eval.py -c runs/nano_ela_s/best.pth
-python tools/eval.py --zero-shot
-"""
+"""`yolox-ela eval`: evaluate weights on a set of images."""
 
 import argparse
 from collections.abc import Sequence
@@ -14,15 +10,7 @@ from typing import Any
 from loguru import logger
 
 from yolox_ela.commands.data_of_weights import data_of_weights, require_test_images_of_run
-from yolox_ela.commands.options import (
-    add_data_options,
-    add_overrides,
-    add_record_options,
-    data_name,
-    locate_data,
-    tool_parser,
-    write_result,
-)
+from yolox_ela.commands.options import SCREEN, data_name, locate_data, write_result
 from yolox_ela.datasets.split import load_pictures, load_split, read_id_list
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.detections import to_coco_results
@@ -32,9 +20,9 @@ from yolox_ela.evaluate.saved import SavedEvaluation, save_evaluation
 from yolox_ela.experiment import BASELINE, Experiment, load_experiment
 from yolox_ela.images.values import ValueRange
 from yolox_ela.network.class_rows import COCO_CLASSES, pick_rows, row_names, same_classes
-from yolox_ela.network.inference import PRECISIONS, Inference
+from yolox_ela.network.inference import Inference
 from yolox_ela.network.model import YoloxNano, build_yolox_nano
-from yolox_ela.network.starts import DEFAULT, STARTS, Start, start_file, start_of_file, start_of_run
+from yolox_ela.network.starts import DEFAULT, Start, start_file, start_of_file, start_of_run
 from yolox_ela.network.weights import load_trained
 from yolox_ela.overrides import override, pairs_to_dict
 from yolox_ela.recipe import Recipe
@@ -42,7 +30,7 @@ from yolox_ela.report.single import RunMaterial, write_single_report
 from yolox_ela.system.claim import claim_folder, require_unclaimed
 from yolox_ela.system.device import select_device
 from yolox_ela.system.environment import describe_environment
-from yolox_ela.system.files import require_writable
+from yolox_ela.system.threads import limit_threads
 from yolox_ela.tables.entry import (
     Origin,
     checkpoint_origin,
@@ -50,35 +38,29 @@ from yolox_ela.tables.entry import (
     run_row,
     zero_shot_origin,
 )
-from yolox_ela.tables.record import append_row, require_record
+from yolox_ela.tables.record import append_row
 from yolox_ela.train.run_folder import RunFolder
 from yolox_ela.trained import load_trained_file
 
 HELD_REMEDY = "name another folder with --report"
 
 
-def main(home: Path) -> int:
-    """Run the command; `home` holds runs/ and datasets/."""
-    with ExitStack() as held:  # the report's folder, until the end, however it comes
-        return run(parse_arguments(home), held)
+def main(args: argparse.Namespace) -> int:
+    """Run the command; see `evaluate_options.parse`."""
+    with ExitStack() as held:  # the report's folder is released at the end, also after an error
+        return run(args, held)
 
 
 def run(args: argparse.Namespace, held: ExitStack) -> int:
     """Evaluate; the folder of a report is entered into `held`."""
-    require_weights(args)
-    for output in filter(None, (args.json, args.save_detections)):
-        require_writable(output)
     report = RunFolder(args.report) if args.report else None
     if report is not None:
         require_unclaimed(report.path, HELD_REMEDY)
         report.check_report()
-    if args.record:
-        if args.precision != "fp32" or args.rectangular:
-            raise UserError("--record keeps scores of fp32 and square inputs, which compare")
-        require_record(args.record)
     exp, model, content, start = load_network(args)
     origin = find_origin(args, exp, content, start) if args.record else None
     device = select_device(args.device)
+    limit_threads()
     data_is_named = bool(args.data or args.archives)
     if not data_is_named:
         args.data = data_of_weights(args.checkpoint, content, args.home)
@@ -133,7 +115,8 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
         "device": str(device),
         "inference": asdict(inference),
     }
-    print(format_results(results))
+    if args.json != SCREEN:
+        print(format_results(results))
     if args.json:
         write_result(results, args.json)
     if args.save_detections:
@@ -158,36 +141,6 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
     return 0
 
 
-def parse_arguments(home: Path) -> argparse.Namespace:
-    """The options as typed, and `home`."""
-    parser = tool_parser(__doc__.splitlines()[0], required=False)
-    parser.add_argument(
-        "-c",
-        "--checkpoint",
-        type=Path,
-        help=f"weights: a file, or {', '.join(STARTS)}, the default of --zero-shot being {DEFAULT}",
-    )
-    parser.add_argument("-b", "--batch-size", type=int, help="images at a time")
-    parser.add_argument("--split", help="split of the test set's year, or year/split")
-    parser.add_argument("--ids", type=Path, metavar="FILE", help="only the image ids listed here")
-    parser.add_argument(
-        "--zero-shot", action="store_true", help="COCO weights, 80 classes mapped by name"
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here")
-    parser.add_argument(
-        "--save-detections", type=Path, metavar="FILE", help="write COCO results format here"
-    )
-    parser.add_argument(
-        "--report", type=Path, metavar="DIR", help="write report.html and what it is made from here"
-    )
-    add_inference_options(parser)
-    add_data_options(parser)
-    add_record_options(parser, home)
-    add_overrides(parser)
-    parser.set_defaults(home=home)
-    return parser.parse_intermixed_args()
-
-
 def require_detections_only(args: argparse.Namespace, exp: Experiment) -> None:
     """Raise UserError unless --save-detections is all that is asked of sets without annotations."""
     asked = [name for name in ("json", "record", "report") if getattr(args, name)]
@@ -200,18 +153,6 @@ def require_detections_only(args: argparse.Namespace, exp: Experiment) -> None:
         )
 
 
-def add_inference_options(parser: argparse.ArgumentParser) -> None:
-    """How the network is run."""
-    parser.add_argument("--precision", choices=PRECISIONS, default="fp32")
-    parser.add_argument("--compile", action="store_true", help="through torch.compile")
-    parser.add_argument(
-        "--rectangular", action="store_true", help="batches of similar shapes with less padding"
-    )
-    parser.add_argument(
-        "--plain", action="store_true", help="without BatchNorm folded into the convolutions"
-    )
-
-
 def load_network(args: argparse.Namespace) -> tuple[Experiment, YoloxNano, dict[str, Any], Start]:
     """The experiment with all settings applied, its network, the checkpoint's content and start."""
     overrides = pairs_to_dict(args.overrides)
@@ -222,7 +163,7 @@ def load_network(args: argparse.Namespace) -> tuple[Experiment, YoloxNano, dict[
     args.checkpoint = path = start_file(args.checkpoint or DEFAULT, size=asked.size)
     trained = load_trained_file(path, given, adopt=not args.zero_shot)
     exp, content, state = trained.experiment, trained.content, trained.state
-    flags = {"batch_size": args.batch_size} if args.batch_size else {}
+    flags = {}
     if args.split:
         year = exp.test_sets[0].split("/")[0]
         flags["test_sets"] = (args.split if "/" in args.split else f"{year}/{args.split}",)
@@ -244,12 +185,6 @@ def load_network(args: argparse.Namespace) -> tuple[Experiment, YoloxNano, dict[
         content,
         start_of_run(content, path) if "recipe" in content else start_of_file(path, state),
     )
-
-
-def require_weights(args: argparse.Namespace) -> None:
-    """Raise UserError if the options name no weights."""
-    if args.checkpoint is None and not args.zero_shot:
-        raise UserError("name the weights to evaluate with -c, or use --zero-shot")
 
 
 def require_untrained(content: dict[str, Any], names: Sequence[str], path: Path) -> None:

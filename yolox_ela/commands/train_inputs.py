@@ -9,27 +9,21 @@ from loguru import logger
 
 from yolox_ela.augment.bank import ImageBank, choose_cache, open_images
 from yolox_ela.augment.feed import DeviceFeed, Feed, HostFeed, draws_on_device
-from yolox_ela.commands.options import (
-    locate_data,
-)
+from yolox_ela.choices import DEFAULT_START
+from yolox_ela.commands.options import locate_data
 from yolox_ela.datasets.sample import draw_sample
-from yolox_ela.datasets.split import (
-    VocSplit,
-    load_split,
-    require_disjoint,
-    require_objects,
-    share_values,
-)
+from yolox_ela.datasets.split import VocSplit, load_split
+from yolox_ela.datasets.train_and_test import require_disjoint, require_objects, share_values
 from yolox_ela.experiment import Experiment
 from yolox_ela.images.values import UNDECIDED
-from yolox_ela.network.starts import DEFAULT, start_file
+from yolox_ela.network.starts import start_file
 from yolox_ela.system.files import default_cache
 from yolox_ela.tables.entry import require_scores
 from yolox_ela.train.together import on_main, together
 
 
 def locate_inputs(args: argparse.Namespace, exp: Experiment) -> tuple[Path, Path | None]:
-    """The data's folder and the weights to start from, drawn or downloaded if need be."""
+    """The data's folder and the weights to start from, generated or downloaded if need be."""
     if args.sample:
         data = draw_sample(args.home / "datasets" / "sample")
     else:
@@ -38,7 +32,7 @@ def locate_inputs(args: argparse.Namespace, exp: Experiment) -> tuple[Path, Path
 
 
 def load_splits(args: argparse.Namespace, exp: Experiment, data: Path) -> tuple[VocSplit, VocSplit]:
-    """The images to train on and to evaluate on, fit for both."""
+    """Load the training and the test images; refuse sets that cannot be trained or scored on."""
     train_split = load_split(data, exp.train_sets, exp.classes)
     require_objects(train_split, data, exp.train_sets)
     test_split = load_split(data, exp.test_sets, exp.classes)
@@ -51,13 +45,13 @@ def load_splits(args: argparse.Namespace, exp: Experiment, data: Path) -> tuple[
 def open_feed(
     args: argparse.Namespace, exp: Experiment, split: VocSplit, accelerator: Accelerator
 ) -> Feed:
-    """Samples to train on, made as --augment and --cache say; a cache is filled now."""
+    """Open the source of training samples that --augment and --cache name; fill the cache."""
     device, side, folder = accelerator.device, exp.image_size, default_cache() / "images"
     on_device = draws_on_device(args.augment, split, exp, device)
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    # To the device go all images, through memory or a file.
+    # The device gets all images, through memory or a file.
     wanted = "ram" if on_device and args.cache != "disk" else args.cache
-    # All do as the first; later the memory is less.
+    # All processes do as the first one decides: the memory shrinks as the others start.
     cache = on_main(accelerator, lambda: choose_cache(split, side, wanted, processes=processes))
     # One process of each machine writes a file on disk; the others find it.
     images = together(
@@ -74,11 +68,11 @@ def starting_weights(args: argparse.Namespace, size: str) -> Path | None:
     """The file to start from; None for random weights."""
     if args.checkpoint == "none" or args.resume or (args.sample and not args.checkpoint):
         return None
-    return start_file(args.checkpoint or DEFAULT, size=size)
+    return start_file(args.checkpoint or DEFAULT_START, size=size)
 
 
 def report_data(data: Path, train_split: VocSplit, test_split: VocSplit) -> None:
-    """Say what is trained on, and warn of classes that cannot be learned."""
+    """Log the number of images and objects; warn of classes without training objects."""
     absent = sorted(set(range(len(train_split.classes))) - set(train_split.labels.tolist()))
     if absent:
         names = ", ".join(train_split.classes[label] for label in absent)

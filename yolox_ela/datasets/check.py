@@ -1,4 +1,4 @@
-"""A check of a whole VOC data set: every problem in one pass, by file."""
+"""Checking a whole VOC data set, with every problem by file."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from yolox_ela.system.text_table import text_table
 
 @dataclass
 class SetSummary:
-    """Counts of one set."""
+    """The counts of images and objects in one set."""
 
     name: str
     images: int = 0
@@ -36,7 +36,7 @@ class CheckReport:
 
     @property
     def errors(self) -> int:
-        """Number of findings that make training on the data wrong."""
+        """Number of problems that make the data unfit for training."""
         return sum(p.severity is Severity.ERROR for p in self.problems)
 
     def to_dict(self) -> dict[str, Any]:
@@ -77,20 +77,20 @@ class CheckReport:
 def check_dataset(
     root: Path, sets: Sequence[str], classes: Sequence[str], *, train_sets: Sequence[str] = ()
 ) -> CheckReport:
-    """Read every split file, annotation and image of the sets once, decoding all pixels.
+    """Check every split file, annotation and image of the sets, decoding all pixels.
 
     Args:
-        root: as for `load_split`.
-        sets: `year/split` entries; an image in two of them is reported as leakage.
+        root: the data folder, as for `load_split`.
+        sets: names of the sets as `year/split`; an image in two of them is reported as leakage.
         classes: the allowed class names.
-        train_sets: those of the sets that are to be trained on, which must have objects.
+        train_sets: the sets to train on, a part of `sets`; together they must have objects.
 
     Raises:
-        UserError: a set does not exist at all.
+        UserError: a set does not exist.
     """
     problems: list[Problem] = []
     summaries: list[SetSummary] = []
-    seen: dict[bytes | Path, tuple[Path, str]] = {}  # by pixels and by place
+    seen: dict[bytes | Path, tuple[Path, str]] = {}  # keys: hash of the pixels, or path
     for entry in sets:
         images, found = inspect_set(root, entry, classes)
         verified = verify_images([image.path for image in images], again=True)
@@ -121,12 +121,12 @@ def check_dataset(
 def _training_problems(
     root: Path, classes: Sequence[str], sets: Sequence[SetSummary]
 ) -> Iterator[Problem]:
-    """What only shows in all sets to train on together."""
+    """Problems of all sets to train on together."""
     where = " + ".join(summary.name for summary in sets)
     found = {name for summary in sets for name in summary.per_class}
     absent = [name for name in classes if name not in found]
     if not any(summary.images for summary in sets):
-        return  # said already
+        return  # reported for each set
     if not found:
         yield Problem(root, "nothing to train on", f"no image of {where} has an object")
     elif absent:

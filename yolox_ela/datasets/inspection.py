@@ -1,4 +1,4 @@
-"""A set of images and annotations as it lies on the disk, with all that is wrong with it."""
+"""Inspecting a set of images and annotations on disk, with all its problems."""
 
 import difflib
 import unicodedata
@@ -17,7 +17,7 @@ from yolox_ela.datasets.turned import turn_problems
 from yolox_ela.errors import UserError
 from yolox_ela.images.read import IMAGE_SUFFIXES, image_header
 
-# Share of a set's boxes that may begin at 0 before its numbering is doubted, or one box.
+# Share of a set's boxes that may begin at 0 (or one box) without a warning about its numbering.
 COUNTED_FROM_0 = 0.01
 
 
@@ -26,13 +26,13 @@ class CheckedImage:
     """An image whose annotation was checked.
 
     Attributes:
-        id: as in lists.
+        id: the image's id, as in split files.
         path: the image file.
         size: width and height in pixels.
-        boxes: (N, 4) float64, counted from 0, clipped to the image.
-        labels: (N,) int64 index of the class.
+        boxes: (N, 4) float64, in pixels counted from 0, clipped to the image.
+        labels: (N,) int64 class indices.
         difficult: (N,) bool.
-        at_zero: how many of the boxes begin at 0 in the XML, which VOC's never do.
+        at_zero: number of boxes that begin at 0 in the XML, where VOC counts from 1.
     """
 
     id: str
@@ -46,7 +46,7 @@ class CheckedImage:
 
 @dataclass(frozen=True)
 class _SetFiles:
-    """The files of a set: its year's folder, the ids of its list, images and annotations."""
+    """The files of a set: its year's folder, the ids of its split file, images and annotations."""
 
     folder: Path
     ids: list[str]
@@ -61,12 +61,15 @@ class _SetFiles:
 def inspect_set(
     root: Path, entry: str, classes: Sequence[str]
 ) -> tuple[list[CheckedImage], list[Problem]]:
-    """Every image of a set that has both files, and every problem short of decoding pixels.
+    """The images of a set with their annotations, and every problem that shows without decoding.
 
     Args:
-        root: a VOCdevkit, the folder that holds one, or a single VOC-layout folder.
-        entry: `year/split`.
-        classes: the class names that labels index.
+        root: a VOCdevkit, the folder that holds one, or a single folder in VOC layout.
+        entry: the set's name, `year/split`.
+        classes: the class names; labels are indices into them.
+
+    Returns:
+        The images that have an annotation, and the problems found.
 
     Raises:
         UserError: the set does not exist.
@@ -90,8 +93,10 @@ def inspect_set(
 
 
 def inspect_pictures(root: Path, entry: str) -> tuple[list[CheckedImage], list[Problem]] | None:
-    """A set without annotations: its images, none with objects, and every problem short of
-    decoding them. None if any of the images has an annotation.
+    """The images of a set without annotations, and every problem that shows without decoding.
+
+    Returns:
+        The images, without objects, and the problems; None if an image has an annotation.
 
     Raises:
         UserError: the set does not exist.
@@ -111,7 +116,7 @@ def inspect_pictures(root: Path, entry: str) -> tuple[list[CheckedImage], list[P
 
 
 def _find_files(root: Path, entry: str, parts: Sequence[str]) -> tuple[_SetFiles, list[Problem]]:
-    """The files of a set and what is odd about its list."""
+    """The files of a set, and the problems of its split file."""
     year, split = parse_set(entry)
     folder = find_voc_folder(root, year, parts)
     images = FilesById(folder / "JPEGImages", IMAGE_SUFFIXES)
@@ -120,7 +125,7 @@ def _find_files(root: Path, entry: str, parts: Sequence[str]) -> tuple[_SetFiles
 
 
 def _find_image(files: _SetFiles, image_id: str) -> tuple[Path, tuple[int, int], int] | Problem:
-    """Image file of an id, its upright size and its EXIF orientation, or why there is none."""
+    """Image file of an id, its upright size and EXIF orientation; a Problem if there is none."""
     paths = files.images.find(image_id)
     if not paths:
         near = files.images.nearest(image_id)
@@ -138,7 +143,7 @@ def _find_image(files: _SetFiles, image_id: str) -> tuple[Path, tuple[int, int],
 def _check_image(
     files: _SetFiles, image_id: str, labels: Mapping[str, int]
 ) -> tuple[CheckedImage | None, list[Problem]]:
-    """Everything about one image that can be told without decoding it.
+    """Check an image and its annotation without decoding the image.
 
     Returns:
         The image with its usable objects, or None if it has no image or no annotation; and the
@@ -201,7 +206,7 @@ def _box_problems(
     size: tuple[int, int],
     labels: Mapping[str, int],
 ) -> Iterator[tuple[int, str | None, str, Severity]]:
-    """For each object its row, what is wrong with it (None: nothing), detail and severity."""
+    """For each object its row, the kind of its problem (None for none), detail and severity."""
     for row, (name, box) in enumerate(zip(annotation.names, annotation.boxes, strict=True)):
         inverted = box[2] < box[0] or box[3] < box[1]
         outside = box[0] >= size[0] or box[1] >= size[1] or box[2] < 0 or box[3] < 0
@@ -226,14 +231,14 @@ def _box_problems(
 
 
 def _meant(name: str, labels: Mapping[str, int]) -> str:
-    """The class that a name nearly spells, as a question."""
+    """A question that suggests the class with the most similar name; empty if none is similar."""
     spellings = {known.casefold(): known for known in labels}
     near = difflib.get_close_matches(name.casefold(), spellings, n=1, cutoff=0.8)
     return f"; did you mean {spellings[near[0]]}?" if near else ""
 
 
 def _set_problems(place: Path, entry: str, images: Sequence[CheckedImage]) -> Iterator[Problem]:
-    """What shows in all images of a set together."""
+    """Problems of all images of a set together."""
     objects = sum(len(image.labels) for image in images)
     if images and not objects:
         detail = f"no image of {entry} has any: there is nothing to learn or to score in it"

@@ -1,9 +1,9 @@
-"""A set of Pascal VOC in memory, as flat arrays."""
+"""A set of Pascal VOC in memory as flat arrays, and reading it from disk."""
 
 import hashlib
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -24,17 +24,17 @@ class VocSplit:
     """A set of annotated images as flat arrays, which worker processes share without copying.
 
     Attributes:
-        classes: names of the labels.
+        classes: the class names, which labels index.
         ids: (I,) image ids, as in the split files.
-        paths: (I,) image files.
+        paths: (I,) paths of the image files.
         sizes: (I, 2) int32 width and height.
         offsets: (I + 1,) int64; the objects of image i are rows offsets[i]:offsets[i + 1].
         boxes: (M, 4) float32, inside their image.
         labels: (M,) int64 index into `classes`.
         difficult: (M,) bool; ignored by VOC's evaluation.
         hashes: (I,) SHA-256 of each image file in hexadecimal, as bytes; empty where unknown.
-        stamps: (I, 3) int64; see `stamp_of`.
-        values: what is white in images of more than 8 bits.
+        stamps: (I, 3) int64 size and times of each image file; see `stamp_of`.
+        values: the values that are white in images of more than 8 bits.
         pixels: (I,) SHA-256 of each decoded picture, see `pixels_hash`; empty where unknown.
     """
 
@@ -62,7 +62,7 @@ class VocSplit:
         """The pixels of an image: (H, W, 3) uint8 BGR.
 
         Raises:
-            UserError: the file cannot be read, or is not what it was when the set was loaded.
+            UserError: the file cannot be read, or has changed since the set was loaded.
         """
         path = Path(self.paths[index])
         if len(self.hashes):
@@ -77,27 +77,27 @@ class VocSplit:
         return pixels
 
     def fingerprint(self) -> str:
-        """Hash of ids, sizes, objects and pixels, to tell whether data changed under a run."""
+        """A hash of ids, sizes, objects and files, to detect data that change during a run."""
         return hashlib.sha256(
             self.labels_fingerprint().encode() + self.hashes.tobytes()
         ).hexdigest()
 
     def labels_fingerprint(self) -> str:
-        """Hash of ids, sizes and objects, without pixels."""
+        """A hash of ids, sizes and objects, without image files."""
         digest = hashlib.sha256("\n".join(self.ids.tolist()).encode())
         for array in (self.sizes, self.offsets, self.boxes, self.labels, self.difficult):
             digest.update(array.tobytes())
         return digest.hexdigest()
 
     def has_same_data(self, other: "VocSplit") -> bool:
-        """Whether images and objects are the same; pixels count where both know theirs."""
+        """Whether images and objects are equal; files are compared if both hashes are known."""
         if self.classes != other.classes or self.labels_fingerprint() != other.labels_fingerprint():
             return False
         both = len(self.hashes) and len(other.hashes)
         return not both or np.array_equal(self.hashes, other.hashes)
 
     def subset(self, keep: Sequence[int]) -> "VocSplit":
-        """The images at these positions, in this order."""
+        """The split with only the images at these positions, in this order."""
         none = np.zeros(0, dtype=np.int64)
         rows = np.concatenate(
             [none, *(np.arange(self.offsets[i], self.offsets[i + 1]) for i in keep)]
@@ -119,7 +119,7 @@ class VocSplit:
         )
 
     def subset_of_ids(self, ids: Sequence[str]) -> "VocSplit":
-        """The images with these ids, in the split's order.
+        """The split with only the images of these ids, in the split's order.
 
         Raises:
             UserError: an id is not in the split.
@@ -142,14 +142,14 @@ def load_split(
     """Read the annotations of one or more sets, and verify every image.
 
     Args:
-        root: a VOCdevkit, the folder that holds one, or a single VOC-layout folder.
-        sets: `year/split` entries.
-        classes: the class names that labels index.
-        values: what is white in images of more than 8 bits, as a checkpoint records it; where it
-            does not say, the largest value of the sets decides.
+        root: a VOCdevkit, the folder that holds one, or a single folder in VOC layout.
+        sets: names of the sets as `year/split`.
+        classes: the class names; labels are indices into them.
+        values: the values that are white in images of more than 8 bits, as a checkpoint records
+            them; where undecided, the largest values of the sets decide.
 
     Raises:
-        UserError: something is missing, or training on it would be wrong; lists the files.
+        UserError: a file is missing or unfit for training; the message lists the files.
     """
     images: list[CheckedImage] = []
     problems: list[Problem] = []
@@ -158,7 +158,7 @@ def load_split(
         of_set, found = inspect_set(root, entry, classes)
         problems += found
         for image in of_set:
-            place = real_path(image.path)  # a year's folder may be a link to another's
+            place = real_path(image.path)  # the folder of a year may be a link to that of another
             if place in seen:
                 detail = f"in {seen[place]} and in {entry}"
                 problems.append(Problem(image.path, "image in two sets", detail))
@@ -180,13 +180,13 @@ def load_split(
 def load_pictures(
     root: Path, sets: Sequence[str], classes: Sequence[str], values: ValueRange = UNDECIDED
 ) -> VocSplit | None:
-    """The images of sets without annotations, such as VOC2012's test set, to be detected on.
+    """Read sets of images without annotations, such as VOC2012's test set, for detection only.
 
     Args:
-        root: as for `load_split`.
-        sets: `year/split` entries.
+        root: the data folder, as for `load_split`.
+        sets: names of the sets as `year/split`.
         classes: the class names of the detector.
-        values: as for `load_split`.
+        values: see `load_split`.
 
     Returns:
         A split without objects; None if any image has an annotation.
@@ -209,10 +209,10 @@ def load_pictures(
 
 
 def check_command(root: Path, sets: Sequence[str], classes: Sequence[str]) -> str:
-    """The command that lists every problem of the sets, to be run from the checkout's folder."""
+    """The command that lists every problem of the sets, to be run in the checkout's folder."""
     names = ""
     if tuple(classes) != VOC_CLASSES:
-        # A comma even after a single name, which else might be taken for a file's.
+        # The comma after a single name distinguishes it from the name of a file.
         listed = ",".join(classes) + ("," if len(classes) == 1 else "")
         is_plain = all("," not in name and name == name.strip() for name in classes)
         names = f" classes {shlex.quote(listed) if is_plain else 'FILE'}"
@@ -222,46 +222,13 @@ def check_command(root: Path, sets: Sequence[str], classes: Sequence[str]) -> st
     )
 
 
-def require_objects(split: VocSplit, root: Path, sets: Sequence[str]) -> None:
-    """Raise UserError if there is nothing to train on."""
-    if not len(split.labels):
-        raise UserError(
-            f"nothing to train on: none of the {len(split)} images of {' + '.join(sets)} under "
-            f"{root} has an object; see {check_command(root, sets, split.classes)}"
-        )
-
-
-def require_disjoint(train_split: VocSplit, test_split: VocSplit) -> None:
-    """Raise UserError if images are trained on and evaluated on, which makes scores worthless.
-
-    Images are known by their pixels, whatever their names, folders and kinds of file.
-    """
-    shared, in_train, in_test = np.intersect1d(
-        train_split.pixels, test_split.pixels, return_indices=True
-    )
-    if len(shared):
-        at = in_train.argmin()
-        first, second = train_split.paths[in_train[at]], test_split.paths[in_test[at]]
-        same = str(first) if first == second else f"{first} has the pixels of {second}"
-        raise UserError(
-            f"{len(shared)} images are in the sets to train on and to evaluate on (first: "
-            f"{same}); take them out of one of the split files"
-        )
-
-
-def share_values(train_split: VocSplit, test_split: VocSplit) -> tuple[VocSplit, VocSplit]:
-    """Both sets, read with the range of values that holds those of either."""
-    values = train_split.values.joined(test_split.values)
-    return replace(train_split, values=values), replace(test_split, values=values)
-
-
 def read_id_list(path: Path, split: VocSplit) -> list[str]:
-    """Image ids of a split from a text file, one a line, by the rules of split files.
+    """Read image ids of a split from a text file, one in each line, by the rules of split files.
 
-    A line that means none of the split's images stays as it is.
+    A line that means none of the split's images is returned unchanged.
 
     Raises:
-        UserError: there is no such file, or it names no image.
+        UserError: there is no such file, or it names no images.
     """
     if not path.is_file():
         raise UserError(f"no list of image ids at {path}")
@@ -284,7 +251,7 @@ def read_id_list(path: Path, split: VocSplit) -> list[str]:
 
 
 def _report(problems: Sequence[Problem], where: str, advice: str) -> None:
-    """Raise UserError for errors, or else log a warning of the rest."""
+    """Raise UserError if there are errors; otherwise log the warnings."""
     errors = [p for p in problems if p.severity is Severity.ERROR]
     if errors:
         raise UserError(

@@ -1,7 +1,8 @@
 """YOLOX of any size with attention at any of seven sites.
 
-The network is upstream YOLOX's (package `yolox`): same modules, same parameter names. Attention
-lives beside them under `backbone.attention.<site>`, so weights trained without it load by name.
+The network is upstream YOLOX's (package `yolox`) with the same modules and parameter names. The
+attention modules are at `backbone.attention.<site>`, so that weights trained without attention can
+be loaded by name.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -29,9 +30,8 @@ class AttentionPafpn(YoloPafpn):
         size: a key of `SIZES`.
 
     Attributes:
-        attention: modules by the names of their sites, or by `width<channels>` for a module that
-            sites of that width share. Empty for the baseline, whose output then equals upstream's
-            bit for bit.
+        attention: modules by site, or by `width<channels>` for modules that sites of a width share.
+            It is empty for the baseline, whose output equals upstream's exactly.
         site_keys: for each site with attention, in the network's order, its key in `attention`.
         channels: the number of channels at each site.
     """
@@ -99,33 +99,33 @@ class AttentionPafpn(YoloPafpn):
 
 
 class Head(YoloxHead):
-    """Upstream's head, with the same results, on every device and for broken numbers too.
+    """Upstream's head with the same results, on all devices and for non-finite predictions, too.
 
-    Upstream builds its grids by the name of a tensor type, which MPS and a second GPU do not
-    survive. Its assignment of objects to anchors crashes on predictions that are not finite (on
-    CUDA in a way that ends the process); here it sees numbers in their place, the losses become
-    NaN, and the training loop reports that.
+    Upstream creates its grids by the name of a tensor type, which fails on MPS and on a second GPU.
+    Its assignment of objects to anchors crashes on predictions that are not finite (on CUDA it ends
+    the process); here finite numbers replace them in the assignment, the losses become NaN, and the
+    training loop reports that.
 
-    Upstream's loss goes from image to image and waits for the device at each object. On devices
-    that work beside the program, `dense_loss` takes its place: the same result, without waiting.
+    Upstream's loss processes one image after another and waits for the device at each object. On
+    devices that compute asynchronously, `dense_loss` gives the same result without waiting.
 
     Attributes:
-        dense: whether to use `dense_loss`; None for everywhere but on the CPU, where upstream's
-            loop is faster.
+        dense: whether to use `dense_loss`; None to use it on all devices but the CPU, where
+            upstream's loop is faster.
     """
 
     dense: bool | None = None
-    _foreground: int = 0  # anchors with an object in the batch, counted by upstream's loop
+    _foreground: int = 0  # number of anchors with an object in the batch, in upstream's loop
 
     def forward(
         self, xin: Sequence[Tensor], labels: Tensor | None = None, imgs: Tensor | None = None
     ) -> Any:
-        """Losses in training mode, as `dense_loss` returns them; else decoded predictions.
+        """Losses in training mode, as `dense_loss` returns them; otherwise decoded predictions.
 
         Args:
-            xin: a map for each stride.
+            xin: the neck's map of each stride.
             labels: (N, M, 5) targets; see `YoloxNano.forward`.
-            imgs: the images, which upstream's loop passes on and nothing uses.
+            imgs: the images, which upstream's code passes on but does not use.
         """
         dense = xin[0].device.type != "cpu" if self.dense is None else self.dense
         if labels is None or not self.training:
@@ -188,7 +188,7 @@ class Head(YoloxHead):
         obj_preds: Tensor,
         mode: str = "gpu",
     ) -> tuple:
-        """Upstream's, for one image; its foreground anchors are added to the batch's number."""
+        """Upstream's assignment for one image, which also counts the anchors with an object."""
         image = slice(batch_idx, batch_idx + 1)
         assignment = super().get_assignments(
             0,
@@ -230,10 +230,10 @@ class YoloxNano(YoloxModule):
 
         Returns:
             Training: upstream's dict (`total_loss`, `iou_loss`, `conf_loss`, `cls_loss`,
-            `l1_loss`, a plain 0 while it is off, `num_fg`, the anchors with an object for each
-            object) and `foreground`, the number of anchors with an object, by which the losses
-            were divided unless it is 0. Evaluation: (N, A, 5 + classes),
-            centre x, centre y, width, height in pixels, objectness and class scores in 0-1.
+            `l1_loss`, which is the number 0 while it is off, and `num_fg`, the number of anchors
+            with an object per object) and `foreground`, the number of anchors with an object, by
+            which the losses are divided unless it is 0. Evaluation: (N, A, 5 + classes) centre x,
+            centre y, width, height in pixels, objectness and class scores in 0-1.
         """
         features = self.backbone(images)
         # Boxes are decoded and losses summed in float32 also under autocast: bfloat16 keeps
@@ -253,21 +253,22 @@ def build_yolox_nano(
     sites: Collection[str] = tuple(SITES),
     share_sites: bool = False,
 ) -> YoloxNano:
-    """YOLOX with attention, at random weights.
+    """Build YOLOX of any size, with attention if given.
 
-    Attention is attached last, so networks built from one seed share every other initial weight.
+    Attention is attached last, so that networks with the same seed have equal initial weights
+    everywhere else.
 
     Args:
-        num_classes: number of classes of the head.
-        attention: makes the module for a number of channels; None, or a module of None, leaves
-            a site as it is.
+        num_classes: number of classes.
+        attention: function that builds the module for a number of channels. A site has no attention
+            if the function, or what it returns, is None.
         size: a key of `SIZES`.
         sites: those of `SITES` that get attention, in any order.
-        share_sites: one module for all sites of a width, as in the authors' released network,
-            instead of one a site, as their tables count.
+        share_sites: True for one module that all sites of a width share, as in the authors'
+            released network; False for a module at each site, as in their tables.
 
     Raises:
-        UserError: `attention` does; names the site as well.
+        UserError: `attention` raises it; the site is named too.
     """
     backbone = AttentionPafpn(size)
     _, width, depthwise = SIZES[size]

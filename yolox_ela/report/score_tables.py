@@ -1,4 +1,4 @@
-"""Tables of scores: one row per class of a run, or one row per side of a comparison."""
+"""Tables of scores: one row for each class of a run, or for each side of a comparison."""
 
 import itertools
 import statistics
@@ -15,7 +15,7 @@ def class_scores_section(results: Mapping[str, Any]) -> Section:
     """The scores of one evaluation, one row per class and one for the mean.
 
     Args:
-        results: of the evaluation, as `score_detections` returns them.
+        results: the evaluation's results, as `score_detections` returns them.
     """
     rows = [
         [name, *(_percent(row[metric]) for metric in METRICS), *(row[count] for count in COUNTS)]
@@ -36,7 +36,7 @@ def side_scores_section(sides: Mapping[str, Mapping[str, Mapping[str, Any]]]) ->
     """The scores of several sides, one row per side with mean and standard deviation.
 
     Args:
-        sides: for each side the results of its runs, by the run's name; every run has an AP.
+        sides: for each side the results of its runs, by the run's name; each run must have an AP.
     """
     rows: list[list[str | float | None]] = []
     for side, runs in sides.items():

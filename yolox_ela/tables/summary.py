@@ -1,4 +1,4 @@
-"""All recorded scores in one table, for a reader who wants the numbers first."""
+"""All recorded scores in one table."""
 
 from collections.abc import Sequence
 
