@@ -21,7 +21,7 @@ from yolox_ela.exp_file import (
 )
 from yolox_ela.named_attention import attention_of
 from yolox_ela.network.dry_run import require_working, source_of
-from yolox_ela.network.model import YoloxNano, build_yolox_nano
+from yolox_ela.network.model import Yolox, build_yolox
 from yolox_ela.recipe import NOT_A_SETTING, Recipe, setting_fields
 from yolox_ela.system.randomness import isolated_generators
 
@@ -123,12 +123,12 @@ class Experiment(Recipe):
             return attention_of(self.attention)
         return self._attention_method if self.attention is None else self.attention
 
-    def build_model(self) -> YoloxNano:
+    def build_model(self) -> Yolox:
         """Build the network with random weights, which depend on `seed` alone."""
         builder = self._builder()
         with isolated_generators(self.seed):
             torch.manual_seed(self.seed)
-            model = build_yolox_nano(
+            model = build_yolox(
                 len(self.classes),
                 self.build_attention,
                 size=self.size,

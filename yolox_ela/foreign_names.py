@@ -129,9 +129,9 @@ NOT_SUPPORTED = {
     "erasing": "there is no random erasing",
     "dropout": "the network has no dropout",
     "label_smoothing": "there is no label smoothing",
-    "depth": "the network is always YOLOX-Nano",
-    "width": "the network is always YOLOX-Nano",
-    "act": "the network is always YOLOX-Nano, with SiLU",
+    "depth": "the size of the network is the recipe field size: nano, tiny, s, m, l or x",
+    "width": "the size of the network is the recipe field size: nano, tiny, s, m, l or x",
+    "act": "the activation is always SiLU",
     "max_det": "all detections that pass the score threshold and NMS are kept",
     "augment": "there is no test-time augmentation; where training samples are rendered is "
     "--augment in train",

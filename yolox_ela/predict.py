@@ -21,7 +21,7 @@ from yolox_ela.images.read import read_image
 from yolox_ela.images.values import UNDECIDED, ValueRange
 from yolox_ela.network.class_rows import row_names
 from yolox_ela.network.inference import FAST, predictor
-from yolox_ela.network.model import YoloxNano
+from yolox_ela.network.model import Yolox
 from yolox_ela.network.starts import start_file
 from yolox_ela.network.weights import load_trained
 from yolox_ela.overrides import override
@@ -73,7 +73,7 @@ class Detector:
 
     def __init__(
         self,
-        model: YoloxNano,
+        model: Yolox,
         classes: Sequence[str],
         *,
         image_size: int = 640,

@@ -6,7 +6,7 @@ from torch import nn
 from yolox import config
 
 from yolox_ela.attention import CA, CBAM, ECA, SA, SE, CAGroupNorm, ela_b, ela_l, ela_s, ela_t
-from yolox_ela.network.model import build_yolox_nano
+from yolox_ela.network.model import build_yolox
 from yolox_ela.sizes import SIZES
 
 # Where the paper's networks have attention: channels and stride of the map.
@@ -24,7 +24,7 @@ ATTENTION = [SE, CBAM, ECA, SA, CA, CAGroupNorm, ela_t, ela_b, ela_s, ela_l]
 
 def build(attention=None, classes=20):
     torch.manual_seed(0)
-    return build_yolox_nano(classes, attention)
+    return build_yolox(classes, attention)
 
 
 def build_upstream(classes=20):
@@ -74,7 +74,7 @@ def test_every_size_is_upstreams(size):
     settings = getattr(config, f"Yolox{size.capitalize()}")()
     settings.num_classes = 20
     with torch.device("meta"):
-        ours, upstream = build_yolox_nano(20, size=size), settings.get_model()
+        ours, upstream = build_yolox(20, size=size), settings.get_model()
     mine, theirs = ours.state_dict(), upstream.state_dict()
     assert list(mine) == list(theirs)
     assert [t.shape for t in mine.values()] == [t.shape for t in theirs.values()]
@@ -93,7 +93,7 @@ def test_sites_have_the_channels_of_their_maps(size):
     """And every module can be built for them."""
     seen = []
     with torch.device("meta"):
-        model = build_yolox_nano(20, Doubler, size=size).eval()
+        model = build_yolox(20, Doubler, size=size).eval()
         model.backbone(torch.zeros(1, 3, 64, 64))
         for site, module in model.backbone.attention.items():
             assert module.seen[0].shape[1] == module.channels == model.backbone.channels[site]
@@ -106,9 +106,9 @@ def test_sites_can_be_chosen(shared):
     """In any order, with the same result: a module is built in the network's order."""
     chosen = [("dark5", "C3_p4", "C3_n3"), ("C3_n3", "dark5", "C3_p4")]
     torch.manual_seed(0)
-    one = build_yolox_nano(20, ela_s, sites=chosen[0], share_sites=shared)
+    one = build_yolox(20, ela_s, sites=chosen[0], share_sites=shared)
     torch.manual_seed(0)
-    other = build_yolox_nano(20, ela_s, sites=chosen[1], share_sites=shared)
+    other = build_yolox(20, ela_s, sites=chosen[1], share_sites=shared)
     keys = ["width256", "width128"] if shared else list(chosen[0])
     assert list(one.backbone.attention) == keys
     assert list(one.backbone.site_keys) == list(chosen[0])

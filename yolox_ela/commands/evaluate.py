@@ -21,7 +21,7 @@ from yolox_ela.experiment import BASELINE, Experiment, load_experiment
 from yolox_ela.images.values import ValueRange
 from yolox_ela.network.class_rows import COCO_CLASSES, pick_rows, row_names, same_classes
 from yolox_ela.network.inference import Inference
-from yolox_ela.network.model import YoloxNano, build_yolox_nano
+from yolox_ela.network.model import Yolox, build_yolox
 from yolox_ela.network.starts import DEFAULT, Start, start_file, start_of_file, start_of_run
 from yolox_ela.network.weights import load_trained
 from yolox_ela.overrides import override, pairs_to_dict
@@ -153,7 +153,7 @@ def require_detections_only(args: argparse.Namespace, exp: Experiment) -> None:
         )
 
 
-def load_network(args: argparse.Namespace) -> tuple[Experiment, YoloxNano, dict[str, Any], Start]:
+def load_network(args: argparse.Namespace) -> tuple[Experiment, Yolox, dict[str, Any], Start]:
     """The experiment with all settings applied, its network, the checkpoint's content and start."""
     overrides = pairs_to_dict(args.overrides)
     named = args.experiment or (BASELINE if args.zero_shot else None)
@@ -172,9 +172,7 @@ def load_network(args: argparse.Namespace) -> tuple[Experiment, YoloxNano, dict[
     names = row_names(content, state, exp.classes, path)
     if args.zero_shot:
         require_untrained(content, names, path)
-        model = build_yolox_nano(
-            len(exp.classes), size=exp.size
-        )  # COCO's weights know no attention
+        model = build_yolox(len(exp.classes), size=exp.size)  # COCO's weights know no attention
         logger.info("zero-shot: {} without attention or training on VOC", path)
     else:
         model = exp.build_model()

@@ -124,7 +124,7 @@ class Head(YoloxHead):
 
         Args:
             xin: the neck's map of each stride.
-            labels: (N, M, 5) targets; see `YoloxNano.forward`.
+            labels: (N, M, 5) targets; see `Yolox.forward`.
             imgs: the images, which upstream's code passes on but does not use.
         """
         dense = xin[0].device.type != "cpu" if self.dense is None else self.dense
@@ -215,7 +215,7 @@ def _cell_grid(height: int, width: int, like: Tensor) -> Tensor:
     return torch.stack([x, y], dim=2).reshape(1, -1, 2).to(like)
 
 
-class YoloxNano(YoloxModule):
+class Yolox(YoloxModule):
     """YOLOX: images in BGR 0-255, (N, 3, H, W) with H and W multiples of 32."""
 
     def forward(
@@ -245,14 +245,14 @@ class YoloxNano(YoloxModule):
             return dict(zip(LOSSES, self.head(features, targets, images), strict=True))
 
 
-def build_yolox_nano(
+def build_yolox(
     num_classes: int,
     attention: Callable[[int], nn.Module | None] | None = None,
     *,
     size: str = "nano",
     sites: Collection[str] = tuple(SITES),
     share_sites: bool = False,
-) -> YoloxNano:
+) -> Yolox:
     """Build YOLOX of any size, with attention if given.
 
     Attention is attached last, so that networks with the same seed have equal initial weights
@@ -274,7 +274,7 @@ def build_yolox_nano(
     _, width, depthwise = SIZES[size]
     head = Head(num_classes, width, in_channels=STAGE_CHANNELS, depthwise=depthwise)
     head.initialize_biases(1e-2)  # a prior probability of 1% for every object, as upstream
-    model = YoloxNano(backbone, head)
+    model = Yolox(backbone, head)
     if attention is not None:
         backbone.attach(attention, sites=sites, share_sites=share_sites)
     for module in model.modules():

@@ -16,7 +16,7 @@ from torch import Tensor
 from yolox_ela.errors import UserError
 from yolox_ela.network.authors import import_authors, is_authors_state
 from yolox_ela.network.entries import checked_entries
-from yolox_ela.network.model import YoloxNano
+from yolox_ela.network.model import Yolox
 from yolox_ela.network.normalisation import to_bgr_bytes
 from yolox_ela.sizes import SIZES
 
@@ -200,7 +200,7 @@ def weights_digest(state: Mapping[str, Tensor], without: Iterable[str] = ()) -> 
     return digest.hexdigest()
 
 
-def load_pretrained(model: YoloxNano, state: Mapping[str, Tensor], source: Path) -> LoadReport:
+def load_pretrained(model: Yolox, state: Mapping[str, Tensor], source: Path) -> LoadReport:
     """Load initial weights that were trained with or without attention.
 
     Attention modules that are not in the file keep their initial values, and are reported.
@@ -234,7 +234,7 @@ def load_pretrained(model: YoloxNano, state: Mapping[str, Tensor], source: Path)
     return report
 
 
-def load_trained(model: YoloxNano, state: Mapping[str, Tensor], source: Path) -> None:
+def load_trained(model: Yolox, state: Mapping[str, Tensor], source: Path) -> None:
     """Load weights that must fit the model exactly, for evaluation and prediction.
 
     Raises:
@@ -258,11 +258,11 @@ def load_trained(model: YoloxNano, state: Mapping[str, Tensor], source: Path) ->
     model.load_state_dict(dict(state))
 
 
-def _title(model: YoloxNano) -> str:
+def _title(model: Yolox) -> str:
     return f"YOLOX-{model.backbone.size.capitalize()}"
 
 
-def _other_size(model: YoloxNano, state: Mapping[str, Tensor]) -> str:
+def _other_size(model: Yolox, state: Mapping[str, Tensor]) -> str:
     """What to do if the weights are those of another size of YOLOX; empty if they are not."""
     stem = state.get("backbone.backbone.stem.conv.conv.weight")
     channels = 0 if stem is None else len(stem)

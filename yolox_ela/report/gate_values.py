@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from yolox_ela.images.letterbox import letterbox, resized
-from yolox_ela.network.model import YoloxNano
+from yolox_ela.network.model import Yolox
 
 CLOSED, OPEN = 0.1, 0.9  # a gate below blocks nearly all, one above passes nearly all
 
@@ -86,7 +86,7 @@ class GateStatistics:
     open: float
 
 
-def photograph_gates(model: YoloxNano, image: np.ndarray, image_size: int) -> dict[str, SiteGates]:
+def photograph_gates(model: Yolox, image: np.ndarray, image_size: int) -> dict[str, SiteGates]:
     """The gates of every site that has them, while the network processes a photograph.
 
     Args:
@@ -123,7 +123,7 @@ def gate_statistics(observed: Sequence[Mapping[str, SiteGates]]) -> list[GateSta
     ]
 
 
-def _gates_of_batch(model: YoloxNano, batch: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+def _gates_of_batch(model: Yolox, batch: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
     """y_h and y_w of each site with gates, in evaluation mode."""
     calls: list[tuple[Tensor, Tensor] | None] = []
 
