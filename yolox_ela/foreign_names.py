@@ -114,7 +114,8 @@ NEAREST = {
     "cos_lr": "the learning rate always follows a cosine down to the recipe field min_lr_ratio",
     "scheduler": "the learning rate always follows a cosine down to the recipe field min_lr_ratio",
     "deterministic": "the recipe field seed repeats a run",
-    "size": "the input size is --image-size, or the recipe field image_size",
+    "depth": "the recipe field size names depth and width: nano, tiny, s, m, l or x",
+    "width": "the recipe field size names depth and width: nano, tiny, s, m, l or x",
 }
 NOT_SUPPORTED = {
     "patience": "training is not stopped early",
@@ -129,8 +130,6 @@ NOT_SUPPORTED = {
     "erasing": "there is no random erasing",
     "dropout": "the network has no dropout",
     "label_smoothing": "there is no label smoothing",
-    "depth": "the size of the network is the recipe field size: nano, tiny, s, m, l or x",
-    "width": "the size of the network is the recipe field size: nano, tiny, s, m, l or x",
     "act": "the activation is always SiLU",
     "max_det": "all detections that pass the score threshold and NMS are kept",
     "augment": "there is no test-time augmentation; where training samples are rendered is "

@@ -55,6 +55,7 @@ SETS = Rule(
     "one or more sets, all different and each year/split, as in 2007/trainval",
     lambda sets: _are_different(sets) and all(map(_is_set, sets)),
 )
+SIZE = Rule(f"{', '.join(SIZES)} (the side of the input is image_size)", lambda size: size in SIZES)
 ATTENTION = Rule(FORM, is_attention)
 NETWORK_SITES = Rule(
     f"one or more of {', '.join(SITES)}, all different",
@@ -74,7 +75,7 @@ class Recipe:
     """Name of the run's folder and of its rows in tables."""
 
     # Model
-    size: Annotated[str, one_of(*SIZES)] = "nano"
+    size: Annotated[str, SIZE] = "nano"
     """Size of YOLOX, with upstream's depth, width and kind of convolution."""
     attention: Annotated[Callable[[int], Any] | str | None, ATTENTION] = None
     """The attention module: what builds it from a number of channels (a class, a function or a
