@@ -80,8 +80,8 @@ class Recipe:
     attention: Annotated[Callable[[int], Any] | str | None, ATTENTION] = None
     """The attention module: what builds it from a number of channels (a class, a function or a
     `functools.partial` with options), or a text: a name of `yolox_ela.attention` or FILE.py:NAME,
-    with options behind it as in `ca:reduction=16`, or `none`. If it returns None, the site stays as
-    it is."""
+    with options behind it as in `ca:reduction=16`, or `none`. A site for which it builds no module
+    stays as it is."""
     sites: Annotated[tuple[str, ...], NETWORK_SITES] = tuple(SITES)
     """Where attention acts, in any order."""
     share_sites: bool = False
