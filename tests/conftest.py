@@ -23,7 +23,7 @@ from yolox_ela.datasets.names import VOC_CLASSES
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.network.class_rows import COCO_CLASSES, pick_rows
-from yolox_ela.network.model import build_yolox_nano
+from yolox_ela.network.model import build_yolox
 from yolox_ela.network.weights import read_weights
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # there are as many processes as cores already
@@ -175,7 +175,7 @@ def zero_shot_weights(shared):
 @pytest.fixture
 def zero_shot(zero_shot_weights):
     """The network with these weights, a fresh one for each test."""
-    model = build_yolox_nano(len(VOC_CLASSES))
+    model = build_yolox(len(VOC_CLASSES))
     model.load_state_dict(zero_shot_weights)
     return model.eval()
 

@@ -73,15 +73,14 @@ class TestObject:
         )
         assert (exp.name, exp.lr, kinds(exp)) == ("mine", 1.0, {"ELA"})
 
-    def test_attention_is_no_setting(self, written):
-        """Nothing records it, the same as before it was a value; what changes settings keeps it."""
+    def test_attention_of_the_file_is_not_recorded(self, written):
+        """The file says it, and whatever changes other settings keeps it."""
         exp = load_experiment(written(HEAD + "exp = Experiment(attention=ela_s)"))
         assert exp.to_dict().keys() == Experiment().plain().to_dict().keys()
         assert exp.plain().to_dict() == exp.to_dict()
         changed = override(exp, {"lr": "0.5"})
         assert (changed.lr, kinds(changed)) == (0.5, {"ELA"})
-        with pytest.raises(UserError, match="no field 'attention'; did you mean attention_start"):
-            override(exp, {"attention": "ela_s"})
+        assert kinds(override(exp, {"attention": ""})) == {"ELA"}
 
     def test_own_settings_are_the_usual_ones(self, written):
         """As those in a class are: a row of results names what a run has otherwise."""
@@ -238,7 +237,7 @@ class TestRefused:
         ("attention", "message"),
         [
             (ela_s(64), "is a value of type ELA: give what builds a module"),
-            ("ela_s", "is a value of type str: give what builds"),
+            (64, "is a value of type int: give what builds"),
             (partial(ela_s, kernel=3), "fails for 64 channels: TypeError"),
             (partial(CA, reduction=0), "fails for 64 channels: ZeroDivisionError|ValueError"),
             (lambda channels: torch.rand(channels), "returns a value of type Tensor for 64"),

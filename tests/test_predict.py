@@ -15,7 +15,7 @@ from yolox_ela.evaluate.evaluator import EvalSettings, detect_split
 from yolox_ela.experiment import Experiment
 from yolox_ela.images.read import read_image
 from yolox_ela.network.class_rows import COCO_CLASSES
-from yolox_ela.network.model import build_yolox_nano
+from yolox_ela.network.model import build_yolox
 from yolox_ela.predict import Detector
 
 EXPERIMENTS = Path(__file__).resolve().parents[1] / "exps"
@@ -268,7 +268,7 @@ class TestFromCheckpoint:
     def checkpoint(self, tmp_path):
         """A run's file: three classes of its own, trained at 96 pixels."""
         torch.manual_seed(3)
-        model = build_yolox_nano(3, ela_s)
+        model = build_yolox(3, ela_s)
         path = tmp_path / "best.pth"
         recipe = {**Experiment(classes=self.CLASSES, image_size=96).to_dict(), "name": "nano_ela_s"}
         torch.save(
@@ -307,7 +307,7 @@ class TestFromCheckpoint:
     def test_plain_state_dict(self, shared, tmp_path):
         """No classes recorded: those of the experiment."""
         path = tmp_path / "plain.pth"
-        torch.save(build_yolox_nano(20).state_dict(), path)
+        torch.save(build_yolox(20).state_dict(), path)
         detector = self.detect(path, EXPERIMENTS / "nano.py")
         assert detector.classes == VOC_CLASSES
         assert detector.settings.image_size == 640
@@ -322,7 +322,7 @@ class TestFromCheckpoint:
         detector = self.detect(coco, EXPERIMENTS / "nano.py", image_size=320)
         assert detector.classes == COCO_CLASSES
         path = tmp_path / "plain.pth"
-        torch.save(build_yolox_nano(3).state_dict(), path)
+        torch.save(build_yolox(3).state_dict(), path)
         assert self.detect(path, Experiment(classes=self.CLASSES)).classes == self.CLASSES
         with pytest.raises(UserError, match=r"plain\.pth has predictors for 3 .*experiment has 20"):
             self.detect(path, EXPERIMENTS / "nano.py")
@@ -354,22 +354,22 @@ def test_detections_can_be_drawn(detector, photographs):
 
 def test_detector_image_size():
     with pytest.raises(UserError, match="100"):
-        Detector(build_yolox_nano(20), VOC_CLASSES, image_size=100, device="cpu")
+        Detector(build_yolox(20), VOC_CLASSES, image_size=100, device="cpu")
 
 
 def test_detector_classes():
     with pytest.raises(UserError, match="20"):
-        Detector(build_yolox_nano(20), ("cat", "dog"), image_size=64, device="cpu")
+        Detector(build_yolox(20), ("cat", "dog"), image_size=64, device="cpu")
 
 
 @pytest.mark.parametrize("options", [{"score_threshold": 30}, {"nms_iou": 65}])
 def test_detector_percent(options):
     with pytest.raises(UserError):
-        Detector(build_yolox_nano(20), VOC_CLASSES, image_size=64, device="cpu", **options)
+        Detector(build_yolox(20), VOC_CLASSES, image_size=64, device="cpu", **options)
 
 
 @pytest.mark.parametrize("image", [5, None, [5], [None]])
 def test_detector_no_picture(image):
-    detector = Detector(build_yolox_nano(20), VOC_CLASSES, image_size=64, device="cpu")
+    detector = Detector(build_yolox(20), VOC_CLASSES, image_size=64, device="cpu")
     with pytest.raises(UserError):
         detector(image)

@@ -98,7 +98,7 @@ def require_effect(exp: Recipe, base: type[Recipe], module: ModuleType) -> None:
         base: the class that experiments are instances of.
         module: the module that running the file gave.
     """
-    known = {field.name for field in setting_fields(base)} | {"attention"}
+    known = {field.name for field in setting_fields(base)}
     ignored = _unread_names(exp, base, module) | _settings_beside(known, module)
     if ignored:
         said = [f"'{name}'" + _hint(name, known) for name in sorted(ignored)]
@@ -163,7 +163,7 @@ def _lost_values(exp: Recipe) -> list[str]:
     """Fields whose value in the class differs from that of a new instance."""
     fresh, lost = type(exp)(), []
     there = {field.name for field in fields(exp)}
-    for name in ["attention", *(field.name for field in setting_fields(Recipe))]:
+    for name in (field.name for field in setting_fields(Recipe)):
         stated: Any = inspect.getattr_static(type(exp), name, MISSING)
         if isinstance(stated, (staticmethod, classmethod)):
             stated = getattr(type(exp), name)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
+from yolox_ela.attention_text import parse_attention
 from yolox_ela.errors import UserError
 from yolox_ela.exp_file import (
     blame,
@@ -18,12 +19,14 @@ from yolox_ela.exp_file import (
     require_effect,
     run_file,
 )
-from yolox_ela.network.model import YoloxNano, build_yolox_nano
+from yolox_ela.named_attention import attention_of
+from yolox_ela.network.dry_run import require_working, source_of
+from yolox_ela.network.model import Yolox, build_yolox
 from yolox_ela.recipe import NOT_A_SETTING, Recipe, setting_fields
 from yolox_ela.system.randomness import isolated_generators
 
 BASELINE = "nano"  # the experiment without attention
-Attention = Callable[[int], nn.Module | None]
+NETWORK = ("size", "attention", "sites")  # settings that enter the name where they are overridden
 
 
 @dataclass
@@ -37,9 +40,6 @@ class Experiment(Recipe):
 
     name: str = ""
     """Name of the run's folder and of its rows in tables; if empty, its file's name."""
-    attention: Attention | None = field(default=None, metadata=NOT_A_SETTING)
-    """Builds the module of a site from its number of channels: a class, a function or a
-    `functools.partial` with options. If it returns None, the site stays as it is."""
     defined: Mapping[str, Any] | None = field(
         default=None, repr=False, compare=False, metadata=NOT_A_SETTING
     )
@@ -83,13 +83,18 @@ class Experiment(Recipe):
         _ensure_dataclass(cls)
         return super().__new__(cls)
 
+    @property
+    def has_attention(self) -> bool:
+        """Whether the experiment says what its attention is."""
+        return self.attention is not None or self._attention_method is not None
+
     def build_attention(self, channels: int) -> nn.Module | None:
         """Build the attention module of a site with this many channels; None leaves it without.
 
         Raises:
             UserError: `attention` cannot be called, fails, or returns no module.
         """
-        build = self._attention_method if self.attention is None else self.attention
+        build = self._builder()
         if build is None:
             return None
         if isinstance(build, nn.Module) or not callable(build):
@@ -97,26 +102,38 @@ class Experiment(Recipe):
                 f"attention of {self.name or 'the experiment'} is {_shown(build)}: give what "
                 "builds a module from a number of channels, as in attention=ela_s"
             )
+        label = f"attention of {self.name or 'the experiment'}"
         try:
             module = build(channels)
         except Exception as error:  # the user's code, which may fail in any way
             raise UserError(
-                f"attention of {self.name or 'the experiment'} fails for {channels} channels: "
-                f"{type(error).__name__}: {error}"
+                f"{label} fails for {channels} channels: {type(error).__name__}: {error}"
+                f"{source_of(None, build)}; choose other options of the module, or other sites"
             ) from error
         if not (module is None or isinstance(module, nn.Module)):
             raise UserError(
-                f"attention of {self.name or 'the experiment'} returns {_shown(module)} for "
-                f"{channels} channels, which is no torch module"
+                f"{label} returns {_shown(module)} for {channels} channels, which is no torch "
+                f"module{source_of(None, build)}"
             )
         return module
 
-    def build_model(self) -> YoloxNano:
+    def _builder(self) -> Callable[..., Any] | None:
+        """What builds the module of a site, as the experiment or a text says."""
+        if isinstance(self.attention, str):
+            return attention_of(self.attention)
+        return self._attention_method if self.attention is None else self.attention
+
+    def build_model(self) -> Yolox:
         """Build the network with random weights, which depend on `seed` alone."""
+        builder = self._builder()
         with isolated_generators(self.seed):
             torch.manual_seed(self.seed)
-            model = build_yolox_nano(
-                len(self.classes), self.build_attention, share_sites=self.share_sites
+            model = build_yolox(
+                len(self.classes),
+                self.build_attention,
+                size=self.size,
+                sites=self.sites,
+                share_sites=self.share_sites,
             )
         for module in model.modules():
             if isinstance(module, nn.BatchNorm2d):
@@ -129,7 +146,24 @@ class Experiment(Recipe):
                         "a method start_as_identity, or use attention_start paper"
                     )
                 module.start_as_identity()
+        require_working(model.backbone, self.smallest_side, builder)
         return model
+
+    @property
+    def smallest_side(self) -> int:
+        """Side of the smallest square input that training may have, in pixels."""
+        steps = min(int(self.multiscale * self.image_size) // 32, self.image_size // 32 - 1)
+        return self.image_size - 32 * steps
+
+    def network_suffix(self) -> str:
+        """`-size=s-attention=ca,reduction=16-sites=dark5`: what differs from the file's network."""
+        mine, defined = self.to_dict(), self.as_defined()
+        changed = {name: mine[name] for name in NETWORK if mine[name] not in ("", defined[name])}
+        if "attention" in changed:
+            changed["attention"] = parse_attention(changed["attention"]).short
+        if "sites" in changed:
+            changed["sites"] = ",".join(changed["sites"])
+        return "".join(f"-{name}={value}" for name, value in changed.items())
 
     def as_defined(self) -> dict[str, Any]:
         """The settings as plain JSON values, as the experiment's file or its class states them."""

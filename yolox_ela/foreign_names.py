@@ -114,7 +114,8 @@ NEAREST = {
     "cos_lr": "the learning rate always follows a cosine down to the recipe field min_lr_ratio",
     "scheduler": "the learning rate always follows a cosine down to the recipe field min_lr_ratio",
     "deterministic": "the recipe field seed repeats a run",
-    "size": "the input size is --image-size, or the recipe field image_size",
+    "depth": "the recipe field size names depth and width: nano, tiny, s, m, l or x",
+    "width": "the recipe field size names depth and width: nano, tiny, s, m, l or x",
 }
 NOT_SUPPORTED = {
     "patience": "training is not stopped early",
@@ -129,9 +130,7 @@ NOT_SUPPORTED = {
     "erasing": "there is no random erasing",
     "dropout": "the network has no dropout",
     "label_smoothing": "there is no label smoothing",
-    "depth": "the network is always YOLOX-Nano",
-    "width": "the network is always YOLOX-Nano",
-    "act": "the network is always YOLOX-Nano, with SiLU",
+    "act": "the activation is always SiLU",
     "max_det": "all detections that pass the score threshold and NMS are kept",
     "augment": "there is no test-time augmentation; where training samples are rendered is "
     "--augment in train",

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from yolox_ela.attention_text import parse_attention
 from yolox_ela.errors import UserError
 from yolox_ela.field_rules import TYPE_WORDS
 from yolox_ela.foreign_names import answer
@@ -20,7 +21,10 @@ def override(recipe: RecipeType, values: Mapping[str, Any]) -> RecipeType:
     """A copy of the recipe with fields replaced; strings are read by the field's type.
 
     A tuple is written with commas (`mosaic_scale 0.8,1.2`); `classes` may also name a text file
-    with one class per line.
+    with one class per line. An empty `attention` leaves that of the experiment.
+
+    Another size, attention or list of sites enters the name, if no name is among the values; see
+    `Recipe.network_suffix`.
 
     Raises:
         UserError: an unknown field (with the nearest names) or a value of the wrong type.
@@ -34,8 +38,14 @@ def override(recipe: RecipeType, values: Mapping[str, Any]) -> RecipeType:
             raise UserError(
                 f"the recipe has no field '{name}'; {hint or 'train --fields lists those it has'}"
             )
+        if name == "attention" and value == "":
+            continue
         parsed[name] = _parse(name, value, types[name]) if isinstance(value, str) else value
-    return dataclasses.replace(recipe, **parsed)
+    changed = dataclasses.replace(recipe, **parsed)
+    before, after = recipe.network_suffix(), changed.network_suffix()
+    if "name" not in parsed and before != after:
+        changed.name = recipe.name.removesuffix(before) + after
+    return changed
 
 
 def did_you_mean(name: str, known: Collection[str]) -> str:
@@ -76,6 +86,8 @@ def _parse(name: str, text: str, kind: Any) -> Any:
     """`text` as a value of type `kind`."""
     if kind is str:
         return text
+    if name == "attention":
+        return type(text)(parse_attention(text))
     if name == "classes":
         return _classes(text)
     try:

@@ -21,7 +21,7 @@ from yolox_ela.images.read import read_image
 from yolox_ela.images.values import UNDECIDED, ValueRange
 from yolox_ela.network.class_rows import row_names
 from yolox_ela.network.inference import FAST, predictor
-from yolox_ela.network.model import YoloxNano
+from yolox_ela.network.model import Yolox
 from yolox_ela.network.starts import start_file
 from yolox_ela.network.weights import load_trained
 from yolox_ela.overrides import override
@@ -73,7 +73,7 @@ class Detector:
 
     def __init__(
         self,
-        model: YoloxNano,
+        model: Yolox,
         classes: Sequence[str],
         *,
         image_size: int = 640,
@@ -108,6 +108,7 @@ class Detector:
         score_threshold: float = 0.3,
         nms_iou: float = 0.45,
         device: str = "auto",
+        attention: str = "",
     ) -> "Detector":
         """The network of an experiment with trained weights.
 
@@ -121,6 +122,8 @@ class Detector:
             score_threshold: see the class.
             nms_iou: see the class.
             device: see the class.
+            attention: the attention of the run, if a command line named it by FILE.py:NAME, which
+                is not run because weights name it.
 
         Raises:
             UserError: a file is missing or damaged, or the two do not belong together.
@@ -128,7 +131,10 @@ class Detector:
         path = Path(checkpoint)
         trained = load_trained_file(path, experiment)
         exp, content, state = trained.experiment, trained.content, trained.state
-        exp = override(exp, {"classes": row_names(content, state, exp.classes, path)})
+        exp = override(
+            exp,
+            {"classes": row_names(content, state, exp.classes, path), "attention": attention},
+        )
         model = exp.build_model()
         load_trained(model, state, path)
         return cls(

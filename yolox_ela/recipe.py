@@ -8,10 +8,11 @@ A setting states its default, its rule (see `field_rules`) and, below it, its me
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, fields
 from typing import Annotated, Any, get_type_hints
 
+from yolox_ela.attention_text import FORM, is_attention
 from yolox_ela.choices import TRAINING_PRECISIONS
 from yolox_ela.datasets.names import VOC_CLASSES, parse_set
 from yolox_ela.errors import UserError
@@ -25,6 +26,7 @@ from yolox_ela.field_rules import (
     one_of,
     rules_of,
 )
+from yolox_ela.sizes import SITES, SIZES, in_network_order
 
 
 def _is_folder_name(name: str) -> bool:
@@ -53,6 +55,12 @@ SETS = Rule(
     "one or more sets, all different and each year/split, as in 2007/trainval",
     lambda sets: _are_different(sets) and all(map(_is_set, sets)),
 )
+SIZE = Rule(f"{', '.join(SIZES)} (the side of the input is image_size)", lambda size: size in SIZES)
+ATTENTION = Rule(FORM, is_attention)
+NETWORK_SITES = Rule(
+    f"one or more of {', '.join(SITES)}, all different",
+    lambda sites: _are_different(sites) and set(sites) <= set(SITES),
+)
 ZOOM = Rule("two numbers with 0 < low <= high <= 10", lambda zoom: 0 < zoom[0] <= zoom[1] <= 10)
 
 # The metadata of a dataclass field that is no setting: no override changes it, no run records it.
@@ -67,6 +75,15 @@ class Recipe:
     """Name of the run's folder and of its rows in tables."""
 
     # Model
+    size: Annotated[str, SIZE] = "nano"
+    """Size of YOLOX, with upstream's depth, width and kind of convolution."""
+    attention: Annotated[Callable[[int], Any] | str | None, ATTENTION] = None
+    """The attention module: what builds it from a number of channels (a class, a function or a
+    `functools.partial` with options), or a text: a name of `yolox_ela.attention` or FILE.py:NAME,
+    with options behind it as in `ca:reduction=16`, or `none`. A site for which it builds no module
+    stays as it is."""
+    sites: Annotated[tuple[str, ...], NETWORK_SITES] = tuple(SITES)
+    """Where attention acts, in any order."""
     share_sites: bool = False
     """Use one attention module for all sites of the same width, instead of one for each site."""
     attention_start: Annotated[str, one_of("paper", "identity")] = "paper"
@@ -210,14 +227,24 @@ class Recipe:
 
     def plain(self) -> "Recipe":
         """The settings without an experiment's class, which other processes cannot import."""
-        return Recipe(**{field.name: getattr(self, field.name) for field in fields(Recipe)})
+        values = {field.name: getattr(self, field.name) for field in fields(Recipe)}
+        return Recipe(**values | {"attention": self._attention_text() or None})
 
     def to_dict(self) -> dict[str, Any]:
-        """All settings as plain JSON values."""
+        """All settings as plain JSON values; `attention` is empty where it is no text."""
         values = {field.name: getattr(self, field.name) for field in setting_fields(self)}
+        values["attention"] = self._attention_text()
+        values["sites"] = in_network_order(self.sites)
         return {
             key: list(value) if isinstance(value, tuple) else value for key, value in values.items()
         }
+
+    def network_suffix(self) -> str:
+        """What belongs behind the name because the network is another one than the name says."""
+        return ""
+
+    def _attention_text(self) -> str:
+        return str(self.attention) if isinstance(self.attention, str) else ""
 
 
 def setting_fields(recipe: Recipe | type[Recipe]) -> list[Field[Any]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from yolox_ela.attention_text import Recorded
 from yolox_ela.errors import UserError
 from yolox_ela.exp_file import own_experiments
 from yolox_ela.experiment import BASELINE, Experiment, load_experiment
@@ -16,7 +17,7 @@ from yolox_ela.recipe import Recipe, setting_fields
 
 ATTENTION = "backbone.attention."
 # Settings that decide how the network is built and what its input is.
-NETWORK_SETTINGS = ("image_size", "attention_start", "share_sites")
+NETWORK_SETTINGS = ("image_size", "attention_start", "share_sites", "size", "sites", "attention")
 
 
 @dataclass(frozen=True)
@@ -66,14 +67,21 @@ def load_trained_file(
 
 def adopt_checkpoint(experiment: Experiment, content: Mapping[str, Any]) -> Experiment:
     """The experiment with what a checkpoint records of its network: the classes, the input size,
-    the scale of the attention's gates, and whether sites share their attention.
+    the scale of the attention's gates, whether sites share their attention, and the size,
+    attention and sites that were chosen on a command line.
+
+    A file that defines the attention is not run because a checkpoint names it: unless the
+    experiment names the same, its build says what is missing.
     """
     recorded: dict[str, Any] = {}
     if "classes" in content:
         recorded["classes"] = tuple(content["classes"])
     if "recipe" in content:
         recorded["attention_start"] = "paper"  # of runs before there was a choice
-        recorded |= {k: v for k, v in content["recipe"].items() if k in NETWORK_SETTINGS}
+        saved = _as_settings(content["recipe"])
+        recorded |= {name: saved[name] for name in NETWORK_SETTINGS if name in saved}
+        if experiment.attention == saved.get("attention"):
+            del recorded["attention"]  # the experiment's own word for it is no file's word
     return override(experiment, recorded)
 
 
@@ -102,9 +110,13 @@ def _recorded_experiment(
         )
     exp = load_experiment(found)
     known = {field.name for field in setting_fields(exp)}
-    saved = {
-        field: tuple(value) if isinstance(value, list) else value
-        for field, value in recipe.items()
-        if field in known
-    }
+    saved = {field: value for field, value in _as_settings(recipe).items() if field in known}
     return adopt_checkpoint(override(exp, saved), content)
+
+
+def _as_settings(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as a recipe has them: tuples for lists; attention's text marked as a file's word."""
+    settings = {k: tuple(v) if isinstance(v, list) else v for k, v in recipe.items()}
+    if settings.get("attention"):
+        settings["attention"] = Recorded(settings["attention"])
+    return settings

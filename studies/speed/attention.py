@@ -10,20 +10,11 @@ from torch import Tensor
 
 from studies.speed.table import format_timings, timings_as_json
 from yolox_ela.attention import ELA, ela_s
-from yolox_ela.network.model import SITES
+from yolox_ela.sizes import STRIDES, site_channels
 from yolox_ela.system.device import select_device, synchronise
 from yolox_ela.system.environment import describe_environment
 from yolox_ela.tables.timing import interleave
 
-STRIDES = {
-    "dark3": 8,
-    "dark4": 16,
-    "dark5": 32,
-    "C3_p4": 16,
-    "C3_p3": 8,
-    "C3_n3": 16,
-    "C3_n4": 32,
-}
 LAYOUTS = {"nchw": torch.contiguous_format, "nhwc": torch.channels_last}
 INCLUDES = {
     "figure 4": "the figure's lines, one operation each",
@@ -77,9 +68,9 @@ def seven_sites(
 ) -> tuple[list[ELA], list[Tensor]]:
     """An ELA-S for each site and a map of the size there, for images of `image_size` pixels."""
     generator = torch.Generator().manual_seed(0)
-    modules = [ela_s(channels).to(device) for channels in SITES.values()]
+    modules = [ela_s(channels).to(device) for channels in site_channels("nano").values()]
     maps = []
-    for site, channels in SITES.items():
+    for site, channels in site_channels("nano").items():
         side = image_size // STRIDES[site]
         x = torch.randn(batch, channels, side, side, generator=generator)
         maps.append(x.to(device, memory_format=LAYOUTS[layout]))

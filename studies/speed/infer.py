@@ -14,7 +14,7 @@ from studies.speed.pictures import add_picture_options, pictures
 from studies.speed.table import format_timings, timings_as_json
 from studies.speed.upstream_training import upstream_config
 from yolox_ela.network.inference import Inference, predictor
-from yolox_ela.network.model import build_yolox_nano
+from yolox_ela.network.model import build_yolox
 from yolox_ela.predict import Detector, ImageLike
 from yolox_ela.recipe import Recipe
 from yolox_ela.system.device import select_device, synchronise
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     device = select_device(args.device)
     recipe = Recipe(image_size=args.image_size)
     torch.manual_seed(0)
-    model = build_yolox_nano(len(recipe.classes)).to(device).eval()
+    model = build_yolox(len(recipe.classes)).to(device).eval()
     upstream = upstream_config(recipe).get_model().to(device).eval()
     upstream.load_state_dict(model.state_dict())
     results: dict[str, Any] = {"environment": describe_environment(device, 1)}

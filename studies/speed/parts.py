@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from yolox_ela.network.model import build_yolox_nano
+from yolox_ela.network.model import build_yolox
 from yolox_ela.recipe import Recipe
 from yolox_ela.system.device import synchronise
 from yolox_ela.train.ema import ModelEma
@@ -29,7 +29,7 @@ def time_parts(
         rounds: steps to measure, after two that are not.
     """
     torch.manual_seed(recipe.seed)
-    model = build_yolox_nano(len(recipe.classes)).train()
+    model = build_yolox(len(recipe.classes)).train()
     model = model.to(device, memory_format=torch.channels_last)
     optimizer, ema = build_optimizer(model, recipe), ModelEma(model, recipe)
     seconds: dict[str, list[float]] = {}

@@ -16,7 +16,7 @@ from studies.speed.pictures import add_picture_options, pictures
 from studies.speed.table import format_timings, timings_as_json
 from studies.speed.upstream_training import CPU_PATCH, UpstreamStep
 from yolox_ela.augment.feed import HostFeed
-from yolox_ela.network.model import build_yolox_nano
+from yolox_ela.network.model import build_yolox
 from yolox_ela.recipe import Recipe
 from yolox_ela.system.device import synchronise
 from yolox_ela.system.environment import describe_environment
@@ -113,7 +113,7 @@ def our_step(
 ) -> Callable[[], object]:
     """A training step of this package, from a batch of bytes on."""
     torch.manual_seed(recipe.seed)
-    network = build_yolox_nano(len(recipe.classes))
+    network = build_yolox(len(recipe.classes))
     network.head.dense = dense
     step = TrainStep(network, recipe, accelerator, compile=compile)
     return lambda: step(images.float(), targets, LR, use_l1=False)

@@ -22,7 +22,7 @@ from yolox_ela.augment.bank import memory_bank
 from yolox_ela.augment.feed import DeviceFeed, HostFeed, draws_on_device
 from yolox_ela.augment.multiscale import network_input
 from yolox_ela.choices import AUGMENTS
-from yolox_ela.network.model import build_yolox_nano
+from yolox_ela.network.model import build_yolox
 from yolox_ela.recipe import Recipe
 from yolox_ela.system.device import synchronise
 from yolox_ela.system.environment import describe_environment
@@ -120,7 +120,7 @@ def our_training(
     else:
         feed = HostFeed(split, recipe, device, memory_bank(split, side))
     torch.manual_seed(recipe.seed)
-    network = build_yolox_nano(len(recipe.classes))
+    network = build_yolox(len(recipe.classes))
     step = TrainStep(network, recipe, accelerator, compile=args.compile)
 
     def train() -> None:

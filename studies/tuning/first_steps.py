@@ -24,7 +24,7 @@ from yolox_ela.commands.options import add_overrides, tool_parser
 from yolox_ela.datasets.split import VocSplit, load_split
 from yolox_ela.experiment import Experiment, load_experiment
 from yolox_ela.images.letterbox import letterbox
-from yolox_ela.network.model import YoloxNano
+from yolox_ela.network.model import Yolox
 from yolox_ela.overrides import override, pairs_to_dict
 from yolox_ela.system.text_table import text_table
 from yolox_ela.train.accelerator import build_accelerator
@@ -103,7 +103,7 @@ def probe_batch(split: VocSplit, size: int) -> Tensor:
     return torch.stack([torch.from_numpy(s).permute(2, 0, 1) for s in squares]).float()
 
 
-def moved(network: YoloxNano, start: dict[str, Tensor]) -> dict[str, float]:
+def moved(network: Yolox, start: dict[str, Tensor]) -> dict[str, float]:
     """For each part, the norm of the change of its weights, divided by the norm of the start."""
     ways: dict[str, list[float]] = {part: [0.0, 0.0] for part in PARTS}
     for name, parameter in network.named_parameters():
@@ -115,7 +115,7 @@ def moved(network: YoloxNano, start: dict[str, Tensor]) -> dict[str, float]:
     return {part: (way / length) ** 0.5 for part, (way, length) in ways.items()}
 
 
-def variance_ratio(network: YoloxNano, start: dict[str, Tensor]) -> float:
+def variance_ratio(network: Yolox, start: dict[str, Tensor]) -> float:
     """The running variance of BatchNorm divided by that of the start, median over channels."""
     ratios = [
         tensor / start[name].clamp_min(1e-6)
@@ -126,7 +126,7 @@ def variance_ratio(network: YoloxNano, start: dict[str, Tensor]) -> float:
 
 
 @torch.no_grad()
-def answers(network: YoloxNano, images: Tensor) -> tuple[float, float, float]:
+def answers(network: Yolox, images: Tensor) -> tuple[float, float, float]:
     """What attention passes on, the mean objectness, and the best score of a photograph.
 
     The first is the mean over sites of the sum of |output| over that of |input|, 1 without
@@ -144,7 +144,7 @@ def answers(network: YoloxNano, images: Tensor) -> tuple[float, float, float]:
 
 
 @contextmanager
-def passed_on(network: YoloxNano) -> Iterator[list[float]]:
+def passed_on(network: Yolox) -> Iterator[list[float]]:
     """Collects for each attention module that runs the share of its input that it passes on."""
     shares: list[float] = []
 

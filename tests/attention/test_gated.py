@@ -14,7 +14,10 @@ from torch import nn
 
 from yolox_ela.attention import CA, CBAM, CAGroupNorm, ela_s
 from yolox_ela.attention.gated import GatedModule
-from yolox_ela.network.model import SITES, build_yolox_nano
+from yolox_ela.network.model import build_yolox
+from yolox_ela.sizes import site_channels
+
+SITES = site_channels("nano")
 
 every_module = pytest.mark.parametrize(
     "build", STARTING_AS_IDENTITY.values(), ids=STARTING_AS_IDENTITY
@@ -186,7 +189,7 @@ def predictions(model):
 @pytest.fixture(scope="module")
 def baseline():
     torch.manual_seed(0)
-    return predictions(build_yolox_nano(20))
+    return predictions(build_yolox(20))
 
 
 @pytest.mark.slow
@@ -194,7 +197,7 @@ def baseline():
 @pytest.mark.parametrize("share_sites", [False, True], ids=["separate", "shared"])
 def test_the_network_starts_as_the_baseline(build, share_sites, baseline):
     torch.manual_seed(0)
-    model = build_yolox_nano(20, build, share_sites=share_sites)
+    model = build_yolox(20, build, share_sites=share_sites)
     for module in model.backbone.attention.values():
         module.start_as_identity()
     for found, expected in zip(predictions(model), baseline, strict=True):

@@ -13,7 +13,7 @@ import thop
 import torch
 
 from yolox_ela.attention import CA, CBAM, ECA, SA, SE, CAGroupNorm, ela_b, ela_l, ela_s, ela_t
-from yolox_ela.network.model import build_yolox_nano
+from yolox_ela.network.model import build_yolox
 
 ROWS = {
     "nano": (None, 900_459, "1.284531"),  # 3.43, 1.285
@@ -44,7 +44,7 @@ ROWS = {
 
 @pytest.mark.parametrize(("attention", "parameters", "gmacs"), ROWS.values(), ids=ROWS)
 def test_size_and_cost(attention, parameters, gmacs):
-    model = build_yolox_nano(20, attention).eval()
+    model = build_yolox(20, attention).eval()
     assert sum(p.numel() for p in model.parameters()) == parameters
     with torch.no_grad():
         macs, _ = thop.profile(model, (torch.zeros(1, 3, 640, 640),), verbose=False)

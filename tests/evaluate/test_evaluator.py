@@ -16,7 +16,7 @@ from yolox_ela.evaluate.evaluator import (
     evaluate,
     score_detections,
 )
-from yolox_ela.network.model import build_yolox_nano
+from yolox_ela.network.model import build_yolox
 
 CPU = torch.device("cpu")
 SETTINGS = EvalSettings(image_size=416, score_threshold=0.01, nms_iou=0.65)
@@ -36,7 +36,7 @@ def few(split):
 
 @pytest.fixture(scope="module")
 def network(zero_shot_weights):
-    model = build_yolox_nano(len(VOC_CLASSES))
+    model = build_yolox(len(VOC_CLASSES))
     model.load_state_dict(zero_shot_weights)
     return model.eval()
 

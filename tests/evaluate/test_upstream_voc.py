@@ -10,7 +10,7 @@ from yolox_ela.datasets.names import VOC_CLASSES
 from yolox_ela.datasets.split import load_split
 from yolox_ela.evaluate.evaluator import EvalSettings, detect_split
 from yolox_ela.evaluate.scores import score_split
-from yolox_ela.network.model import build_yolox_nano
+from yolox_ela.network.model import build_yolox
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def detected(tiny_voc, zero_shot_weights):
     With so many a class reaches a recall of exactly three, six or seven tenths, where the field's
     sampling points differ from exact ones by a rounding error.
     """
-    model = build_yolox_nano(len(VOC_CLASSES))
+    model = build_yolox(len(VOC_CLASSES))
     model.load_state_dict(zero_shot_weights)
     split = load_split(tiny_voc, ["2007/test"], VOC_CLASSES).subset(range(40))
     settings = EvalSettings(224, score_threshold=0.01, nms_iou=0.65)

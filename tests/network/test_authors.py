@@ -6,9 +6,12 @@ import torch
 from yolox_ela.attention import ela_t
 from yolox_ela.errors import UserError
 from yolox_ela.network.authors import import_authors
-from yolox_ela.network.model import SITES, build_yolox_nano
+from yolox_ela.network.model import build_yolox
 from yolox_ela.network.normalisation import IMAGENET_MEAN, IMAGENET_STD
 from yolox_ela.network.weights import load_trained, read_weights
+from yolox_ela.sizes import site_channels
+
+SITES = site_channels("nano")
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +25,7 @@ def original(path):
 
 
 def network():
-    return build_yolox_nano(20, ela_t, share_sites=True).eval()
+    return build_yolox(20, ela_t, share_sites=True).eval()
 
 
 def test_every_tensor_has_its_place(path, original):
@@ -61,7 +64,7 @@ def test_unknown_attention_is_refused():
 
 
 def test_shared_sites_are_one_module_a_width():
-    separate, shared = build_yolox_nano(20, ela_t), build_yolox_nano(20, ela_t, share_sites=True)
+    separate, shared = build_yolox(20, ela_t), build_yolox(20, ela_t, share_sites=True)
     assert len(separate.backbone.attention) == len(SITES) == 7
     assert sorted(shared.backbone.attention) == ["width128", "width256", "width64"]
     calls = []
@@ -72,7 +75,7 @@ def test_shared_sites_are_one_module_a_width():
 
 
 def test_a_shared_module_learns_from_all_its_sites():
-    model = build_yolox_nano(20, ela_t, share_sites=True).train()
+    model = build_yolox(20, ela_t, share_sites=True).train()
     targets = torch.tensor([[[3.0, 40, 40, 30, 30]]])
     model(torch.rand(1, 3, 96, 96) * 255, targets)["total_loss"].backward()
     assert all(p.grad is not None for p in model.backbone.attention.parameters())

@@ -17,7 +17,7 @@ from yolox_ela.network.class_rows import (
     same_classes,
     start_rows,
 )
-from yolox_ela.network.model import build_yolox_nano
+from yolox_ela.network.model import build_yolox
 from yolox_ela.network.weights import load_trained
 
 SOURCE = Path("weights.pth")
@@ -54,7 +54,7 @@ VOC_SPELLINGS = ["aeroplane", "diningtable", "motorbike", "pottedplant", "sofa",
 
 def network(classes):
     torch.manual_seed(0)
-    return build_yolox_nano(classes)
+    return build_yolox(classes)
 
 
 def numbered(classes):
@@ -171,7 +171,7 @@ class TestNames:
             known_names({}, state, SOURCE)
 
     def test_no_rows(self):
-        with pytest.raises(UserError, match="not a YOLOX-Nano checkpoint"):
+        with pytest.raises(UserError, match="not a YOLOX checkpoint"):
             known_names({}, {"conv1.weight": torch.zeros(1)}, SOURCE)
 
 

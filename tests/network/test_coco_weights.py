@@ -10,10 +10,21 @@ import torch
 from legacy_stem import unfold
 
 from yolox_ela.errors import UserError
-from yolox_ela.network.starts import STARTS, start_file, start_of_file, start_of_run, title_of_start
-from yolox_ela.network.weights import read_weights
+from yolox_ela.experiment import Experiment
+from yolox_ela.network.class_rows import COCO_CLASSES
+from yolox_ela.network.starts import (
+    COCO,
+    STARTS,
+    start_file,
+    start_of_file,
+    start_of_run,
+    title_of_start,
+)
+from yolox_ela.network.weights import load_trained, read_weights
+from yolox_ela.overrides import override
 from yolox_ela.system.files import default_cache
 from yolox_ela.tables.record import read_rows
+from yolox_ela.train.start import load_start
 
 PROJECT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.usefixtures("closed_port")
@@ -56,6 +67,38 @@ class TestStartFile:
         assert len(server.requests) == 1
         for file in (path, folded):
             assert start_of_file(file, read_weights(file)).name == "coco_legacy"
+
+    @pytest.mark.parametrize("size", [size for size in COCO if size != "nano"])
+    def test_coco_has_every_size(self, tmp_path, size):
+        with pytest.raises(UserError) as raised:
+            start_file("coco", tmp_path, size=size)
+        message = str(raised.value)
+        assert f"YOLOX/releases/download/0.1.1rc0/yolox_{size}.pth" in message
+        assert str(tmp_path / f"yolox_{size}.pth") in message
+        assert re.fullmatch("[0-9a-f]{64}", COCO[size].digest)
+        with pytest.raises(UserError, match=f"size nano only, and the network is of size {size}"):
+            start_file("coco_legacy", tmp_path, size=size)
+
+    def test_coco_of_the_networks_size(self, server, tmp_path, monkeypatch):
+        """Downloaded once, checked by its checksum, and loaded; with a file of our own."""
+        exp = Experiment(size="tiny", classes=tuple(COCO_CLASSES), image_size=64)
+        made = tmp_path / "made.pth"
+        torch.save({"model": exp.build_model().state_dict()}, made)
+        url = server.add("/tiny", made.read_bytes())
+        digest = hashlib.sha256(made.read_bytes()).hexdigest()
+        monkeypatch.setitem(COCO, "tiny", replace(COCO["tiny"], url=url, digest=digest))
+        path = start_file("coco", tmp_path / "cache", size="tiny")
+        assert path == tmp_path / "cache" / "yolox_tiny.pth"
+        assert start_file("coco", tmp_path / "cache", size="tiny") == path
+        assert len(server.requests) == 1
+        start = load_start(exp, exp.build_model(), path)
+        assert start.name == "coco"
+        nano = override(exp, {"size": "nano"})
+        message = "is not a YOLOX-Nano checkpoint: .*weights of size tiny.*add size tiny"
+        with pytest.raises(UserError, match=message):
+            load_start(nano, nano.build_model(), path)
+        with pytest.raises(UserError, match=r"does not fit .*add size tiny"):
+            load_trained(nano.build_model(), read_weights(path), path)
 
     @pytest.mark.parametrize(
         "content", [b"<html>moved</html>", None], ids=["page", "other weights"]

@@ -6,7 +6,8 @@ from torch import nn
 from yolox import config
 
 from yolox_ela.attention import CA, CBAM, ECA, SA, SE, CAGroupNorm, ela_b, ela_l, ela_s, ela_t
-from yolox_ela.network.model import build_yolox_nano
+from yolox_ela.network.model import build_yolox
+from yolox_ela.sizes import SIZES
 
 # Where the paper's networks have attention: channels and stride of the map.
 SITES = {
@@ -23,7 +24,7 @@ ATTENTION = [SE, CBAM, ECA, SA, CA, CAGroupNorm, ela_t, ela_b, ela_s, ela_l]
 
 def build(attention=None, classes=20):
     torch.manual_seed(0)
-    return build_yolox_nano(classes, attention)
+    return build_yolox(classes, attention)
 
 
 def build_upstream(classes=20):
@@ -53,6 +54,72 @@ def test_baseline_is_upstream_bit_for_bit(classes):
     ours.eval(), upstream.eval()
     with torch.no_grad():
         assert torch.equal(ours(pictures()), upstream(pictures()))
+
+
+def filled(model):
+    """The network with any weights, which are cheaper to make than upstream's initial ones."""
+    model.to_empty(device="cpu")
+    generator = torch.Generator().manual_seed(0)
+    for name, tensor in model.state_dict().items():
+        if tensor.is_floating_point():
+            tensor.uniform_(0 if name.endswith("running_var") else -0.05, 0.05, generator=generator)
+        else:
+            tensor.zero_()
+    return model.eval()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_size_is_upstreams(size):
+    """The same names and shapes, and with the same weights the same numbers, bit for bit."""
+    settings = getattr(config, f"Yolox{size.capitalize()}")()
+    settings.num_classes = 20
+    with torch.device("meta"):
+        ours, upstream = build_yolox(20, size=size), settings.get_model()
+    mine, theirs = ours.state_dict(), upstream.state_dict()
+    assert list(mine) == list(theirs)
+    assert [t.shape for t in mine.values()] == [t.shape for t in theirs.values()]
+    upstream.load_state_dict(filled(ours).state_dict(), assign=True)
+    norms = [
+        [(m.eps, m.momentum) for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+        for model in (ours, upstream)
+    ]
+    assert norms[0] == norms[1]
+    with torch.no_grad():
+        assert torch.equal(ours(pictures(1, 64, 64)), upstream.eval()(pictures(1, 64, 64)))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_sites_have_the_channels_of_their_maps(size):
+    """And every module can be built for them."""
+    seen = []
+    with torch.device("meta"):
+        model = build_yolox(20, Doubler, size=size).eval()
+        model.backbone(torch.zeros(1, 3, 64, 64))
+        for site, module in model.backbone.attention.items():
+            assert module.seen[0].shape[1] == module.channels == model.backbone.channels[site]
+            seen += [attention(module.channels) for attention in ATTENTION]
+    assert len(seen) == 7 * len(ATTENTION)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_sites_can_be_chosen(shared):
+    """In any order, with the same result: a module is built in the network's order."""
+    chosen = [("dark5", "C3_p4", "C3_n3"), ("C3_n3", "dark5", "C3_p4")]
+    torch.manual_seed(0)
+    one = build_yolox(20, ela_s, sites=chosen[0], share_sites=shared)
+    torch.manual_seed(0)
+    other = build_yolox(20, ela_s, sites=chosen[1], share_sites=shared)
+    keys = ["width256", "width128"] if shared else list(chosen[0])
+    assert list(one.backbone.attention) == keys
+    assert list(one.backbone.site_keys) == list(chosen[0])
+    mine, theirs = one.state_dict(), other.state_dict()
+    assert list(mine) == list(theirs)
+    assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+    seen = []
+    for module in one.backbone.attention.values():
+        module.register_forward_hook(lambda m, args, out: seen.append(tuple(args[0].shape[1:])))
+    one.eval()(pictures(1, 64, 64))
+    assert seen == [(256, 2, 2), (256, 4, 4), (128, 4, 4)], "a shared one at its chosen sites alone"
 
 
 @pytest.mark.parametrize("l1", [False, True], ids=["no L1", "L1"])

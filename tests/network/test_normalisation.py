@@ -9,7 +9,7 @@ from legacy_stem import SHIFT, STD, unfold
 from PIL import Image
 
 from yolox_ela.errors import UserError
-from yolox_ela.network.model import BATCHNORM_EPS, build_yolox_nano
+from yolox_ela.network.model import BATCHNORM_EPS, build_yolox
 from yolox_ela.network.normalisation import (
     FOLDED,
     GAMMA,
@@ -51,7 +51,7 @@ def test_same_boxes_on_a_photograph(folded, tiny_voc):
         (legacy, (pixels / 255 - SHIFT.view(3, 1, 1)) / STD.view(3, 1, 1)),
         (to_bgr_bytes(legacy, SOURCE), pixels.flip(1)),
     ):
-        model = build_yolox_nano(80).eval()
+        model = build_yolox(80).eval()
         model.load_state_dict(state)
         with torch.no_grad():
             answers.append((model.backbone.backbone.stem(images.float()), model(images.float())))
@@ -102,7 +102,7 @@ class TestRecognition:
             to_bgr_bytes(state, SOURCE)
 
     def test_untrained_statistics_say_nothing(self):
-        state = build_yolox_nano(3).state_dict()
+        state = build_yolox(3).state_dict()
         assert to_bgr_bytes(state, SOURCE) is state
 
     def test_a_dead_channel_does_not_matter(self, folded):

@@ -14,7 +14,7 @@ from torch import nn
 from yolox_ela.attention import ela_l, ela_s
 from yolox_ela.datasets.names import VOC_CLASSES
 from yolox_ela.errors import UserError
-from yolox_ela.network.model import build_yolox_nano
+from yolox_ela.network.model import build_yolox
 from yolox_ela.network.weights import (
     load_pretrained,
     load_trained,
@@ -32,7 +32,7 @@ CLASS_TENSORS = {
 
 def build(classes=20, attention=None, seed=0):
     torch.manual_seed(seed)
-    return build_yolox_nano(classes, attention)
+    return build_yolox(classes, attention)
 
 
 def copy_of(state):

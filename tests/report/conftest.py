@@ -13,7 +13,7 @@ from yolox_ela.evaluate.evaluator import EvalSettings, score_detections
 from yolox_ela.evaluate.saved import SavedEvaluation
 from yolox_ela.evaluate.scores import score_split
 from yolox_ela.experiment import Experiment
-from yolox_ela.network.model import build_yolox_nano
+from yolox_ela.network.model import build_yolox
 
 EVAL_SETTINGS = EvalSettings(320, 0.01, 0.65)
 
@@ -88,7 +88,7 @@ def gated_network():
 
     def build(attention, **options):
         torch.manual_seed(0)
-        model = build_yolox_nano(20, attention, **options)
+        model = build_yolox(20, attention, **options)
         for parameter in model.backbone.attention.parameters():
             nn.init.normal_(parameter, std=0.7)
         norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]

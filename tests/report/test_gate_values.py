@@ -6,8 +6,10 @@ import torch
 
 from yolox_ela.attention import SE, ela_s, ela_t
 from yolox_ela.images.letterbox import letterbox
-from yolox_ela.network.model import SITES
 from yolox_ela.report.gate_values import SiteGates, gate_statistics, photograph_gates
+from yolox_ela.sizes import site_channels
+
+SITES = site_channels("nano")
 
 SIZE = 64
 

@@ -3,8 +3,11 @@
 import numpy as np
 
 from yolox_ela.attention import SE, ela_t
-from yolox_ela.network.model import SITES, build_yolox_nano
+from yolox_ela.network.model import build_yolox
 from yolox_ela.report.gates import gates_section
+from yolox_ela.sizes import site_channels
+
+SITES = site_channels("nano")
 
 SIZE = 64
 
@@ -31,7 +34,7 @@ def test_modules_without_gates_are_named(gated_network, sample_split):
     section = gates_section(gated_network(SE), sample_split, SIZE)
     assert "Not shown, because they have no gates by row and column: SE" in section.text
     assert not section.figures
-    assert "no attention" in gates_section(build_yolox_nano(20), sample_split, SIZE).text
+    assert "no attention" in gates_section(build_yolox(20), sample_split, SIZE).text
 
 
 def test_photographs_that_are_gone_leave_a_note(gated_network, sample_split, tmp_path):

@@ -5,7 +5,10 @@ import torch
 
 from studies.speed.attention import LAYOUTS, figure_4, infer, seven_sites, train
 from yolox_ela.attention import ELA
-from yolox_ela.network.model import SITES, build_yolox_nano
+from yolox_ela.network.model import build_yolox
+from yolox_ela.sizes import site_channels
+
+SITES = site_channels("nano")
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -26,7 +29,7 @@ def test_maps_are_those_of_the_detector():
         def forward(self, x):
             return x
 
-    model = build_yolox_nano(20, lambda channels: Spy()).eval()
+    model = build_yolox(20, lambda channels: Spy()).eval()
     for site, module in model.backbone.attention.items():
         module.register_forward_hook(lambda m, i, o, site=site: seen.update({site: o.shape}))
     with torch.no_grad():

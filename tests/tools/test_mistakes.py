@@ -44,7 +44,7 @@ def test_foreign_weights(call, project, data, tmp_path):
     path = tmp_path / "resnet.pth"
     torch.save({"conv1.weight": torch.zeros(3)}, path)
     message = error(call, project, "--data", data, "-c", path, "-o", tmp_path / "r", *SMALL)
-    assert "resnet.pth is not a YOLOX-Nano checkpoint" in message
+    assert "resnet.pth is not a YOLOX checkpoint" in message
 
 
 def test_corrupt_image_before_training(call, project, data, tmp_path):

@@ -14,7 +14,7 @@ import torch
 from yolox_ela.attention import ela_s
 from yolox_ela.datasets.split import load_split
 from yolox_ela.experiment import Experiment
-from yolox_ela.network.model import build_yolox_nano
+from yolox_ela.network.model import build_yolox
 from yolox_ela.overrides import override
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
@@ -91,7 +91,7 @@ def begin(path, name, splits, weights, *, resume=False, stop_after=0):
         folder.path.mkdir(parents=True, exist_ok=True)
     accelerator.wait_for_everyone()
     torch.manual_seed(0)
-    network = build_yolox_nano(20, RUNS[name][0])
+    network = build_yolox(20, RUNS[name][0])
     network.load_state_dict(weights, strict=False)
     training = Recorded(recipe_of(name), network, *splits, folder, accelerator, trackers=())
     training.stop_after = stop_after

@@ -16,7 +16,7 @@ from yolox_ela.errors import UserError
 from yolox_ela.experiment import Experiment
 from yolox_ela.images.read import read_image
 from yolox_ela.images.values import ValueRange
-from yolox_ela.network.model import build_yolox_nano
+from yolox_ela.network.model import build_yolox
 from yolox_ela.overrides import override
 from yolox_ela.predict import Detector
 from yolox_ela.train.accelerator import build_accelerator
@@ -45,7 +45,7 @@ def start(path, recipe, data, *, kind=Training, resume=False, cache="off"):
     feed = HostFeed(splits[0], recipe, accelerator.device, images)
     torch.manual_seed(0)
     training = kind(
-        recipe, build_yolox_nano(len(CLASSES)), *splits, folder, accelerator, trackers=(), feed=feed
+        recipe, build_yolox(len(CLASSES)), *splits, folder, accelerator, trackers=(), feed=feed
     )
     if resume:
         training.resume()

@@ -14,7 +14,7 @@ from yolox_ela.attention import ela_s
 from yolox_ela.augment.bank import memory_bank
 from yolox_ela.augment.feed import DeviceFeed
 from yolox_ela.errors import UserError
-from yolox_ela.network.model import build_yolox_nano
+from yolox_ela.network.model import build_yolox
 from yolox_ela.overrides import override
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
@@ -30,7 +30,7 @@ def start(path, recipe, splits, *, kind=Training, resume=False, attention=None):
     folder.check(resume=resume)
     path.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
-    model = build_yolox_nano(len(recipe.classes), attention)
+    model = build_yolox(len(recipe.classes), attention)
     accelerator = build_accelerator("cpu", recipe.precision)
     training = kind(recipe, model, *splits, folder, accelerator)
     if resume:
@@ -116,7 +116,7 @@ def test_upstream_loads_the_baseline(tmp_path, tiny_recipe, tiny_splits):
     upstream = config.get_model().eval()
     content = load(tmp_path / "run" / "last.pth")
     upstream.load_state_dict(content["model"], strict=True)
-    ours = build_yolox_nano(20).eval()
+    ours = build_yolox(20).eval()
     ours.load_state_dict(content["model"])
     images = torch.rand(1, 3, 64, 64) * 255
     assert torch.equal(upstream(images), ours(images))

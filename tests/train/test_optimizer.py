@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from yolox_ela.attention import CBAM, SA, SE, ela_s
-from yolox_ela.network.model import build_yolox_nano
+from yolox_ela.network.model import build_yolox
 from yolox_ela.recipe import Recipe
 from yolox_ela.train.optimizer import build_optimizer, set_learning_rate
 
@@ -19,7 +19,7 @@ def decays(model):
 
 @pytest.mark.parametrize("attention", [None, ela_s, SE, SA, CBAM])
 def test_every_parameter_in_the_right_group(attention):
-    for name, decay in decays(build_yolox_nano(20, attention)).items():
+    for name, decay in decays(build_yolox(20, attention)).items():
         owner = name.rsplit(".", 1)[0]
         is_matrix = name.endswith(".weight") and ".bn" not in name and "gate_h.1" not in owner
         if "attention" in name and not name.endswith((".weight", ".bias")):
@@ -40,13 +40,13 @@ def learning_rates(model, recipe, *, frozen=False):
 @pytest.mark.parametrize("start", ["random", "by_name"])
 def test_new_and_pretrained_parameters_have_their_own_rates(start):
     recipe = Recipe(lr_factor_new=2.0, lr_factor_pretrained=0.5, class_head_start=start)
-    for name, rate in learning_rates(build_yolox_nano(20, ela_s), recipe).items():
+    for name, rate in learning_rates(build_yolox(20, ela_s), recipe).items():
         new = "attention" in name or ("cls_preds" in name and start == "random")
         assert rate == (2.0 if new else 0.5), name
 
 
 def test_a_frozen_backbone_keeps_its_weights_and_the_rest_its_rates():
-    for name, rate in learning_rates(build_yolox_nano(20, ela_s), Recipe(), frozen=True).items():
+    for name, rate in learning_rates(build_yolox(20, ela_s), Recipe(), frozen=True).items():
         assert rate == (0.0 if name.startswith("backbone.backbone.") else 1.0), name
 
 
@@ -68,7 +68,7 @@ def test_an_overflow_in_the_first_step_leaves_no_trace():
 
 
 def test_frozen_parameters_stay_out():
-    model = build_yolox_nano(20)
+    model = build_yolox(20)
     model.backbone.requires_grad_(False)
     assert decays(model)["backbone.backbone.stem.conv.conv.weight"] is None
 

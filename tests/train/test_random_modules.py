@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from yolox_ela.network.model import build_yolox_nano
+from yolox_ela.network.model import build_yolox
 from yolox_ela.overrides import override
 from yolox_ela.system.randomness import isolated_generators
 from yolox_ela.train.accelerator import build_accelerator
@@ -51,7 +51,7 @@ def train(tiny_recipe, tiny_splits):
         folder = RunFolder(path)
         folder.path.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(0)
-        network = build_yolox_nano(20, ThreeGenerators)
+        network = build_yolox(20, ThreeGenerators)
         changed = override(recipe, settings)
         accelerator = build_accelerator("cpu", "fp32")
         training = Stopped(changed, network, *tiny_splits, folder, accelerator, trackers=())

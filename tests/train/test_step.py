@@ -6,7 +6,7 @@ import torch
 from studies.speed.dispatch import count_dispatches
 from yolox_ela.attention import ela_s
 from yolox_ela.augment.multiscale import network_input
-from yolox_ela.network.model import build_yolox_nano
+from yolox_ela.network.model import build_yolox
 from yolox_ela.recipe import Recipe
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.progress import StepMonitor
@@ -26,7 +26,7 @@ def batch(seed=0, side=64):
 
 def new_step(*, dense=None, compile=False):
     torch.manual_seed(0)
-    network = build_yolox_nano(20, ela_s)
+    network = build_yolox(20, ela_s)
     network.head.dense = dense
     return TrainStep(network, RECIPE, build_accelerator("cpu", "fp32"), compile=compile)
 

@@ -10,7 +10,7 @@ from torch.profiler import ProfilerActivity, profile
 from yolox_ela.attention import ela_s
 from yolox_ela.commands import train as command
 from yolox_ela.errors import UserError
-from yolox_ela.network.model import build_yolox_nano
+from yolox_ela.network.model import build_yolox
 from yolox_ela.overrides import override
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
@@ -49,7 +49,7 @@ def begin(tiny_recipe, tiny_splits):
     def begin(path):
         path.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(0)
-        network = build_yolox_nano(len(recipe.classes), ela_s)
+        network = build_yolox(len(recipe.classes), ela_s)
         accelerator = build_accelerator("cpu", "fp32")
         folder = RunFolder(path)
         return StoppedAtTwo(recipe, network, *tiny_splits, folder, accelerator, trackers=())

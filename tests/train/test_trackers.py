@@ -20,7 +20,7 @@ from loguru import logger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from yolox_ela.errors import UserError
-from yolox_ela.network.model import build_yolox_nano
+from yolox_ela.network.model import build_yolox
 from yolox_ela.overrides import override
 from yolox_ela.train import tracker_names
 from yolox_ela.train.accelerator import build_accelerator
@@ -94,7 +94,7 @@ def start(path, recipe, splits, *, kind=Training, trackers=("tensorboard",), res
     folder = RunFolder(path)
     path.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
-    model = build_yolox_nano(len(recipe.classes))
+    model = build_yolox(len(recipe.classes))
     accelerator = build_accelerator("cpu", "fp32")
     training = kind(recipe, model, *splits, folder, accelerator, trackers=trackers)
     if resume:

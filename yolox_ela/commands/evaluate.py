@@ -17,14 +17,15 @@ from yolox_ela.evaluate.detections import to_coco_results
 from yolox_ela.evaluate.evaluator import EvalSettings, detect_split, evaluate
 from yolox_ela.evaluate.results_text import format_results
 from yolox_ela.evaluate.saved import SavedEvaluation, save_evaluation
-from yolox_ela.experiment import BASELINE, Experiment
+from yolox_ela.experiment import BASELINE, Experiment, load_experiment
 from yolox_ela.images.values import ValueRange
 from yolox_ela.network.class_rows import COCO_CLASSES, pick_rows, row_names, same_classes
 from yolox_ela.network.inference import Inference
-from yolox_ela.network.model import YoloxNano, build_yolox_nano
+from yolox_ela.network.model import Yolox, build_yolox
 from yolox_ela.network.starts import DEFAULT, Start, start_file, start_of_file, start_of_run
 from yolox_ela.network.weights import load_trained
 from yolox_ela.overrides import override, pairs_to_dict
+from yolox_ela.recipe import Recipe
 from yolox_ela.report.single import RunMaterial, write_single_report
 from yolox_ela.system.claim import claim_folder, require_unclaimed
 from yolox_ela.system.device import select_device
@@ -152,22 +153,26 @@ def require_detections_only(args: argparse.Namespace, exp: Experiment) -> None:
         )
 
 
-def load_network(args: argparse.Namespace) -> tuple[Experiment, YoloxNano, dict[str, Any], Start]:
+def load_network(args: argparse.Namespace) -> tuple[Experiment, Yolox, dict[str, Any], Start]:
     """The experiment with all settings applied, its network, the checkpoint's content and start."""
-    args.checkpoint = path = start_file(args.checkpoint or DEFAULT)
-    given = args.experiment or (BASELINE if args.zero_shot else None)
+    overrides = pairs_to_dict(args.overrides)
+    named = args.experiment or (BASELINE if args.zero_shot else None)
+    given = None if named is None else load_experiment(named)
+    asked = override(given or Recipe(), {k: v for k, v in overrides.items() if k == "size"})
+    asked.validate()
+    args.checkpoint = path = start_file(args.checkpoint or DEFAULT, size=asked.size)
     trained = load_trained_file(path, given, adopt=not args.zero_shot)
     exp, content, state = trained.experiment, trained.content, trained.state
     flags = {}
     if args.split:
         year = exp.test_sets[0].split("/")[0]
         flags["test_sets"] = (args.split if "/" in args.split else f"{year}/{args.split}",)
-    exp = override(override(exp, flags), pairs_to_dict(args.overrides))
+    exp = override(override(exp, flags), overrides)
     exp.validate()
     names = row_names(content, state, exp.classes, path)
     if args.zero_shot:
         require_untrained(content, names, path)
-        model = build_yolox_nano(len(exp.classes))  # COCO's weights know no attention
+        model = build_yolox(len(exp.classes), size=exp.size)  # COCO's weights know no attention
         logger.info("zero-shot: {} without attention or training on VOC", path)
     else:
         model = exp.build_model()

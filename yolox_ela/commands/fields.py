@@ -38,4 +38,4 @@ def _as_typed(value: Any) -> str:
     """A value as one writes it on the command line."""
     if isinstance(value, tuple):
         return ",".join(map(str, value))
-    return str(value).lower() if isinstance(value, bool) else f"{value}"
+    return str(value).lower() if value is None or isinstance(value, bool) else f"{value}"

@@ -31,6 +31,12 @@ def next_steps(
     if not exp.package_name:  # then weights cannot find their experiment
         weights = ["-f", str(file), *weights]
         settings = _changed_settings(exp)
+    attention: list[str] = []
+    if isinstance(exp.attention, str) and ".py:" in exp.attention:  # weights alone do not run it
+        settings, attention = (
+            [*settings, f"attention={exp.attention}"],
+            ["--attention", exp.attention],
+        )
     if page is None:
         report = [*command_words("report"), _shown(folder.path)]
     else:
@@ -38,7 +44,7 @@ def next_steps(
     commands = [
         report,
         [*command_words("eval"), *weights, *settings],
-        [*command_words("predict"), *weights, _shown(_picture(split))],
+        [*command_words("predict"), *weights, *attention, _shown(_picture(split))],
     ]
     return "\n".join(map(shlex.join, commands))
 

@@ -13,9 +13,11 @@ import numpy as np
 from yolox_ela.choices import DETECTOR
 from yolox_ela.commands.options import SCREEN, write_result
 from yolox_ela.errors import UserError
+from yolox_ela.experiment import load_experiment
 from yolox_ela.images.read import IMAGE_SUFFIXES
 from yolox_ela.network.starts import start_file
 from yolox_ela.predict import Detector, ImageLike
+from yolox_ela.recipe import Recipe
 from yolox_ela.system.claim import claim_folder, claim_new_folder
 from yolox_ela.system.threads import limit_threads
 
@@ -29,13 +31,15 @@ def main(args: argparse.Namespace) -> int:
 def run(args: argparse.Namespace, held: ExitStack) -> int:
     """Detect; the output folder is entered into `held`."""
     limit_threads()
+    exp = None if args.experiment is None else load_experiment(args.experiment)
     detector = Detector.from_checkpoint(
-        start_file(args.checkpoint or DETECTOR),
-        args.experiment,
+        start_file(args.checkpoint or DETECTOR, size=(exp or Recipe).size),
+        exp,
         image_size=args.size,
         score_threshold=args.conf,
         nms_iou=args.nms,
         device=args.device,
+        attention=args.attention,
     )
     paths = list(dict.fromkeys(find_images(args.paths)))  # each once
     if not paths:

@@ -73,6 +73,13 @@ def build_parser(home: Path) -> Parser:
         help=f"trained weights: a file, {', '.join(START_NAMES)} (COCO's 80 classes), or the "
         f"package's own {DETECTOR} (default: {DETECTOR})",
     )
+    network.add_argument(
+        "--attention",
+        default="",
+        metavar="FILE.py:NAME",
+        help="the weights' attention, where it was trained from a file (default: as the weights "
+        "say)",
+    )
     detections = parser.add_argument_group("what counts as a detection")
     detections.add_argument(
         "--conf",

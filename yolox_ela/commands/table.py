@@ -9,6 +9,7 @@ from yolox_ela.experiment import load_experiment
 from yolox_ela.system.device import select_device
 from yolox_ela.system.files import write_atomically
 from yolox_ela.tables.complexity import complexity_table
+from yolox_ela.tables.cost import cost_tables, experiments_of
 from yolox_ela.tables.layout import Table, insert_block, render
 from yolox_ela.tables.record import RunRow, read_rows
 from yolox_ela.tables.results import results_tables
@@ -23,8 +24,17 @@ def main(args: argparse.Namespace) -> int:
 
 
 def build_complexity(args: argparse.Namespace) -> list[Table]:
-    """The table of parameters and operations of every experiment's network."""
+    """Every experiment's network, or every size with every attention, counted."""
+    if args.size or args.attention:
+        named = args.experiment if "experiment" in args.given else ()
+        given = [load_experiment(path) for path in named]
+        return [complexity_table(experiments_of(args.size, args.attention, given))]
     return [complexity_table([load_experiment(path) for path in args.experiment])]
+
+
+def build_cost(args: argparse.Namespace) -> list[Table]:
+    """What a recorded point of AP costs with each module, and with the next size of YOLOX."""
+    return cost_tables([load_experiment(path) for path in args.experiment], read_rows(args.source))
 
 
 def build_speed(args: argparse.Namespace) -> list[Table]:
@@ -65,6 +75,7 @@ def recorded(path: Path) -> list[RunRow]:
 
 BUILDERS = {
     "complexity": build_complexity,
+    "cost": build_cost,
     "speed": build_speed,
     "results": build_results,
     "summary": build_summary,

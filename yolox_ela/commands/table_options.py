@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from yolox_ela.attention_text import FORM
 from yolox_ela.choices import MODES, SPEED_PRECISIONS, STYLES
 from yolox_ela.commands.options import (
     EXPERIMENT_NAMES,
@@ -17,10 +18,13 @@ from yolox_ela.commands.options import (
 from yolox_ela.commands.parser import Parser, whole
 from yolox_ela.errors import UserError
 from yolox_ela.exp_file import own_experiments
+from yolox_ela.sizes import SIZES
 from yolox_ela.system.files import require_writable
 
 EXAMPLES = (
     "complexity",
+    "complexity --size tiny s m l x --attention none ela_s ela_t --json table.json",
+    "cost",
     "speed -f nano nano_ela_s --save speed.json",
     "summary",
     "results --style csv -o table.csv",
@@ -29,6 +33,7 @@ EXAMPLES = (
 )
 PARTS = {
     "complexity": "parameters and operations beside the paper's",
+    "cost": "what a recorded point of AP costs with each module, and with the next size of YOLOX",
     "speed": "latency and images per second, all networks in turns",
     "results": "scores over seeds; what was trained and tested alike in one table",
     "summary": "all recorded scores in one table",
@@ -60,10 +65,11 @@ def parse(home: Path) -> argparse.Namespace:
         )
         for name, text in PARTS.items()
     }
-    for name in ("complexity", "speed"):
+    for name in ("complexity", "cost", "speed"):
         add_experiments(parts[name], home)
+    add_network_options(parts["complexity"])
     add_speed_options(parts["speed"])
-    for name in ("results", "summary"):
+    for name in ("results", "summary", "cost"):
         parts[name].add_argument(
             "--from",
             dest="source",
@@ -102,6 +108,25 @@ def check(args: argparse.Namespace) -> None:
     require_outputs(args, "output", "json", *(("save",) if args.table == "speed" else ()))
     for path in args.into:
         require_writable(path)
+
+
+def add_network_options(parser: Parser) -> None:
+    """Sizes and attention modules, which are combined."""
+    network = parser.add_argument_group("networks")
+    network.add_argument(
+        "--size",
+        nargs="+",
+        choices=SIZES,
+        default=[],
+        help="sizes of YOLOX for each experiment, which without -f is nano (default: its own)",
+    )
+    network.add_argument(
+        "--attention",
+        nargs="+",
+        default=[],
+        metavar="TEXT",
+        help=f"attention modules for each size: {FORM} (default: the experiment's own)",
+    )
 
 
 def add_outputs(parser: Parser, name: str) -> None:

@@ -68,6 +68,8 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
         state = together(accelerator, lambda: read_checkpoint(folder.state))
         exp = in_class_order_of(exp, state)
 
+    # All that can be wrong with the network shows here, before any image is read.
+    model = together(accelerator, exp.build_model)
     # All that can be wrong with the input shows here, before a run folder exists.
     data, weights = together(
         accelerator, lambda: locate_inputs(args, exp), first=accelerator.is_main_process
@@ -77,7 +79,6 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
         lambda: load_splits(args, exp, data),
         first=accelerator.is_local_main_process,  # the others find the images verified
     )
-    model = exp.build_model()
     if args.resume:
         start = start_of_run(state, folder.state)
     else:

@@ -28,7 +28,7 @@ def locate_inputs(args: argparse.Namespace, exp: Experiment) -> tuple[Path, Path
         data = draw_sample(args.home / "datasets" / "sample")
     else:
         data = locate_data(args, exp.train_sets + exp.test_sets, args.home)
-    return data, starting_weights(args)
+    return data, starting_weights(args, exp.size)
 
 
 def load_splits(args: argparse.Namespace, exp: Experiment, data: Path) -> tuple[VocSplit, VocSplit]:
@@ -64,11 +64,11 @@ def open_feed(
     return HostFeed(split, exp, device, images)
 
 
-def starting_weights(args: argparse.Namespace) -> Path | None:
+def starting_weights(args: argparse.Namespace, size: str) -> Path | None:
     """The file to start from; None for random weights."""
     if args.checkpoint == "none" or args.resume or (args.sample and not args.checkpoint):
         return None
-    return start_file(args.checkpoint or DEFAULT_START)
+    return start_file(args.checkpoint or DEFAULT_START, size=size)
 
 
 def report_data(data: Path, train_split: VocSplit, test_split: VocSplit) -> None:

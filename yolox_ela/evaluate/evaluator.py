@@ -17,7 +17,7 @@ from yolox_ela.evaluate.postprocess import postprocess
 from yolox_ela.evaluate.rules import VOC_IOU
 from yolox_ela.evaluate.scores import METRICS, SplitScores, score_split
 from yolox_ela.network.inference import FAST, Inference, predictor
-from yolox_ela.network.model import YoloxNano
+from yolox_ela.network.model import Yolox
 from yolox_ela.recipe import Recipe
 from yolox_ela.system.randomness import isolated_generators
 
@@ -43,7 +43,7 @@ class EvalSettings:
 
 
 def detect_split(
-    model: YoloxNano,
+    model: Yolox,
     split: VocSplit,
     settings: EvalSettings,
     *,
@@ -170,7 +170,7 @@ def summarise(
 
 
 def evaluate(
-    model: YoloxNano,
+    model: Yolox,
     split: VocSplit,
     settings: EvalSettings,
     *,

@@ -234,8 +234,8 @@ def start_rows(
     taken = [row for row in rows if row is not None]
     started = dict(state)
     for name, tensor in own.items():
-        if name.startswith(PREDICTORS):
-            started[name] = tensor.clone()
+        if name.startswith(PREDICTORS) and state[name].shape[1:] == tensor.shape[1:]:
+            started[name] = tensor.clone()  # other shapes are refused where weights are loaded
             started[name][into] = state[name][taken].to(tensor)
     return ClassStart(
         started,
@@ -253,7 +253,7 @@ def _row_count(state: Mapping[str, Tensor], source: Path) -> int:
     counts = {name: len(state[name]) for name in state if name.startswith(PREDICTORS)}
     if not counts:
         raise UserError(
-            f"{source} is not a YOLOX-Nano checkpoint: it has no class predictors ({PREDICTORS}*)"
+            f"{source} is not a YOLOX checkpoint: it has no class predictors ({PREDICTORS}*)"
         )
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())

@@ -9,14 +9,18 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
 from yolox_ela.errors import UserError
+from yolox_ela.field_rules import complaint
 from yolox_ela.network.class_rows import require_names
 from yolox_ela.recipe import Recipe, current_settings
 
 # Settings that all versions of this package save.
 NEEDED = ("name", "classes", "image_size", "epochs", "seed", "train_sets")
+# Settings that build the network before anything else checks them.
+OF_NETWORK = {"size", "attention", "sites"}
+ANNOTATIONS = get_type_hints(Recipe, include_extras=True)
 
 
 class Entry(NamedTuple):
@@ -170,6 +174,13 @@ def _settings(recipe: Any, source: Path) -> dict[str, Any]:
                 f"{source}: its entry 'recipe' has {field.name} = {_shown(recipe[field.name])}, "
                 f"where a value such as {default!r} belongs; {advice}"
             )
+    for name in OF_NETWORK & recipe.keys():
+        value = tuple(recipe[name]) if isinstance(recipe[name], list) else recipe[name] or None
+        if said := complaint(value, ANNOTATIONS[name]):
+            raise UserError(
+                f"{source}: its entry 'recipe' has {name} = {_shown(recipe[name])}, which {said}; "
+                f"{advice}"
+            )
     settings = current_settings(recipe)
     require_names(settings["classes"], source, "'recipe', classes,")
     return settings
@@ -180,6 +191,8 @@ def _is_like(value: Any, default: Any) -> bool:
     if isinstance(default, tuple):
         same = isinstance(value, (list, tuple)) and len(value) > 0
         return same and all(_is_like(item, default[0]) for item in value)
+    if default is None:  # attention, as text
+        return isinstance(value, str)
     if isinstance(default, (bool, str)):
         return isinstance(value, type(default))
     if isinstance(default, int):

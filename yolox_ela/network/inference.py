@@ -9,7 +9,7 @@ from torch import Tensor
 from yolox_ela.choices import PRECISION_NAMES
 from yolox_ela.errors import UserError
 from yolox_ela.network.fuse import fuse_batchnorm
-from yolox_ela.network.model import YoloxNano
+from yolox_ela.network.model import Yolox
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 PRECISIONS = dict(zip(PRECISION_NAMES, DTYPES, strict=True))
@@ -42,7 +42,7 @@ PLAIN = Inference(fuse=False)
 
 
 def predictor(
-    model: YoloxNano, device: torch.device, inference: Inference
+    model: Yolox, device: torch.device, inference: Inference
 ) -> Callable[[Tensor], Tensor]:
     """A function that runs a network.
 

@@ -1,66 +1,78 @@
-"""YOLOX-Nano with attention at seven sites.
+"""YOLOX of any size with attention at any of seven sites.
 
 The network is upstream YOLOX's (package `yolox`) with the same modules and parameter names. The
 attention modules are at `backbone.attention.<site>`, so that weights trained without attention can
 be loaded by name.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from yolox.models import YoloPafpn, YoloxHead, YoloxModule
 
+from yolox_ela.errors import UserError
 from yolox_ela.network.loss.anchors import Anchors, decode
 from yolox_ela.network.loss.assignment import finite
 from yolox_ela.network.loss.dense import dense_loss
+from yolox_ela.sizes import SITES, SIZES, STAGE_CHANNELS, site_channels
 
-# The size of YOLOX-Nano; the channels are those of the full model, which `WIDTH` scales.
-DEPTH, WIDTH = 0.33, 0.25
-IN_CHANNELS = (256, 512, 1024)
 BATCHNORM_EPS = 1e-3  # upstream's value
 
 LOSSES = ("total_loss", "iou_loss", "conf_loss", "cls_loss", "l1_loss", "num_fg", "foreground")
 
-# The sites of attention, with the number of channels of the map there (at WIDTH).
-SITES = {
-    # On the backbone's three outputs.
-    "dark3": 64,  # stride 8
-    "dark4": 128,  # stride 16
-    "dark5": 256,  # stride 32
-    # On the neck's concatenations, before the CSP layer of this name.
-    "C3_p4": 256,  # stride 16
-    "C3_p3": 128,  # stride 8
-    "C3_n3": 128,  # stride 16
-    "C3_n4": 256,  # stride 32
-}
-
 
 class AttentionPafpn(YoloPafpn):
-    """Upstream's backbone and neck with attention at `SITES`.
+    """Upstream's backbone and neck with attention at some of `SITES`.
+
+    Args:
+        size: a key of `SIZES`.
 
     Attributes:
-        attention: modules by site, or by `width<channels>` for modules that all sites of a width
-            share. It is empty for the baseline, whose output equals upstream's exactly.
+        attention: modules by site, or by `width<channels>` for modules that sites of a width share.
+            It is empty for the baseline, whose output equals upstream's exactly.
+        site_keys: for each site with attention, in the network's order, its key in `attention`.
+        channels: the number of channels at each site.
     """
 
-    def __init__(self) -> None:
-        super().__init__(DEPTH, WIDTH, in_channels=IN_CHANNELS, depthwise=True)
+    def __init__(self, size: str = "nano") -> None:
+        depth, width, depthwise = SIZES[size]
+        super().__init__(depth, width, in_channels=STAGE_CHANNELS, depthwise=depthwise)
+        self.size, self.channels = size, site_channels(size)
         self.attention = nn.ModuleDict()
+        self.site_keys: dict[str, str] = {}
 
-    def attach(self, attention: Callable[[int], nn.Module | None], *, share_sites: bool) -> None:
-        """Build `attention(channels)` at every site, or once for each width."""
-        for site, channels in SITES.items():
-            key = _shared_key(channels) if share_sites else site
-            if key in self.attention:
+    def attach(
+        self,
+        attention: Callable[[int], nn.Module | None],
+        *,
+        sites: Collection[str] = tuple(SITES),
+        share_sites: bool,
+    ) -> None:
+        """Build `attention(channels)` at each of the sites, or once for each width of theirs.
+
+        Raises:
+            UserError: a module cannot be built; names the site.
+        """
+        for site, channels in self.channels.items():
+            if site not in sites:
                 continue
-            module = attention(channels)
-            if module is not None:
+            key = f"width{channels}" if share_sites else site
+            if key not in self.attention:
+                try:
+                    module = attention(channels)
+                except UserError as error:
+                    raise UserError(
+                        f"at site {site} of YOLOX-{self.size.capitalize()}: {error}"
+                    ) from error
+                if module is None:
+                    continue
                 self.attention[key] = module
+            self.site_keys[site] = key
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(N, 3, H, W) -> maps of strides 8, 16 and 32 with 64, 128 and 256 channels."""
+        """(N, 3, H, W) -> maps of strides 8, 16 and 32, with the channels of dark3 to dark5."""
         stages = self.backbone(images)
         dark3 = self._attend("dark3", stages["dark3"])
         dark4 = self._attend("dark4", stages["dark4"])
@@ -82,14 +94,8 @@ class AttentionPafpn(YoloPafpn):
         return p3, n3, n4
 
     def _attend(self, site: str, x: Tensor) -> Tensor:
-        for key in (site, _shared_key(SITES[site])):
-            if key in self.attention:
-                return self.attention[key](x)
-        return x
-
-
-def _shared_key(channels: int) -> str:
-    return f"width{channels}"
+        key = self.site_keys.get(site)
+        return x if key is None else self.attention[key](x)
 
 
 class Head(YoloxHead):
@@ -118,7 +124,7 @@ class Head(YoloxHead):
 
         Args:
             xin: the neck's map of each stride.
-            labels: (N, M, 5) targets; see `YoloxNano.forward`.
+            labels: (N, M, 5) targets; see `Yolox.forward`.
             imgs: the images, which upstream's code passes on but does not use.
         """
         dense = xin[0].device.type != "cpu" if self.dense is None else self.dense
@@ -209,8 +215,8 @@ def _cell_grid(height: int, width: int, like: Tensor) -> Tensor:
     return torch.stack([x, y], dim=2).reshape(1, -1, 2).to(like)
 
 
-class YoloxNano(YoloxModule):
-    """YOLOX-Nano: images in BGR 0-255, (N, 3, H, W) with H and W multiples of 32."""
+class Yolox(YoloxModule):
+    """YOLOX: images in BGR 0-255, (N, 3, H, W) with H and W multiples of 32."""
 
     def forward(
         self, images: Tensor, targets: Tensor | None = None
@@ -239,13 +245,15 @@ class YoloxNano(YoloxModule):
             return dict(zip(LOSSES, self.head(features, targets, images), strict=True))
 
 
-def build_yolox_nano(
+def build_yolox(
     num_classes: int,
     attention: Callable[[int], nn.Module | None] | None = None,
     *,
+    size: str = "nano",
+    sites: Collection[str] = tuple(SITES),
     share_sites: bool = False,
-) -> YoloxNano:
-    """Build YOLOX-Nano, with attention if given.
+) -> Yolox:
+    """Build YOLOX of any size, with attention if given.
 
     Attention is attached last, so that networks with the same seed have equal initial weights
     everywhere else.
@@ -254,15 +262,21 @@ def build_yolox_nano(
         num_classes: number of classes.
         attention: function that builds the module for a number of channels. A site has no attention
             if the function, or what it returns, is None.
+        size: a key of `SIZES`.
+        sites: those of `SITES` that get attention, in any order.
         share_sites: True for one module that all sites of a width share, as in the authors'
             released network; False for a module at each site, as in their tables.
+
+    Raises:
+        UserError: `attention` raises it; the site is named too.
     """
-    backbone = AttentionPafpn()
-    head = Head(num_classes, WIDTH, in_channels=IN_CHANNELS, depthwise=True)
+    backbone = AttentionPafpn(size)
+    _, width, depthwise = SIZES[size]
+    head = Head(num_classes, width, in_channels=STAGE_CHANNELS, depthwise=depthwise)
     head.initialize_biases(1e-2)  # a prior probability of 1% for every object, as upstream
-    model = YoloxNano(backbone, head)
+    model = Yolox(backbone, head)
     if attention is not None:
-        backbone.attach(attention, share_sites=share_sites)
+        backbone.attach(attention, sites=sites, share_sites=share_sites)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eps, module.momentum = BATCHNORM_EPS, 0.03  # upstream's values

@@ -1,5 +1,6 @@
 """Weights that are found by name, and what any file of weights is called as a start."""
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,14 +51,30 @@ class NamedStart:
     digest: str
 
 
-STARTS = {
-    DEFAULT: NamedStart(
+RELEASE = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"
+# SHA-256 of the release's files, as public projects that keep copies of them state it.
+RELEASED = {
+    "nano": "cd28f55fbbc1829f99d9ac9b38a16d259a22889739c8728ea877610201feff7b",
+    "tiny": "9de513de589ac98bb92d3bca53b5af7b9acfa9b0bacb831f7999d0f7afaee8f0",
+    "s": "f55ded7181e1b0c13285c56e7790b8f0e8f8db590fe4edb37f0b7f345c913a30",
+    "m": "60076992b32da82951c90cfa7bd6ab70eba9eda243e08b940a396f60ac2d19b6",
+    "l": "1e6b7fa6240375370b2a8a8eab9066b3cdd43fd1d0bfa8d2027fd3a51def2917",
+    "x": "5652330b6ae860043f091b8f550a60c10e1129f416edfdb65c259be6caf355cf",
+}
+# The default start of each size of YOLOX.
+COCO = {
+    size: NamedStart(
         title="COCO weights (release 0.1.1rc0)",
-        url="https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0/yolox_nano.pth",
-        file="yolox_nano.pth",
+        url=f"{RELEASE}/yolox_{size}.pth",
+        file=f"yolox_{size}.pth",
         digest_of=sha256_of_file,
-        digest="cd28f55fbbc1829f99d9ac9b38a16d259a22889739c8728ea877610201feff7b",
-    ),
+        digest=digest,
+    )
+    for size, digest in RELEASED.items()
+}
+# By the name that `-c` takes; the files are those of YOLOX-Nano.
+STARTS = {
+    DEFAULT: COCO["nano"],
     # No published checksum of this file was found, so it is recognised by its tensors.
     LEGACY_START: NamedStart(
         title="COCO weights (legacy release, folded)",
@@ -88,22 +105,30 @@ def pretrained_file(name: str = DETECTOR) -> Path:
     return path
 
 
-def start_file(given: str | Path, cache: Path | None = None) -> Path:
+def start_file(given: str | Path, cache: Path | None = None, *, size: str = "nano") -> Path:
     """The file behind `-c`: that of a name, downloaded once if need be, or the one that is given.
 
     Args:
         given: a key of `STARTS`, the name of weights in the package, or a path.
         cache: the folder of downloads; by default that of `default_cache()`.
+        size: a key of `SIZES`: that of the network that starts from the file.
 
     Raises:
         UserError: no connection, a full disk, the download is something else, or there are no
-            weights of this name.
+            weights of this name or size.
     """
     start = STARTS.get(str(given))
     if start is None:
         path = Path(given)
         is_name = path.name == str(given) and not path.suffix and not path.exists()
         return pretrained_file(path.name) if is_name else path
+    if size != "nano":
+        if str(given) != DEFAULT:
+            raise UserError(
+                f"the weights {given} are for size nano only, and the network is of size {size}: "
+                f"give -c {DEFAULT}, which has all sizes, or a file"
+            )
+        start = COCO[size]
     path = (default_cache() if cache is None else Path(cache)) / start.file
     try:
         return fetch(
@@ -111,7 +136,7 @@ def start_file(given: str | Path, cache: Path | None = None) -> Path:
             path,
             algorithm="sha256",
             digest=start.digest,
-            label=f"{start.title} of YOLOX-Nano",
+            label=f"{start.title} of YOLOX-{size.capitalize()}",
             digest_of=start.digest_of,
         )
     except DownloadError as error:
@@ -151,7 +176,9 @@ def start_of_file(path: Path, state: Mapping[str, Tensor], report: str = "") -> 
         state: its network, as `state_dict_of` gives it.
         report: a line for the log: which tensors were loaded.
     """
-    known = (key for key, named in STARTS.items() if named.digest_of(path) == named.digest)
+    digest_of = functools.cache(lambda of: of(path))  # a file of a large size is read once
+    names = [*STARTS.items(), *((DEFAULT, named) for named in COCO.values())]
+    known = (name for name, named in names if digest_of(named.digest_of) == named.digest)
     other = f"file {path.name}" if path.name in (RANDOM, *STARTS) else path.name
     text = f"{path}: {report}" if report else str(path)
     return Start(next(known, other), weights_digest(state), text)

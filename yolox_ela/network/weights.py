@@ -16,8 +16,9 @@ from torch import Tensor
 from yolox_ela.errors import UserError
 from yolox_ela.network.authors import import_authors, is_authors_state
 from yolox_ela.network.entries import checked_entries
-from yolox_ela.network.model import YoloxNano
+from yolox_ela.network.model import Yolox
 from yolox_ela.network.normalisation import to_bgr_bytes
+from yolox_ela.sizes import SIZES
 
 # The numpy scalars that upstream's trainer saves beside its weights, under their names in numpy 1
 # and 2; reading a file may unpickle these and plain tensors only.
@@ -199,7 +200,7 @@ def weights_digest(state: Mapping[str, Tensor], without: Iterable[str] = ()) -> 
     return digest.hexdigest()
 
 
-def load_pretrained(model: YoloxNano, state: Mapping[str, Tensor], source: Path) -> LoadReport:
+def load_pretrained(model: Yolox, state: Mapping[str, Tensor], source: Path) -> LoadReport:
     """Load initial weights that were trained with or without attention.
 
     Attention modules that are not in the file keep their initial values, and are reported.
@@ -211,7 +212,7 @@ def load_pretrained(model: YoloxNano, state: Mapping[str, Tensor], source: Path)
 
     Raises:
         UserError: another tensor of the network is missing or has another shape, so that the file
-            is not a YOLOX-Nano checkpoint.
+            is not a checkpoint of YOLOX of this size.
     """
     own = model.state_dict()
     report = LoadReport(unused=[name for name in state if name not in own])
@@ -225,14 +226,15 @@ def load_pretrained(model: YoloxNano, state: Mapping[str, Tensor], source: Path)
             foreign.append(name)
     if foreign:
         raise UserError(
-            f"{source} is not a YOLOX-Nano checkpoint: {len(foreign)} of the network's tensors "
-            f"are missing from it or have another shape (first: {foreign[0]})"
+            f"{source} is not a {_title(model)} checkpoint: {len(foreign)} of the network's "
+            f"tensors are missing from it or have another shape (first: {foreign[0]})"
+            f"{_other_size(model, state)}"
         )
     model.load_state_dict({name: state[name] for name in report.loaded}, strict=False)
     return report
 
 
-def load_trained(model: YoloxNano, state: Mapping[str, Tensor], source: Path) -> None:
+def load_trained(model: Yolox, state: Mapping[str, Tensor], source: Path) -> None:
     """Load weights that must fit the model exactly, for evaluation and prediction.
 
     Raises:
@@ -246,7 +248,29 @@ def load_trained(model: YoloxNano, state: Mapping[str, Tensor], source: Path) ->
         raise UserError(
             f"{source} does not fit this experiment: {len(missing)} tensors missing, "
             f"{len(unused)} left over, {len(wrong)} of another shape "
-            f"(first: {(wrong or missing or unused)[0]}); "
-            "name the experiment it was trained with (-f)"
+            f"(first: {(wrong or missing or unused)[0]})"
+            + (
+                _other_size(model, state)
+                or "; name the experiment it was trained with (-f), and "
+                "the attention and sites if a command line chose them"
+            )
         )
     model.load_state_dict(dict(state))
+
+
+def _title(model: Yolox) -> str:
+    return f"YOLOX-{model.backbone.size.capitalize()}"
+
+
+def _other_size(model: Yolox, state: Mapping[str, Tensor]) -> str:
+    """What to do if the weights are those of another size of YOLOX; empty if they are not."""
+    stem = state.get("backbone.backbone.stem.conv.conv.weight")
+    channels = 0 if stem is None else len(stem)
+    for size, (_, width, _) in SIZES.items():
+        if channels == int(64 * width) and size != model.backbone.size:
+            return (
+                f"; they are weights of size {size}, and the network is of size "
+                f"{model.backbone.size}: add size {size}, or give weights of size "
+                f"{model.backbone.size}"
+            )
+    return ""

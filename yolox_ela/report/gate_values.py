@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from yolox_ela.images.letterbox import letterbox, resized
-from yolox_ela.network.model import SITES, YoloxNano
+from yolox_ela.network.model import Yolox
 
 CLOSED, OPEN = 0.1, 0.9  # a gate below blocks nearly all, one above passes nearly all
 
@@ -86,7 +86,7 @@ class GateStatistics:
     open: float
 
 
-def photograph_gates(model: YoloxNano, image: np.ndarray, image_size: int) -> dict[str, SiteGates]:
+def photograph_gates(model: Yolox, image: np.ndarray, image_size: int) -> dict[str, SiteGates]:
     """The gates of every site that has them, while the network processes a photograph.
 
     Args:
@@ -123,9 +123,9 @@ def gate_statistics(observed: Sequence[Mapping[str, SiteGates]]) -> list[GateSta
     ]
 
 
-def _gates_of_batch(model: YoloxNano, batch: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+def _gates_of_batch(model: Yolox, batch: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
     """y_h and y_w of each site with gates, in evaluation mode."""
-    calls: list[tuple[int, tuple[Tensor, Tensor] | None]] = []
+    calls: list[tuple[Tensor, Tensor] | None] = []
 
     def remember(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
         x = inputs[0]
@@ -135,7 +135,7 @@ def _gates_of_batch(model: YoloxNano, batch: Tensor) -> dict[str, tuple[Tensor, 
             scale = getattr(module, "gate_scale", 1.0)
             y_h, y_w = module.gates(x)
             gates = y_h / scale, y_w / scale
-        calls.append((x.shape[1], gates))
+        calls.append(gates)
 
     hooks = [module.register_forward_hook(remember) for module in model.backbone.attention.values()]
     training = model.training
@@ -147,11 +147,9 @@ def _gates_of_batch(model: YoloxNano, batch: Tensor) -> dict[str, tuple[Tensor, 
         model.train(training)
         for hook in hooks:
             hook.remove()
-    # One module may serve all sites of a width, so that only the order of calls tells them apart;
-    # SITES is in that order, and attention is on all sites of a width or on none.
-    widths = {channels for channels, _ in calls}
-    sites = [site for site, channels in SITES.items() if channels in widths]
-    return {site: gates for site, (_, gates) in zip(sites, calls, strict=True) if gates is not None}
+    # One module may serve all sites of a width, so that only the order of calls tells them apart.
+    sites = model.backbone.site_keys
+    return {site: gates for site, gates in zip(sites, calls, strict=True) if gates is not None}
 
 
 def _statistics(site: str, direction: str, strips: Sequence[np.ndarray]) -> GateStatistics:

@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
-from yolox_ela.network.model import YoloxNano
+from yolox_ela.network.model import Yolox
 from yolox_ela.report.gate_values import (
     CLOSED,
     KINDS,
@@ -81,7 +81,7 @@ def plot_gate_statistics(statistics: Sequence[GateStatistics]) -> Figure:
 
 
 def gates_section(
-    model: YoloxNano,
+    model: Yolox,
     split: VocSplit,
     image_size: int,
     *,
@@ -159,7 +159,7 @@ def _table(statistics: Sequence[GateStatistics]) -> PageTable:
     return PageTable(columns, rows, decimals=3)
 
 
-def _without_gates(model: YoloxNano) -> str:
+def _without_gates(model: Yolox) -> str:
     """A sentence on the modules that have no gates by row and column; empty if all have."""
     modules = list(model.backbone.attention.values())
     if not modules:

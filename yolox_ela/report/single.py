@@ -9,7 +9,7 @@ from yolox_ela.datasets.split import VocSplit
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.evaluate.saved import SavedEvaluation
 from yolox_ela.evaluate.scores import SplitScores, score_split
-from yolox_ela.network.model import YoloxNano
+from yolox_ela.network.model import Yolox
 from yolox_ela.recipe import Recipe
 from yolox_ela.report.ap_per_class import ap_per_class_section
 from yolox_ela.report.confusion import confusion_matrix, confusion_section
@@ -44,7 +44,7 @@ class RunMaterial:
     history: Sequence[Mapping[str, Any]] = ()
     recipe: Recipe | None = None
     train_split: VocSplit | None = None
-    model: YoloxNano | None = None
+    model: Yolox | None = None
 
 
 def write_single_report(

@@ -13,6 +13,7 @@ from yolox_ela.errors import UserError
 from yolox_ela.evaluate.scores import METRICS
 from yolox_ela.experiment import BASELINE, Experiment
 from yolox_ela.network.starts import Start
+from yolox_ela.recipe import Recipe
 from yolox_ela.system.environment import describe_environment, source_commit
 from yolox_ela.tables.record import RunRow
 from yolox_ela.tables.settings import model_fields, settings_text
@@ -42,7 +43,9 @@ class Origin:
 
 def zero_shot_origin(exp: Experiment, start: Start) -> Origin:
     """The origin of COCO weights that were not trained any further."""
-    settings = settings_text(model_fields(exp), exp)
+    of_attention = ("attention", "sites", "share_sites")  # which untrained weights have not
+    fields = {k: v for k, v in model_fields(exp).items() if k not in of_attention}
+    settings = settings_text(fields, exp)
     return Origin(start.name, start.sha256, settings, source_commit(), epochs=0)
 
 
@@ -123,7 +126,7 @@ def run_row(
         trained_on = (origin.train_sets, origin.train_images)
         protocol = next((name for name, sets in STANDARD.items() if sets == trained_on), protocol)
     return RunRow(
-        exp=BASELINE if origin.epochs == 0 else exp.name,  # zero-shot has no attention
+        exp=_baseline(exp) if origin.epochs == 0 else exp.name,  # zero-shot has no attention
         data=data,
         protocol=protocol,
         test_sets=test_sets,
@@ -140,6 +143,11 @@ def run_row(
         **{key: results[key] for key in METRICS},
         **asdict(origin),
     )
+
+
+def _baseline(exp: Experiment) -> str:
+    """The name of the experiment's size without attention."""
+    return BASELINE if exp.size == Recipe.size else f"{BASELINE}-size={exp.size}"
 
 
 def _sets(sets: Sequence[str]) -> str:

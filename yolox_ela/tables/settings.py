@@ -9,7 +9,7 @@ from yolox_ela.network.class_rows import same_classes
 from yolox_ela.recipe import Recipe
 
 # Settings that are a part of the method: an experiment's own value is the usual one.
-MODEL_FIELDS = ("share_sites",)
+MODEL_FIELDS = ("share_sites", "size", "attention", "sites")
 # Settings that have a column of their own, or no effect on the result.
 NOT_SETTINGS = (
     "name",

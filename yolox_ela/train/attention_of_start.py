@@ -7,14 +7,14 @@ from typing import Any
 from torch import Tensor
 
 from yolox_ela.errors import UserError
-from yolox_ela.network.model import YoloxNano
+from yolox_ela.network.model import Yolox
 from yolox_ela.recipe import Recipe
 from yolox_ela.trained import ATTENTION
 
 
 def require_same_attention(
     recipe: Recipe,
-    model: YoloxNano,
+    model: Yolox,
     content: Mapping[str, Any],
     state: Mapping[str, Tensor],
     path: Path,

@@ -15,7 +15,7 @@ from yolox_ela.augment.feed import Batch, Feed, HostFeed
 from yolox_ela.augment.loader import SampleKey, require_batch_fits, steps_per_epoch
 from yolox_ela.augment.multiscale import input_size, network_input
 from yolox_ela.datasets.split import VocSplit
-from yolox_ela.network.model import YoloxNano
+from yolox_ela.network.model import Yolox
 from yolox_ela.recipe import Recipe
 from yolox_ela.system.environment import source_commit
 from yolox_ela.train.bar import StepLog, TrainingBar
@@ -61,7 +61,7 @@ class Training:
     def __init__(
         self,
         recipe: Recipe,
-        model: YoloxNano,
+        model: Yolox,
         train_split: VocSplit,
         test_split: VocSplit,
         folder: RunFolder,

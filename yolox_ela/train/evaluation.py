@@ -11,7 +11,7 @@ from yolox_ela.datasets.split import VocSplit
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.evaluate.evaluator import EvalSettings, evaluate
 from yolox_ela.evaluate.saved import SavedEvaluation, save_evaluation
-from yolox_ela.network.model import YoloxNano
+from yolox_ela.network.model import Yolox
 from yolox_ela.recipe import Recipe
 from yolox_ela.report.predictions import draw_predictions, save_png
 from yolox_ela.train.pace import Pace
@@ -22,7 +22,7 @@ from yolox_ela.train.trackers import RunTrackers
 
 
 def score_network(
-    network: YoloxNano, split: VocSplit, recipe: Recipe, accelerator: Accelerator
+    network: Yolox, split: VocSplit, recipe: Recipe, accelerator: Accelerator
 ) -> tuple[dict[str, Any], Detections]:
     """Evaluate a network on a split, together with the other processes.
 
@@ -90,7 +90,7 @@ class RunEvaluator:
         self._split, self._recipe, self._accelerator = split, recipe, accelerator
         self._folder, self._trackers, self._pace = folder, trackers, pace
 
-    def averaged(self, network: YoloxNano, step: int) -> dict[str, Any]:
+    def averaged(self, network: Yolox, step: int) -> dict[str, Any]:
         """Results of the weights to keep, the same on every process.
 
         Args:

@@ -13,7 +13,7 @@ from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.scores import METRICS
 from yolox_ela.network.entries import require_state
-from yolox_ela.network.model import YoloxNano
+from yolox_ela.network.model import Yolox
 from yolox_ela.network.weights import read_checkpoint
 from yolox_ela.recipe import Recipe
 from yolox_ela.train.checkpoint import require_same_run, save_checkpoint
@@ -110,7 +110,7 @@ class RunSaver:
         return progress, Origin(content.get("start", ""), content.get("start_sha256", ""), commit)
 
     def save_weights(
-        self, network: YoloxNano, row: Mapping[str, Any], origin: Origin, *, is_best: bool
+        self, network: Yolox, row: Mapping[str, Any], origin: Origin, *, is_best: bool
     ) -> None:
         """Write last.pth, and best.pth if these weights are the best so far.
 

@@ -9,7 +9,7 @@ from loguru import logger
 from yolox_ela.errors import UserError
 from yolox_ela.experiment import Experiment
 from yolox_ela.network.class_rows import known_names, start_rows
-from yolox_ela.network.model import YoloxNano
+from yolox_ela.network.model import Yolox
 from yolox_ela.network.starts import RANDOM, Start, start_of_file
 from yolox_ela.network.weights import (
     load_pretrained,
@@ -22,7 +22,7 @@ from yolox_ela.recipe import Recipe
 from yolox_ela.train.attention_of_start import require_same_attention
 
 
-def load_start(recipe: Recipe, model: YoloxNano, weights: Path | None) -> Start:
+def load_start(recipe: Recipe, model: Yolox, weights: Path | None) -> Start:
     """Load the weights to start from into a new network.
 
     Args:
@@ -31,7 +31,7 @@ def load_start(recipe: Recipe, model: YoloxNano, weights: Path | None) -> Start:
         weights: the file; None leaves the network's random weights.
 
     Raises:
-        UserError: the file is none of YOLOX-Nano's weights, its attention is another one (see
+        UserError: the file has no weights of YOLOX of this size, its attention is another one (see
             `require_same_attention`), its classes do not serve as the recipe wants, or the recipe
             keeps a share of a start that cannot detect anything.
     """

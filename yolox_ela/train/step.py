@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from yolox_ela.errors import UserError
-from yolox_ela.network.model import LOSSES, YoloxNano
+from yolox_ela.network.model import LOSSES, Yolox
 from yolox_ela.recipe import Recipe
 from yolox_ela.system.randomness import seed_generators
 from yolox_ela.train.ema import ModelEma
@@ -45,7 +45,7 @@ class TrainStep:
 
     def __init__(
         self,
-        network: YoloxNano,
+        network: Yolox,
         recipe: Recipe,
         accelerator: Accelerator,
         *,
@@ -79,13 +79,13 @@ class TrainStep:
 
         Args:
             images: (B, 3, H, W) float, BGR, 0-255, on the device.
-            targets: (B, M, 5), as `YoloxNano.forward` takes them.
+            targets: (B, M, 5), as `Yolox.forward` takes them.
             lr: learning rate.
             use_l1: add the L1 loss on boxes.
             frozen: leave the backbone's weights as they are.
 
         Returns:
-            The losses of `YoloxNano.forward`, of which the mean over all processes is that of the
+            The losses of `Yolox.forward`, of which the mean over all processes is that of the
             whole batch; when compiled, they are valid until the next step.
         """
         seed_generators(self.recipe.seed, self.ema.updates, self.accelerator.process_index)
@@ -167,7 +167,7 @@ def pad_rows(targets: Tensor) -> Tensor:
     return F.pad(targets, (0, 0, 0, rows - targets.shape[1]))
 
 
-def _synchronise_batchnorm(network: YoloxNano, accelerator: Accelerator) -> None:
+def _synchronise_batchnorm(network: Yolox, accelerator: Accelerator) -> None:
     """Let BatchNorm normalise by the whole batch instead of by each process's share."""
     if accelerator.device.type != "cuda":
         raise UserError(
@@ -177,7 +177,7 @@ def _synchronise_batchnorm(network: YoloxNano, accelerator: Accelerator) -> None
         nn.SyncBatchNorm.convert_sync_batchnorm(network)
 
 
-def _compile(network: YoloxNano, device: torch.device) -> None:
+def _compile(network: Yolox, device: torch.device) -> None:
     # Every input size, with and without the L1 loss, is a shape of its own.
     config = torch._dynamo.config
     config.recompile_limit = max(config.recompile_limit, 128)
