@@ -1,6 +1,6 @@
 """Reading the small VOC data set that a test writes, and the XML of its objects."""
 
-from yolox_ela.datasets.split import load_split
+from yolox_ela.datasets.load import load_split
 
 CLASSES = ("car", "dog", "person")
 TRAINVAL = ["2007/trainval"]

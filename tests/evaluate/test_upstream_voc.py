@@ -6,8 +6,8 @@ import torch
 
 from studies.speed.synthetic import write_voc
 from studies.speed.upstream_voc import UpstreamVoc
+from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.names import VOC_CLASSES
-from yolox_ela.datasets.split import load_split
 from yolox_ela.evaluate.evaluator import EvalSettings, detect_split
 from yolox_ela.evaluate.scores import score_split
 from yolox_ela.network.model import build_yolox_nano

@@ -22,7 +22,8 @@ from yolox_ela.commands.options import (
     tool_parser,
     write_result,
 )
-from yolox_ela.datasets.split import load_pictures, load_split, read_id_list
+from yolox_ela.datasets.load import load_pictures, load_split
+from yolox_ela.datasets.split import read_id_list
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.detections import to_coco_results
 from yolox_ela.evaluate.evaluator import EvalSettings, detect_split, evaluate

@@ -12,14 +12,9 @@ from yolox_ela.augment.feed import DeviceFeed, Feed, HostFeed, draws_on_device
 from yolox_ela.commands.options import (
     locate_data,
 )
+from yolox_ela.datasets.load import load_split, require_objects
 from yolox_ela.datasets.sample import draw_sample
-from yolox_ela.datasets.split import (
-    VocSplit,
-    load_split,
-    require_disjoint,
-    require_objects,
-    share_values,
-)
+from yolox_ela.datasets.split import VocSplit, require_disjoint, share_values
 from yolox_ela.experiment import Experiment
 from yolox_ela.images.values import UNDECIDED
 from yolox_ela.network.starts import DEFAULT, start_file

@@ -1,1 +1,1 @@
-"""Data sets as they lie on disk, read into one `VocSplit`."""
+"""Data sets as they lie on disk, read into one `Split`."""

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from yolox_ela.datasets.inspection import inspect_set
+from yolox_ela.datasets.load import as_reader, set_problems
 from yolox_ela.datasets.problems import Problem, Severity, format_problems
+from yolox_ela.datasets.readers.reader import Reader
 from yolox_ela.datasets.verification import verify_images
 from yolox_ela.errors import UserError
 from yolox_ela.images.values import ValueRange
@@ -76,30 +77,39 @@ class CheckReport:
 
 
 def check_dataset(
-    root: Path, sets: Sequence[str], classes: Sequence[str], *, train_sets: Sequence[str] = ()
+    data: str | Path | Reader,
+    sets: Sequence[str],
+    classes: Sequence[str],
+    *,
+    train_sets: Sequence[str] = (),
+    ignore_others: bool = False,
 ) -> CheckReport:
     """Read every split file, annotation and image of the sets once, decoding all pixels.
 
     Args:
-        root: as for `load_split`.
-        sets: `year/split` entries; an image in two of them is reported as leakage.
+        data: the data set, or where it is; see `open_data`.
+        sets: names of its sets; an image in two of them is reported as leakage.
         classes: the allowed class names.
         train_sets: those of the sets that are to be trained on, which must have objects.
+        ignore_others: leave objects of other classes out, instead of reporting them.
 
     Raises:
         UserError: a set does not exist at all.
     """
+    reader = as_reader(data)
+    root = reader.root
     problems: list[Problem] = []
     summaries: list[SetSummary] = []
     seen: dict[bytes | Path, tuple[Path, str]] = {}  # by pixels and by place
     for entry in sets:
-        images, found = inspect_set(root, entry, classes)
+        of_set = reader.read(entry, classes, ignore_others=ignore_others)
+        images, found = of_set.images, set_problems(reader, entry, of_set)
         verified = verify_images([image.path for image in images], again=True)
         problems += [*found, *verified.problems]
         try:
             verified.range_of_values(ValueRange(), entry)
         except UserError as error:
-            problems.append(Problem(Path(root), "pixel values", str(error)))
+            problems.append(Problem(root, "pixel values", str(error)))
         summary = SetSummary(entry, images=len(images))
         for image, pixels in zip(images, verified.pixels.tolist(), strict=True):
             key = pixels or image.path
@@ -113,10 +123,8 @@ def check_dataset(
             summary.negatives += len(image.labels) == 0
             summary.per_class.update(classes[label] for label in image.labels)
         summaries.append(summary)
-    problems += _training_problems(
-        Path(root), classes, [s for s in summaries if s.name in train_sets]
-    )
-    return CheckReport(Path(root), summaries, problems)
+    problems += _training_problems(root, classes, [s for s in summaries if s.name in train_sets])
+    return CheckReport(root, summaries, problems)
 
 
 def _training_problems(

@@ -1,0 +1,449 @@
+"""COCO JSON: COCO's own layout, Roboflow's, CVAT's, Label Studio's and FiftyOne's.
+
+A box is x, y, width, height in pixels counted from 0; its right edge is x + width, as YOLOX reads
+it. Regions of many objects (`iscrowd`) are kept apart: evaluation ignores what lies in them, and
+training leaves them out, as COCO and YOLOX do.
+"""
+
+import json
+import unicodedata
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from loguru import logger
+
+from yolox_ela.datasets.checked import CheckedImage, StatedObjects, check_objects
+from yolox_ela.datasets.lists import without_suffix
+from yolox_ela.datasets.problems import Problem, Severity
+from yolox_ela.datasets.readers.numbers import number_in_json, whole_number
+from yolox_ela.datasets.readers.reader import ReadSet, sets_by_name, unknown_set
+from yolox_ela.datasets.turned import turn_problems
+from yolox_ela.errors import UserError
+from yolox_ela.images.read import image_header
+
+ROBOFLOW = "_annotations.coco.json"
+PARTS = ("images", "categories")
+# Share of boxes that may reach beyond the image by over a pixel before their form is doubted.
+BEYOND_THE_IMAGE = 0.2
+
+
+class CocoFile:
+    """One JSON file: the images of a set, its objects, and the folders where images may lie.
+
+    Args:
+        path: the JSON file.
+        folders: where its images may be, the likeliest first.
+
+    Raises:
+        UserError: the file cannot be read, or is no file of annotations.
+    """
+
+    def __init__(self, path: Path, folders: Sequence[Path]) -> None:
+        self.path, self.folders = path, folders
+
+    @cached_property
+    def content(self) -> dict[str, Any]:
+        """The file's `images`, `annotations` and `categories`; lists of dictionaries all."""
+        return _read_json(self.path)
+
+    @property
+    def annotated(self) -> bool:
+        """Whether the file has annotations; COCO's lists of test images have none."""
+        return "annotations" in self.content
+
+    @cached_property
+    def names(self) -> dict[Hashable, str]:
+        """Class names by category id, in the order of the ids.
+
+        Raises:
+            UserError: an id or a name is missing, or is there twice.
+        """
+        names: dict[Hashable, str] = {}
+        for entry in self.content["categories"]:
+            key, name = _identity(entry.get("id")), entry.get("name")
+            if key is None or not isinstance(name, str) or not name.strip():
+                raise UserError(f"{self.path}: a category needs an id and a name, not {entry}")
+            if key in names:
+                raise UserError(f"{self.path}: two categories have the id {key}")
+            names[key] = unicodedata.normalize("NFC", name.strip())
+        if twice := [name for name, count in Counter(names.values()).items() if count > 1]:
+            raise UserError(f"{self.path}: two categories are called {twice[0]}")
+        numbers = all(isinstance(key, int) for key in names)
+        return dict(sorted(names.items())) if numbers else names  # type: ignore[type-var]
+
+    @cached_property
+    def objects(self) -> dict[Hashable, list[dict[str, Any]]]:
+        """The annotations by image id."""
+        result: dict[Hashable, list[dict[str, Any]]] = {}
+        for annotation in self.content.get("annotations", []):
+            result.setdefault(_identity(annotation.get("image_id")), []).append(annotation)
+        return result
+
+    @cached_property
+    def used(self) -> set[str]:
+        """The names of the classes that have an object."""
+        ids = {_identity(a.get("category_id")) for a in self.content.get("annotations", [])}
+        return {name for key, name in self.names.items() if key in ids}
+
+
+class CocoReader:
+    """Sets in COCO JSON files; see `Reader`.
+
+    Args:
+        root: the folder that the user named, or the one of the file.
+        files: the JSON file of each set by the set's name.
+    """
+
+    layout = "COCO JSON"
+
+    def __init__(self, root: Path, files: Mapping[str, CocoFile]) -> None:
+        self.root, self.files = root, dict(files)
+
+    def sets(self) -> list[str]:
+        """See `Reader`."""
+        return list(self.files)
+
+    def default_sets(self) -> tuple[list[str], list[str]]:
+        """See `Reader`; a list of images without annotations is not evaluated unless named."""
+        annotated = [name for name, file in self.files.items() if file.annotated]
+        return sets_by_name(annotated or list(self.files), self.root)
+
+    def class_names(self, sets: Sequence[str]) -> tuple[str, ...]:
+        """The categories of all files by their ids, without the group that Roboflow adds."""
+        files = [self._file(name) for name in sets]
+        names = list(dict.fromkeys(name for file in files for name in file.names.values()))
+        used = set().union(*(file.used for file in self.files.values()))
+        group = _roboflow_group(files, used)
+        if group is not None:
+            logger.info(
+                "category 0 '{}' has no object in any set and is left out, since Roboflow adds "
+                "such a group; to keep it, name it among the classes",
+                group,
+            )
+            names.remove(group)
+        if not names:
+            raise UserError(f"{files[0].path} names no categories")
+        return tuple(names)
+
+    def read(self, name: str, classes: Sequence[str], *, ignore_others: bool = False) -> ReadSet:
+        """See `Reader`."""
+        file = self._file(name)
+        labels = {unicodedata.normalize("NFC", text): at for at, text in enumerate(classes)}
+        images: list[CheckedImage] = []
+        problems = list(_file_problems(file))
+        found = _image_files(file)
+        seen: dict[Hashable, str] = {}
+        ids: dict[str, Hashable] = {}
+        for entry in file.content["images"]:
+            key, file_name = _identity(entry.get("id")), entry.get("file_name")
+            if key is None or not isinstance(file_name, str) or not file_name:
+                detail = f"an image needs an id and a file_name, not {_short(entry)}"
+                problems.append(Problem(file.path, "bad image entry", detail))
+                continue
+            image_id = without_suffix(_posix(file_name).removeprefix("./"))
+            if key in seen or image_id in ids:
+                detail = f"{file_name} (id {key}) and {seen.get(key, ids.get(image_id))}"
+                problems.append(Problem(file.path, "two images for an id", detail))
+                continue
+            seen[key], ids[image_id] = file_name, key
+            path = found.get(file_name)
+            if path is None:
+                where = ", ".join(str(folder) for folder in file.folders)
+                detail = f"{file_name} is in none of {where}"
+                problems.append(Problem(file.path, "missing image", detail))
+                continue
+            image, own = _check_image(
+                file, key, image_id, path, entry, labels, ignore_others=ignore_others
+            )
+            problems += own
+            if image is not None:
+                images.append(image)
+        numbers = {text: key for key, text in file.names.items() if isinstance(key, int)}
+        return ReadSet(images, problems, file.annotated, numbers)
+
+    def _file(self, name: str) -> CocoFile:
+        if name not in self.files:
+            raise unknown_set(name, self.sets(), self.root)
+        return self.files[name]
+
+
+def find_coco(root: Path) -> CocoReader | None:
+    """The sets of COCO JSON files in a folder, or of one file; None if there are none.
+
+    Raises:
+        UserError: a file that was named is not one of COCO's annotations.
+    """
+    if root.is_file():
+        home = root.parent.parent if root.parent.name == "annotations" else root.parent
+        _read_json(root)  # raises where it is something else
+        file = CocoFile(root, _image_folders(home, root, _set_name(root)))
+        return CocoReader(home, {_set_name(root): file})
+    places = {
+        **{_set_name(path): path for path in sorted(root.glob("annotations/instances_*.json"))},
+        **{_set_name(path): path for path in sorted(root.glob("annotations/image_info_*.json"))},
+        **{_set_name(path): path for path in sorted(root.glob(f"*/{ROBOFLOW}"))},
+        **{_set_name(path): path for path in sorted(root.glob(ROBOFLOW))},
+    }
+    if not places:
+        others = [*root.glob("annotations/*.json"), *root.glob("*.json"), *root.glob("*/*.json")]
+        places = {_set_name(path): path for path in sorted(others) if _looks_like_coco(path)}
+    files = {
+        name: CocoFile(path, _image_folders(root, path, name)) for name, path in places.items()
+    }
+    return CocoReader(root, files) if files else None
+
+
+def _set_name(path: Path) -> str:
+    """What the set of a JSON file is called: COCO's names, and the folders of others."""
+    if path.name == ROBOFLOW:
+        return path.parent.name
+    stem = path.stem.removeprefix("instances_").removeprefix("image_info_")
+    generic = stem.lower() in ("annotations", "result", "labels", "default", "coco")
+    return path.parent.name if generic and path.parent.name != "annotations" else stem
+
+
+def _image_folders(root: Path, path: Path, name: str) -> list[Path]:
+    """Where the images of a JSON file may lie, those of its own set first."""
+    beside = [path.parent, path.parent / "images"] if path.parent.name != "annotations" else []
+    places = [
+        root / name,
+        root / "images" / name,
+        root / name / "images",
+        *beside,
+        root / "images",
+        root / "data",
+        root,
+    ]
+    return [place for place in dict.fromkeys(places) if place.is_dir()]
+
+
+def _looks_like_coco(path: Path) -> bool:
+    """Whether a JSON file without a telling name has images and categories."""
+    try:
+        _read_json(path)
+    except UserError:
+        return False
+    return True
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """The lists of a JSON file of annotations.
+
+    Raises:
+        UserError: it cannot be read, or is something else.
+    """
+    try:
+        content = json.loads(path.read_bytes().decode("utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path} cannot be read as JSON: {error}") from error
+    if isinstance(content, list):
+        first = content[0] if content else None
+        if isinstance(first, dict) and "score" in first:
+            raise UserError(
+                f"{path} is a list of detections (COCO's results format), not annotations: give "
+                "the JSON file with images, annotations and categories"
+            )
+        raise UserError(f"{path} is a list, not COCO's annotations: it needs images, annotations "
+                        "and categories")  # fmt: skip
+    missing = [part for part in PARTS if not isinstance(content, dict) or part not in content]
+    if missing:
+        raise UserError(f"{path} is no file of COCO's annotations: it has no {missing[0]}")
+    for part in (*PARTS, "annotations"):
+        entries = content.get(part, [])
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise UserError(f"{path}: {part} must be a list of objects in braces")
+    return content
+
+
+def _image_files(file: CocoFile) -> dict[str, Path]:
+    """The image file of each `file_name`, all from the folder that has most of them.
+
+    Names with folders of another machine, as Label Studio writes them, are sought by their ends.
+    """
+    names = [e["file_name"] for e in file.content["images"] if isinstance(e.get("file_name"), str)]
+    best: dict[str, Path] = {}
+    for folder in file.folders:
+        for depth in range(_depth(names) + 1):
+            found = {name: folder / _without_folders(name, depth) for name in names}
+            found = {name: path for name, path in found.items() if path.is_file()}
+            if len(found) > len(best) and len(set(found.values())) == len(found):
+                best = found
+        if names and len(best) == len(set(names)):
+            break
+    return best
+
+
+def _depth(names: Sequence[str]) -> int:
+    return max((_posix(name).count("/") for name in names), default=0)
+
+
+def _without_folders(name: str, depth: int) -> str:
+    """The name without its first folders, the file itself always left."""
+    parts = PurePosixPath(_posix(name)).parts
+    return "/".join(parts[min(depth, len(parts) - 1) :])
+
+
+def _posix(name: str) -> str:
+    return name.replace("\\", "/")
+
+
+def _file_problems(file: CocoFile) -> list[Problem]:
+    """Annotations that belong to no image or class, are there twice, or do not look like COCO's."""
+    problems = []
+    images = {_identity(entry.get("id")) for entry in file.content["images"]}
+    for key, annotations in file.objects.items():
+        if key not in images:
+            first = annotations[0].get("id")
+            detail = f"annotation {first} has image_id {key}, which no image has"
+            problems.append(Problem(file.path, "annotation without image", detail))
+    numbers = Counter(_identity(a.get("id")) for a in file.content.get("annotations", []))
+    repeated = [key for key, count in numbers.items() if count > 1 and key is not None]
+    if repeated:
+        detail = f"{len(repeated)} ids are those of several annotations, the first is {repeated[0]}"
+        problems.append(Problem(file.path, "annotation id twice", detail, Severity.WARNING))
+    if not file.content["images"]:
+        problems.append(Problem(file.path, "empty set", "it lists no images"))
+    beyond, boxes = _boxes_beyond(file)
+    if beyond > max(1, BEYOND_THE_IMAGE * boxes):
+        detail = (
+            f"{beyond} of {boxes} boxes reach beyond their image: are they x1, y1, x2, y2? COCO's "
+            "are x, y, width, height"
+        )
+        problems.append(Problem(file.path, "boxes of another form", detail))
+    return problems
+
+
+def _boxes_beyond(file: CocoFile) -> tuple[int, int]:
+    """How many boxes end over a pixel beyond the width and height that are stated, of how many."""
+    sizes = {
+        _identity(entry.get("id")): (entry.get("width"), entry.get("height"))
+        for entry in file.content["images"]
+    }
+    beyond = boxes = 0
+    for key, annotations in file.objects.items():
+        width, height = map(number_in_json, sizes.get(key, (None, None)))
+        for annotation in annotations:
+            box = annotation.get("bbox")
+            if isinstance(box, list) and len(box) == 4:
+                x, y, w, h = map(number_in_json, box)
+                boxes += 1
+                beyond += x + w > width + 1 or y + h > height + 1
+    return beyond, boxes
+
+
+def _check_image(
+    file: CocoFile,
+    key: Hashable,
+    image_id: str,
+    path: Path,
+    entry: Mapping[str, Any],
+    labels: Mapping[str, int],
+    *,
+    ignore_others: bool,
+) -> tuple[CheckedImage | None, list[Problem]]:
+    """One image with its usable objects, and what is wrong with it."""
+    try:
+        size, orientation = image_header(path)
+    except UserError as error:
+        return None, [Problem(path, "unreadable image", str(error))]
+    number = key if isinstance(key, int) else -1
+    if not file.annotated:
+        return CheckedImage.without_objects(image_id, path, size, number), []
+    width, height = whole_number(entry.get("width")), whole_number(entry.get("height"))
+    stated = (width, height) if width and height else None
+    problems = list(turn_problems(file.path, path, orientation, size, stated))
+    if stated is not None and stated != size and not problems:
+        detail = (
+            f"{path.name} is {size[0]}x{size[1]}, the file says {stated[0]}x{stated[1]}: one of "
+            "the two may have been replaced"
+        )
+        problems.append(Problem(file.path, "size mismatch", detail))
+    annotations = []
+    for annotation in file.objects.get(key, []):
+        fault = _fault(annotation, file.names)
+        if not fault:
+            annotations.append(annotation)
+        else:
+            detail = f"annotation {annotation.get('id')} of {path.name}: {fault}"
+            problems.append(Problem(file.path, "bad annotation", detail))
+    names = [file.names[_identity(a["category_id"])] for a in annotations]
+    corners = np.array([a["bbox"] for a in annotations], dtype=np.float64).reshape(-1, 4)
+    sides = corners[:, 2:].copy()
+    corners[:, 2:] += corners[:, :2]
+    fractional = (corners % 1).any(axis=1) & (corners.max(axis=1, initial=0) <= 1)
+    objects = StatedObjects(
+        names,
+        corners,
+        [f"annotation {a.get('id')} of {path.name}" for a in annotations],
+        [
+            f"{name} at x {c[0]:g}, y {c[1]:g}, width {s[0]:g}, height {s[1]:g} in "
+            f"{size[0]}x{size[1]}"
+            for name, c, s in zip(names, corners, sides, strict=True)
+        ],
+        fractional & (sides.min(axis=1, initial=1) > 0),
+    )
+    keep, clipped, own = check_objects(
+        file.path, objects, size, labels, ignore_others=ignore_others
+    )
+    return (
+        CheckedImage(
+            image_id,
+            path,
+            size,
+            clipped[keep],
+            np.array([labels[names[row]] for row in keep], dtype=np.int64),
+            np.zeros(len(keep), bool),
+            np.array([bool(annotations[row].get("iscrowd", 0)) for row in keep], dtype=bool),
+            number=number,
+        ),
+        [*problems, *own],
+    )
+
+
+def _fault(annotation: Mapping[str, Any], names: Mapping[Hashable, str]) -> str:
+    """Why an annotation is not understood; empty if it is."""
+    category = _identity(annotation.get("category_id"))
+    if category not in names:
+        return f"category_id {annotation.get('category_id')} is no category"
+    box = annotation.get("bbox")
+    if not isinstance(box, list) or len(box) != 4 or any(np.isnan(number_in_json(v)) for v in box):
+        return f"its bbox is {_short(box)}, not four numbers: x, y, width, height"
+    if whole_number(annotation.get("iscrowd", 0)) not in (0, 1) and not isinstance(
+        annotation.get("iscrowd"), bool
+    ):
+        return f"iscrowd is {_short(annotation.get('iscrowd'))}, neither 0 nor 1"
+    if annotation.get("ignore") not in (None, 0, False):
+        return (
+            f"ignore is {_short(annotation.get('ignore'))}, which is not understood: set iscrowd "
+            "to 1 for what evaluation is to ignore, or take the annotation out"
+        )
+    attributes = annotation.get("attributes")
+    if isinstance(attributes, dict) and number_in_json(attributes.get("rotation", 0)) != 0:
+        return "its box is rotated: give it the upright box around it"
+    return ""
+
+
+def _roboflow_group(files: Sequence[CocoFile], used: set[str]) -> str | None:
+    """The name of a category 0 that stands for a group of the others and has no object at all."""
+    names = {file.names[0] for file in files if 0 in file.names}
+    if len(names) != 1 or not all(len(file.names) > 1 for file in files):
+        return None
+    (name,) = names
+    return None if name in used else name
+
+
+def _identity(value: Any) -> Hashable:
+    """An id as a key: an integer, also where it is written as 3.0, or a text; None for others."""
+    number = whole_number(value)
+    if number is not None:
+        return number
+    return value if isinstance(value, str) and value else None
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 80 else f"{text[:77]}..."
