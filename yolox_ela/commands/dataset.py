@@ -1,6 +1,9 @@
-"""Check, download or draw data sets.
+"""Check, count, convert, divide, download or generate data sets.
 
 python tools/dataset.py check --data ~/VOCdevkit
+python tools/dataset.py stats --data pets/data.yaml
+python tools/dataset.py convert --data pets --to coco -o pets_coco
+python tools/dataset.py split --data pets --shares 0.8,0.2 -o pets_divided
 python tools/dataset.py download --archives ~/Downloads
 python tools/dataset.py sample --output /somewhere/sample
 """
@@ -11,6 +14,8 @@ from dataclasses import fields
 from itertools import takewhile
 from pathlib import Path
 
+from yolox_ela.commands.dataset_tools import convert, split, stats
+from yolox_ela.commands.dataset_tools_options import add_tools
 from yolox_ela.commands.options import (
     add_data_options,
     add_overrides,
@@ -85,5 +90,7 @@ def parse_arguments(home: Path) -> argparse.Namespace:
     three = commands.add_parser("sample", help=sample.__doc__)
     three.add_argument("--output", type=Path, default=home / "datasets" / "sample")
     three.set_defaults(run=sample)
+
+    add_tools(commands, {"stats": stats, "convert": convert, "split": split})
     parser.set_defaults(home=home)
     return parser.parse_args()
