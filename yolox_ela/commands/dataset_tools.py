@@ -109,8 +109,9 @@ def split(args: argparse.Namespace) -> int:
     _tell(reader, divided, args.output, writer.layout, notes)
     _tell_classes(divided, classes)
     apart = [(a, b) for a, b in pairs if part_of[a] != part_of[b]]
-    print(f"\n{len(pairs)} pairs of images are nearly the same, {len(apart)} of them in two sets, "
-          "which makes scores better than they are" + (":" if pairs else ""))  # fmt: skip
+    print(f"\n{len(pairs)} pairs of images are nearly the same, {len(apart)} of them in two sets")
+    if apart:
+        print("(scores on such a set are better than on new pictures)")
     for a, b in pairs:
         print(f"  {part_of[a]:5} {paths[a]}  {part_of[b]:5} {paths[b]}")
     return 0

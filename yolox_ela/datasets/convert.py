@@ -68,11 +68,11 @@ def write_data(
     sets = writer.held(wanted, classes)
     notes += [*_losses(writer, wanted, sets), *writer.notes(sets, classes)]
     categories = _categories(read.values())
-    if placing == "copy":
-        paths = {image.path for of_set in sets.values() for image in of_set.images}
-        require_space(out, sum(path.stat().st_size for path in paths))
     temporary = out.absolute().with_name(f".{out.absolute().name}.{secrets.token_hex(4)}.tmp")
     try:
+        if placing == "copy":
+            paths = {image.path for of_set in sets.values() for image in of_set.images}
+            require_space(temporary, sum(path.stat().st_size for path in paths))
         temporary.mkdir(parents=True)
         for name, of_set in sets.items():
             for image in of_set.images:

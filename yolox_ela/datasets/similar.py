@@ -24,6 +24,7 @@ from yolox_ela.system.machine import usable_cores
 SIDE = 17  # of a thumbnail in pixels, which gives 16 x 16 differences in both directions
 MOST_DIFFERENT = 0.22  # share of the hash's bits
 LEAST_CORRELATION = 0.96
+PLAIN = 1e-3  # contrast of a thumbnail by its brightness, below which it shows nothing
 BLOCK = 1024  # images compared with all others at a time
 JPEG = b"\xff\xd8\xff"
 
@@ -76,8 +77,11 @@ def pairs_of_thumbnails(thumbnails: np.ndarray) -> list[tuple[int, int]]:
     bits = np.concatenate([across.reshape(count, -1), down.reshape(count, -1)], axis=1)
     signs = np.where(bits, np.float32(1), np.float32(-1))  # whose products count equal bits
     light = thumbnails.reshape(count, -1)
-    light = light - light.mean(axis=1, keepdims=True)
-    light /= np.maximum(np.linalg.norm(light, axis=1, keepdims=True), 1e-6)
+    mean = light.mean(axis=1, keepdims=True)
+    light = light - mean
+    contrast = np.linalg.norm(light, axis=1, keepdims=True)
+    is_plain = contrast <= PLAIN * np.abs(mean)
+    light = np.where(is_plain, 0, light / np.where(is_plain, 1, contrast)).astype(np.float32)
     least_equal = (1 - 2 * MOST_DIFFERENT) * signs.shape[1]
     pairs: list[tuple[int, int]] = []
     for start in range(0, count, BLOCK):

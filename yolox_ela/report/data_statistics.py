@@ -22,6 +22,7 @@ from yolox_ela.report.style import COLORS, GREY, legend_label, new_figure
 
 QUANTILES = {"least": 0.0, "quarter": 0.25, "median": 0.5, "three_quarters": 0.75, "most": 1.0}
 MOST_OBJECTS = 15  # in an image, that the picture tells apart
+_AS_WRITTEN = FuncFormatter(lambda value, _: f"{value:g}")  # instead of powers of ten
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,9 @@ def plot_statistics(sets: Sequence[SetStatistics]) -> Figure:
     aspects.set_title("aspect ratios", fontsize="medium")
     for color, of_set in zip(_colors(sets), sets, strict=True):
         images.scatter(*of_set.sizes.T, s=8, alpha=0.3, color=color, linewidths=0)
-    images.set(xlabel="width of an image, pixels", ylabel="height", xlim=(0, None), ylim=(0, None))
+    widest, highest = 1.05 * np.concatenate([of_set.sizes for of_set in sets]).max(axis=0)
+    images.set(xlabel="width of an image, pixels", ylabel="height in pixels")
+    images.set(xlim=(0, widest), ylim=(0, highest))
     images.set_title("image sizes", fontsize="medium")
     for axes in (*columns, objects, sizes, aspects, images):
         axes.spines[["top", "right"]].set_visible(False)
@@ -213,6 +216,7 @@ def _plot_classes(columns: Sequence[Axes], sets: Sequence[SetStatistics]) -> Non
         axes.set(ylim=(len(part) - 0.4, -0.6), xlabel="objects")
         if far_apart:
             axes.set_xscale("symlog", linthresh=1)
+            axes.xaxis.set_major_formatter(_AS_WRITTEN)
         axes.set_xlim(0, most * (3 if far_apart else 1.12) or 1)
 
 
@@ -236,7 +240,7 @@ def _plot_shares(axes: Axes, values: Mapping[str, np.ndarray], label: str) -> No
     everything = np.concatenate(list(values.values()))
     axes.set(xlabel=label, ylabel="% of objects", xscale="log")
     axes.yaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_major_formatter(_AS_WRITTEN)
     if not len(everything):
         axes.text(0.5, 0.5, "no objects", ha="center", transform=axes.transAxes, color=GREY)
         return
