@@ -10,6 +10,7 @@ from yolox_ela.datasets.load import check_command
 from yolox_ela.datasets.problems import Severity, format_problems, summarise_problems
 from yolox_ela.datasets.readers.reader import Reader, ReadSet
 from yolox_ela.datasets.readers.voc import VocReader
+from yolox_ela.datasets.readers.yolo import YoloReader
 from yolox_ela.datasets.verification import real_path
 from yolox_ela.errors import UserError
 
@@ -17,13 +18,31 @@ from yolox_ela.errors import UserError
 def all_sets(reader: Reader) -> list[str]:
     """The sets that together are the whole data set, each image in one of them.
 
-    Of a VOCdevkit, whose trainval holds train and val again, those are the default sets.
+    Of a VOCdevkit, whose trainval holds train and val again, those are the default sets. A set that
+    a data.yaml names and that does not exist, as in exports without a test set, is left out.
     """
+    if isinstance(reader, YoloReader):
+        return _there(reader)
     if not isinstance(reader, VocReader):
         return reader.sets()
     there = reader.sets()
     train, test = reader.default_sets()
     return [name for name in (*train, *test) if name in there] or there
+
+
+def _there(reader: YoloReader) -> list[str]:
+    """The sets whose folders or lists exist; all of them if none does."""
+    missing = {
+        name: place
+        for name in reader.sets()
+        for place in reader.yaml.places(name)
+        if not place.exists()
+    }
+    there = [name for name in reader.sets() if name not in missing]
+    if there:
+        for name, place in missing.items():
+            logger.warning("{}: {} is left out, as {} is missing", reader.yaml.path, name, place)
+    return there or reader.sets()
 
 
 def read_sets(
