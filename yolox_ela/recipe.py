@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, fields
 from typing import Any
 
-from yolox_ela.datasets.names import VOC_CLASSES, parse_set
+from yolox_ela.datasets.names import VOC_CLASSES
 from yolox_ela.errors import UserError
 
 CHOICES = {
@@ -199,9 +199,6 @@ class Recipe:
             value = getattr(self, name)
             _require(len(value) > 0, name, value, "must not be empty")
             _require(len(set(value)) == len(value), name, value, "has an entry twice")
-        for name in ("train_sets", "test_sets"):
-            for entry in getattr(self, name):
-                parse_set(entry)
 
     def plain(self) -> "Recipe":
         """The settings without an experiment's class, which other processes cannot import."""

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -142,7 +143,8 @@ def _verified(
     where = f"{' + '.join(sets)} under {reader.root}"
     _report([*problems, *verified.problems], where, _advice(reader, sets, classes, problems))
     categories = read[0].categories or {}
-    return _flat(images, classes, where, verified, values, categories)
+    split = _flat(images, classes, where, verified, values, categories)
+    return replace(split, headline=reader.headline)
 
 
 def _advice(

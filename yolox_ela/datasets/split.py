@@ -36,6 +36,7 @@ class VocSplit:
         numbers: (I,) int64 ids of the images in a COCO JSON file, -1 where they are no numbers;
             empty for data in another format.
         categories: (C,) int64 ids of the classes there; empty for data in another format.
+        headline: the AP by which weights are judged on these data; one of `METRICS`.
     """
 
     classes: tuple[str, ...]
@@ -53,6 +54,7 @@ class VocSplit:
     crowd: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     numbers: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     categories: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    headline: str = "ap50_voc07"
 
     def __post_init__(self) -> None:
         if len(self.crowd) != len(self.labels):  # none, in formats that do not know them
@@ -128,6 +130,7 @@ class VocSplit:
             self.crowd[rows],
             self.numbers[list(keep)] if len(self.numbers) else self.numbers,
             self.categories,
+            self.headline,
         )
 
     def without_crowds(self) -> "VocSplit":

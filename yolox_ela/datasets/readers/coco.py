@@ -99,6 +99,7 @@ class CocoReader:
     """
 
     layout = "COCO JSON"
+    headline = "ap50_95"
 
     def __init__(self, root: Path, files: Mapping[str, CocoFile]) -> None:
         self.root, self.files = root, dict(files)
@@ -125,8 +126,6 @@ class CocoReader:
                 group,
             )
             names.remove(group)
-        if not names:
-            raise UserError(f"{files[0].path} names no categories")
         return tuple(names)
 
     def read(self, name: str, classes: Sequence[str], *, ignore_others: bool = False) -> ReadSet:

@@ -33,10 +33,12 @@ class Reader(Protocol):
     Attributes:
         root: what the user named, or the folder that holds it.
         layout: the format in words, as in `COCO JSON`.
+        headline: the AP by which a run's best weights are chosen; one of `METRICS`.
     """
 
     root: Path
     layout: str
+    headline: str
 
     def sets(self) -> list[str]:
         """The names of the sets that there are, as `train_sets` and `test_sets` take them."""
@@ -47,10 +49,10 @@ class Reader(Protocol):
         ...
 
     def class_names(self, sets: Sequence[str]) -> tuple[str, ...]:
-        """The classes of these sets in the order that the data give them.
+        """The classes of these sets in the order that the data give them; none if they name none.
 
         Raises:
-            UserError: there is no such set, or it names no classes.
+            UserError: there is no such set.
         """
         ...
 
