@@ -57,7 +57,7 @@ setup(
     python_requires=">=3.10",
     packages=[*find_packages(include=["yolox_ela", "yolox_ela.*"]), "yolox_ela.exps"],
     package_dir={"yolox_ela.exps": "exps"},  # so that -f nano_ela_s works without a checkout
-    package_data={"yolox_ela": ["py.typed", "report/page.html.jinja"]},
+    package_data={"yolox_ela": ["py.typed", "report/page.html.jinja", "pretrained/*"]},
     install_requires=RUNTIME,
     entry_points={"console_scripts": ["yolox-ela = yolox_ela.commands.entry:main"]},
     extras_require={"dev": DEV, **TRACKERS},

@@ -15,6 +15,7 @@ from yolox_ela.commands.data_settings import fitted_to_data
 from yolox_ela.datasets.check import check_dataset
 from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.names import VOC_CLASSES
+from yolox_ela.datasets.readers.reader import sets_by_name
 from yolox_ela.datasets.recognise import open_data
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.detections import Detections, to_coco_results
@@ -303,10 +304,8 @@ def test_several_formats_in_a_folder_ask_which(formats, tmp_path):
         (["train"], (["train"], [])),
     ],
 )
-def test_sets_are_told_by_their_names(sets, expected, tmp_path):
-    from yolox_ela.datasets.readers.reader import sets_by_name
-
-    assert sets_by_name(sets, tmp_path) == expected
+def test_sets_are_told_by_their_names(sets, expected):
+    assert sets_by_name(sets) == expected
 
 
 def test_a_set_that_is_missing_is_named_with_those_there_are(formats):

@@ -1,70 +1,87 @@
-"""The sets and classes of an experiment, where it leaves them to the data."""
+"""The sets and classes of a recipe, where it leaves them to the data."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from loguru import logger
 
 from yolox_ela.datasets.names import VOC_CLASSES
 from yolox_ela.datasets.readers.reader import Reader
 from yolox_ela.errors import UserError
-from yolox_ela.experiment import Experiment
 from yolox_ela.overrides import did_you_mean, override
 from yolox_ela.recipe import Recipe
 
+RecipeType = TypeVar("RecipeType", bound=Recipe)
 
-def fitted_to_data(exp: Experiment, reader: Reader, *, training: bool) -> Experiment:
-    """The experiment with the data's own sets and classes where it names none.
+
+def fitted_to_data(
+    recipe: RecipeType, reader: Reader, *, training: bool, classes: bool = True
+) -> RecipeType:
+    """The recipe with the data's own sets and classes where it names none.
 
     Args:
-        exp: the experiment; the recipe's default sets and VOC's classes count as not named.
+        recipe: the settings; the recipe's default sets and VOC's classes count as not named.
         reader: the data.
         training: whether there must be a set to train on; otherwise only sets to evaluate on are
             looked at.
+        classes: whether the data's classes may take the place of the recipe's; not where weights
+            have theirs.
 
     Raises:
         UserError: the data have no such set or no classes, or a class is misspelled.
     """
-    exp = _with_sets_of(exp, reader, training=training)
-    sets = [*exp.train_sets, *exp.test_sets] if training else list(exp.test_sets)
-    return _with_classes_of(exp, reader, list(dict.fromkeys(sets)))
+    recipe = _with_sets_of(recipe, reader, training=training)
+    if not classes:
+        return recipe
+    sets = [*recipe.train_sets, *recipe.test_sets] if training else list(recipe.test_sets)
+    return _with_classes_of(recipe, reader, list(dict.fromkeys(sets)))
 
 
-def _with_sets_of(exp: Experiment, reader: Reader, *, training: bool) -> Experiment:
-    """The experiment with the data's own sets in the place of the recipe's defaults."""
-    train, test = exp.train_sets, exp.test_sets
-    if train == Recipe.train_sets or test == Recipe.test_sets:
-        own_train, own_test = reader.default_sets()
-        train = tuple(own_train) if train == Recipe.train_sets else train
-        test = tuple(own_test) if test == Recipe.test_sets else test
-    there = ", ".join(reader.sets())
-    if training and not train:
-        raise UserError(
-            f"{reader.root} ({reader.layout}) has no set to train on; it has {there}: name one, as "
-            f"in: train_sets {reader.sets()[0]}"
+def _with_sets_of(recipe: RecipeType, reader: Reader, *, training: bool) -> RecipeType:
+    """The recipe with the data's own sets in the place of the default ones."""
+    values = {}
+    for field, needed in (("train_sets", training), ("test_sets", True)):
+        if getattr(recipe, field) != getattr(Recipe, field):
+            continue
+        own = reader.default_sets()[field == "test_sets"]
+        if len(own) == 1:
+            values[field] = tuple(own)
+        elif needed:
+            raise UserError(_which_set(field, own, reader))
+    return override(recipe, values)
+
+
+def _which_set(field: str, own: Sequence[str], reader: Reader) -> str:
+    """What to say where a set has to be named."""
+    where = f"{reader.root} ({reader.layout})"
+    if own:
+        return (
+            f"{where} has several sets that could be meant by {field}: {', '.join(own)}; name those "
+            f"to use, as in: {field} {own[0]}"
         )
-    if not test:
-        raise UserError(
-            f"{reader.root} ({reader.layout}) has no set to evaluate on; it has {there}: name one "
-            "with test_sets, or divide it first: dataset.py split"
-        )
-    return override(exp, {"train_sets": train or exp.train_sets, "test_sets": test})
+    purpose = "train on" if field == "train_sets" else "evaluate on"
+    there = reader.sets()
+    return (
+        f"{where} has no set to {purpose}; it has {', '.join(there) or 'none'}: name one, as in: "
+        f"{field} {there[0] if there else 'train'}; dataset.py split divides a set in two"
+    )
 
 
-def _with_classes_of(exp: Experiment, reader: Reader, sets: Sequence[str]) -> Experiment:
-    """The experiment with the data's own classes, unless it names classes itself."""
+def _with_classes_of(recipe: RecipeType, reader: Reader, sets: Sequence[str]) -> RecipeType:
+    """The recipe with the data's own classes, unless it names classes itself."""
     own = reader.class_names(sets)
-    if exp.classes != VOC_CLASSES:
-        _require_spelled(exp.classes, own, reader)
-        return exp
+    if recipe.classes != VOC_CLASSES:
+        _require_spelled(recipe.classes, own, reader)
+        return recipe
     if not own:
         raise UserError(
             f"no classes are named in {reader.root} ({reader.layout}): name them, as in: classes "
             "cat,dog"
         )
-    if own == exp.classes:
-        return exp
+    if own == recipe.classes:
+        return recipe
     logger.info("{} classes of the data: {}", len(own), ", ".join(own))
-    return override(exp, {"classes": own})
+    return override(recipe, {"classes": own})
 
 
 def _require_spelled(named: Sequence[str], own: Sequence[str], reader: Reader) -> None:

@@ -97,15 +97,6 @@ def check_command(root: Path, sets: Sequence[str], classes: Sequence[str]) -> st
     )
 
 
-def require_objects(split: VocSplit, root: Path, sets: Sequence[str]) -> None:
-    """Raise UserError if there is nothing to train on."""
-    if not len(split.labels):
-        raise UserError(
-            f"nothing to train on: none of the {len(split)} images of {' + '.join(sets)} under "
-            f"{root} has an object; see {check_command(root, sets, split.classes)}"
-        )
-
-
 def set_problems(reader: Reader, name: str, of_set: ReadSet) -> list[Problem]:
     """The problems of a set that is to be trained on or scored."""
     if of_set.images and not of_set.annotated:

@@ -1,4 +1,4 @@
-"""Detections of a whole split as flat arrays, and their COCO results format."""
+"""Detections of a whole split as flat arrays, of one image, and in COCO's results format."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from yolox_ela.images.boxes import draw_boxes
 
 @dataclass(frozen=True)
 class Detections:
-    """Scored boxes.
+    """The detections of a split as flat arrays.
 
     Attributes:
         images: (D,) int64 position of the image in the split.
@@ -75,7 +75,7 @@ def to_coco_results(detections: Detections, split: VocSplit) -> list[dict[str, A
 
 @dataclass(frozen=True)
 class ImageDetections:
-    """What was found in one picture, best score first.
+    """The detections of one picture, best score first.
 
     Attributes:
         boxes: (D, 4) float32 x1, y1, x2, y2 in pixels of the original picture.
@@ -94,7 +94,7 @@ class ImageDetections:
 
     def drawn_on(self, image: np.ndarray) -> np.ndarray:
         """A copy of the (H, W, 3) uint8 BGR picture with these boxes, the best ones on top."""
-        order = np.argsort(self.scores, kind="stable")
+        order = np.argsort(-self.scores, kind="stable")
         captions = [f"{self.names[i]} {self.scores[i]:.2f}" for i in order]
         return draw_boxes(image, self.boxes[order], self.labels[order].tolist(), captions)
 

@@ -111,7 +111,7 @@ class CocoReader:
     def default_sets(self) -> tuple[list[str], list[str]]:
         """See `Reader`; a list of images without annotations is not evaluated unless named."""
         annotated = [name for name, file in self.files.items() if file.annotated]
-        return sets_by_name(annotated or list(self.files), self.root)
+        return sets_by_name(annotated or list(self.files))
 
     def class_names(self, sets: Sequence[str]) -> tuple[str, ...]:
         """The categories of all files by their ids, without the group that Roboflow adds."""

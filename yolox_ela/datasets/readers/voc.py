@@ -137,7 +137,7 @@ class XmlFolderReader:
 
     def default_sets(self) -> tuple[list[str], list[str]]:
         """See `Reader`."""
-        return sets_by_name(self.sets(), self.root)
+        return sets_by_name(self.sets())
 
     def class_names(self, sets: Sequence[str]) -> tuple[str, ...]:
         """All names in the XML of the sets, sorted."""

@@ -57,7 +57,7 @@ class YoloReader:
                 there.append(name)
             elif name == "test" and "val" in self.yaml.sets:
                 logger.warning("{}: {} is missing: val is evaluated", self.yaml.path, missing[0])
-        train, test = sets_by_name(there, self.root)
+        train, test = sets_by_name(there)
         # Where a folder is missing, the error of reading it names it.
         if not train and "train" in self.yaml.sets:
             train = ["train"]
