@@ -18,6 +18,7 @@ RUNTIME = [
     "tabulate>=0.9,<1",
     "thop>=0.1.1.post2209072238,<1",
     "safetensors>=0.4.3,<1",
+    "pyyaml>=6.0.1,<7",
     "loguru>=0.7.2,<1",
     "psutil>=5.9.8,<8",
     "tqdm>=4.67,<5",
@@ -56,7 +57,7 @@ setup(
     python_requires=">=3.10",
     packages=[*find_packages(include=["yolox_ela", "yolox_ela.*"]), "yolox_ela.exps"],
     package_dir={"yolox_ela.exps": "exps"},  # so that -f nano_ela_s works without a checkout
-    package_data={"yolox_ela": ["py.typed", "report/page.html.jinja"]},
+    package_data={"yolox_ela": ["py.typed", "report/page.html.jinja", "pretrained/*"]},
     install_requires=RUNTIME,
     entry_points={"console_scripts": ["yolox-ela = yolox_ela.commands.entry:main"]},
     extras_require={"dev": DEV, **TRACKERS},

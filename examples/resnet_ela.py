@@ -37,14 +37,14 @@ def resnet18_with(attention: Callable[[int], nn.Module], num_classes: int = 1000
         weights = torchvision.models.ResNet18_Weights.DEFAULT.get_state_dict()
         resnet18_with(ela_s).load_state_dict(weights, strict=False)
 
-    ELA's gates start near a half, not at one: train the network before judging it.
+    ELA's gates start near 1/2, not at 1, so the network has to be trained before it is evaluated.
 
     Args:
-        attention: makes the module for a block's channels (64, 128, 256 or 512).
-        num_classes: outputs of the last layer; ImageNet has 1000.
+        attention: function that builds the module for a block's channels (64, 128, 256 or 512).
+        num_classes: number of classes; ImageNet has 1000.
     """
     model = ResNet(AttentionBlock, [2, 2, 2, 2], num_classes=num_classes)
-    # Attached last: ResNet initialises every convolution it finds, and these have their own way.
+    # Attached last, because ResNet would initialise the convolutions of the modules, too.
     for block in model.modules():
         if isinstance(block, AttentionBlock):
             block.attention = attention(block.bn2.num_features)
@@ -52,7 +52,7 @@ def resnet18_with(attention: Callable[[int], nn.Module], num_classes: int = 1000
 
 
 def fit(model: nn.Module, images: Tensor, labels: Tensor, steps: int) -> list[float]:
-    """SGD on one batch, (N, 3, H, W) with labels (N,); the loss before each step."""
+    """Train by SGD on one batch, (N, 3, H, W) with labels (N,); returns the loss of each step."""
     optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
     losses = []
     for _ in range(steps):
@@ -65,7 +65,7 @@ def fit(model: nn.Module, images: Tensor, labels: Tensor, steps: int) -> list[fl
 
 
 def main() -> None:
-    """Print what each version adds to ResNet-18, and learn a batch of noise by heart."""
+    """Print the parameters of ResNet-18 with each version of ELA, and overfit one random batch."""
     print(f"ResNet-18          {count(resnet18()):>10,} parameters")
     for name, attention in (("T", ela_t), ("B", ela_b), ("S", ela_s), ("L", ela_l)):
         print(f"ResNet-18 + ELA-{name}  {count(resnet18_with(attention)):>10,} parameters")

@@ -1,5 +1,7 @@
 """Reading the small VOC data set that a test writes, and the XML of its objects."""
 
+from PIL import Image
+
 from yolox_ela.datasets.load import load_split
 
 CLASSES = ("car", "dog", "person")
@@ -19,3 +21,10 @@ def box_xml(*corners):
     tags = ("xmin", "ymin", "xmax", "ymax")
     inside = "".join(f"<{tag}>{value}</{tag}>" for tag, value in zip(tags, corners, strict=True))
     return f"<bndbox>{inside}</bndbox>"
+
+
+def turned(path, orientation):
+    """Give an image file an EXIF orientation."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.open(path).save(path, exif=exif)

@@ -64,7 +64,7 @@ def test_python_blocks_are_python(page):
 
 OPTION = r"(?<![\w-])--[a-z][a-z-]+"
 # Those of argparse, pytest, ruff, mkdocs and pip.
-FOREIGN_OPTIONS = {"--help", "--dist", "--check", "--strict", "--no-deps"}
+FOREIGN_OPTIONS = {"--help", "--dist", "--check", "--strict", "--no-deps", "--force-reinstall"}
 
 
 @every_page
@@ -110,6 +110,7 @@ def test_prediction_from_python(page, workplace):
     assert scope["score"] >= 0.3
 
 
+@pytest.mark.slow
 def test_evaluation_from_python(workplace):
     scope = {}
     exec(python_block("docs/api.md", "evaluate("), scope)

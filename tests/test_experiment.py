@@ -8,7 +8,8 @@ from torch import nn
 
 from yolox_ela.attention import CBAM, ela_s
 from yolox_ela.errors import UserError
-from yolox_ela.experiment import RECIPES, Experiment, adopt_checkpoint
+from yolox_ela.experiment import Experiment
+from yolox_ela.named_recipes import RECIPES
 from yolox_ela.overrides import override
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.step import TrainStep
@@ -44,16 +45,6 @@ def test_a_module_that_cannot_start_as_the_identity_is_named():
     exp = Attentive(kind=nn.BatchNorm2d, attention_start="identity")
     with pytest.raises(UserError, match="BatchNorm2d at dark3 cannot start as the identity"):
         exp.build_model()
-
-
-def test_a_checkpoint_knows_how_its_attention_started():
-    trained = Attentive(attention_start="identity", image_size=96)
-    content = {"classes": list(trained.classes), "recipe": trained.to_dict()}
-    adopted = adopt_checkpoint(Attentive(), content)
-    assert adopted.attention_start == "identity"
-    assert adopted.image_size == 96
-    del content["recipe"]["attention_start"]  # as of runs before there was a choice
-    assert adopt_checkpoint(Attentive(), content).attention_start == "paper"
 
 
 def test_batchnorm_momentum():
@@ -94,10 +85,10 @@ def test_a_frozen_backbone_keeps_its_weights():
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("attention_start", "nothing", "is one of"),
-        ("class_head_start", "imagenet", "is one of"),
+        ("attention_start", "nothing", "must be paper or identity"),
+        ("class_head_start", "imagenet", "must be random or by_name"),
         ("class_head_start", "coco", "is now called by_name"),
-        ("warmup_steps", -1, "must not be negative"),
+        ("warmup_steps", -1, "must be at least 0"),
         ("batchnorm_momentum", 1.5, "between 0 and 1"),
     ],
 )

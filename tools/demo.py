@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from yolox_ela.commands.entry import run
-from yolox_ela.commands.predict import main
+from yolox_ela.commands.entry import run_command
 
 if __name__ == "__main__":
-    run(lambda: main(Path(__file__).resolve().parent.parent))
+    run_command("predict", Path(__file__).resolve().parent.parent)

@@ -1,4 +1,4 @@
-"""The file of an experiment: found by path or name, run, and checked for what nothing reads."""
+"""The file of an experiment: how it is found and run, and what in it would have no effect."""
 
 import ast
 import importlib.util
@@ -20,7 +20,7 @@ REPLACEABLE = {"build_attention", "build_model", "validate"}
 
 
 def own_experiments() -> dict[str, Path]:
-    """The package's own experiments by name: in a wheel inside it, in a checkout beside it."""
+    """The package's own experiments by name, from inside a wheel or from beside the package."""
     package = Path(__file__).parent
     installed = package / "exps"
     folder = installed if installed.is_dir() else package.parent / "exps"
@@ -28,10 +28,13 @@ def own_experiments() -> dict[str, Path]:
 
 
 def find_experiment(given: str | Path) -> Path:
-    """The file that a path or the name of one of the package's own experiments stands for.
+    """The file of an experiment.
+
+    Args:
+        given: the file's path, or the name of one of the package's own experiments.
 
     Raises:
-        UserError: there is none, with the names that there are.
+        UserError: there is no such file or name; the message lists those that exist.
     """
     path, own = Path(given), own_experiments()
     if path.name == str(path) and path.suffix == "":
@@ -53,11 +56,17 @@ def find_experiment(given: str | Path) -> Path:
     return path
 
 
+def is_own_experiment(path: Path) -> bool:
+    """Whether a file is one of the package's own experiments, or a copy of one with its name."""
+    own = own_experiments().get(path.stem)
+    return own is not None and own.read_bytes() == path.read_bytes()
+
+
 def run_file(path: Path) -> ModuleType:
     """Run an experiment's file as a module of its own.
 
     Raises:
-        UserError: it is not a Python file, or it fails.
+        UserError: the file is not a Python file, or it fails to run.
     """
     module_name = f"yolox_ela_experiment_{path.stem}"
     spec = importlib.util.spec_from_file_location(module_name, path)
@@ -72,7 +81,7 @@ def run_file(path: Path) -> ModuleType:
 
 @contextmanager
 def blame(path: Path) -> Iterator[None]:
-    """An experiment is the user's code and may fail in any way: name its file."""
+    """Turn any error of an experiment, which is the user's code, into one that names its file."""
     try:
         yield
     except UserError as error:
@@ -82,12 +91,12 @@ def blame(path: Path) -> Iterator[None]:
 
 
 def require_effect(exp: Recipe, base: type[Recipe], module: ModuleType) -> None:
-    """Raise UserError, naming each, for values in an experiment's file that would have no effect.
+    """Raise UserError if values in an experiment's file would have no effect, and name them.
 
     Args:
         exp: the experiment that the file defines.
-        base: what experiments are instances of.
-        module: the file as it was run.
+        base: the class that experiments are instances of.
+        module: the module that running the file gave.
     """
     known = {field.name for field in setting_fields(base)} | {"attention"}
     ignored = _unread_names(exp, base, module) | _settings_beside(known, module)
@@ -106,8 +115,8 @@ def require_effect(exp: Recipe, base: type[Recipe], module: ModuleType) -> None:
 
 
 def _unread_names(exp: Recipe, base: type[Recipe], module: ModuleType) -> set[str]:
-    """Public names that the experiment or its classes set beside the fields of `base`, without
-    any of the files that define them reading them.
+    """Public names that the experiment or its classes set, that are no fields of `base`, and that
+    none of the files that define them reads.
     """
     classes = [kind for kind in type(exp).__mro__ if kind not in base.__mro__]
     names = set(vars(exp)).union({f.name for f in fields(exp)}, *(vars(kind) for kind in classes))
@@ -119,7 +128,7 @@ def _unread_names(exp: Recipe, base: type[Recipe], module: ModuleType) -> set[st
 
 
 def _attributes_read(module: ModuleType) -> set[str]:
-    """Names that a module's source reads as an attribute, or has as a text (for getattr)."""
+    """Names that a module's source reads as an attribute, or contains as a text (for getattr)."""
     read = set()
     for node in ast.walk(_source(module)):
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
@@ -130,7 +139,7 @@ def _attributes_read(module: ModuleType) -> set[str]:
 
 
 def _settings_beside(known: set[str], module: ModuleType) -> set[str]:
-    """Fields of the recipe that the file sets as variables of its own, and never reads."""
+    """Fields of the recipe that the file sets outside the experiment and never reads."""
     tree = _source(module)
     names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
     read = {name.id for name in names if isinstance(name.ctx, ast.Load)}
@@ -151,7 +160,7 @@ def _source(module: ModuleType) -> ast.Module:
 
 
 def _lost_values(exp: Recipe) -> list[str]:
-    """Fields whose value in the class is not the one that its instances start with."""
+    """Fields whose value in the class differs from that of a new instance."""
     fresh, lost = type(exp)(), []
     there = {field.name for field in fields(exp)}
     for name in ["attention", *(field.name for field in setting_fields(Recipe))]:

@@ -11,45 +11,19 @@ import torch
 from torch import nn
 
 from yolox_ela.errors import UserError
-from yolox_ela.exp_file import blame, find_experiment, require_effect, run_file
+from yolox_ela.exp_file import (
+    blame,
+    find_experiment,
+    is_own_experiment,
+    require_effect,
+    run_file,
+)
 from yolox_ela.network.model import YoloxNano, build_yolox_nano
-from yolox_ela.overrides import override, require_types
 from yolox_ela.recipe import NOT_A_SETTING, Recipe, setting_fields
 from yolox_ela.system.randomness import isolated_generators
 
 BASELINE = "nano"  # the experiment without attention
 Attention = Callable[[int], nn.Module | None]
-
-# `train.py --recipe`: what changes the paper's recipe, which experiments have. `tuned` was chosen
-# by the measurements in studies/tuning, at 320 px, on images of its own.
-RECIPES: dict[str, dict[str, Any]] = {
-    "paper": {},
-    "tuned": {
-        "class_head_start": "by_name",
-        "attention_start": "identity",
-        "start_share": 0.25,
-        "epochs": 8,
-        "lr": 0.001,
-        "grad_clip": 10.0,
-        "warmup_steps": 200,
-        "final_fraction": 0.25,
-        "ema_decay": 0.998,
-        "ema_ramp": 100.0,
-        "multiscale": 0.2,
-        "eval_interval": 1,
-    },
-}
-
-# `train.py --sample`: the same run, small enough for two CPU cores and starting from random
-# weights. Pictures are small and flat, so the augmentation is milder than the paper's.
-SAMPLE_SETTINGS = {
-    "image_size": 160,
-    "epochs": 75,
-    "multiscale": 0.0,
-    "mosaic_prob": 0.1,
-    "hsv_prob": 0.5,
-    "eval_interval": 10,
-}
 
 
 @dataclass
@@ -58,26 +32,29 @@ class Experiment(Recipe):
 
     An experiment's file says `exp = Experiment(attention=ela_s)`, with any fields of the recipe
     beside the module, or defines a class `Exp(Experiment)` whose body sets the fields. Such a class
-    may have `attention` as a method, `attention(self, channels)`, that reads fields of its own.
+    may define `attention` as a method, `attention(self, channels)`, which reads fields of its own.
     """
 
     name: str = ""
-    """Name of the run's folder and of its rows in tables; empty for the stem of the file's name."""
+    """Name of the run's folder and of its rows in tables; if empty, its file's name."""
     attention: Attention | None = field(default=None, metadata=NOT_A_SETTING)
     """Builds the module of a site from its number of channels: a class, a function or a
     `functools.partial` with options. If it returns None, the site stays as it is."""
     defined: Mapping[str, Any] | None = field(
         default=None, repr=False, compare=False, metadata=NOT_A_SETTING
     )
-    """The settings as the experiment's file has them, before anything overrides them."""
+    """The settings as the experiment's file states them, before the command line overrides any."""
+    package_name: str = field(default="", repr=False, compare=False, metadata=NOT_A_SETTING)
+    """Name under which the package itself has this experiment; empty for anybody else's."""
 
     _attention_method: ClassVar[Callable[..., nn.Module | None] | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Let everything that the body of the class sets take effect.
+        """Make everything that the body of the class sets take effect.
 
-        A field without a type gets the one it has in the recipe, or dataclasses would ignore it. A
-        method `attention` is kept apart, or the field of this name would hide it.
+        A field without a type gets its type from the recipe, since dataclasses ignore fields
+        without one. A method `attention` is stored apart, since the field of this name would hide
+        it.
         """
         super().__init_subclass__(**kwargs)
         body, annotations = dict(vars(cls)), dict(inspect.get_annotations(cls))
@@ -102,12 +79,12 @@ class Experiment(Recipe):
         cls.__annotations__ = annotations
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "Experiment":
-        """A class without the decorator @dataclass gets it with its first instance."""
+        """Decorate a class that lacks @dataclass when its first instance is made."""
         _ensure_dataclass(cls)
         return super().__new__(cls)
 
     def build_attention(self, channels: int) -> nn.Module | None:
-        """The module of a site with this many channels; None leaves the site as it is.
+        """Build the attention module of a site with this many channels; None leaves it without.
 
         Raises:
             UserError: `attention` cannot be called, fails, or returns no module.
@@ -135,7 +112,7 @@ class Experiment(Recipe):
         return module
 
     def build_model(self) -> YoloxNano:
-        """The network with random weights, the same for the same `seed`."""
+        """Build the network with random weights, which depend on `seed` alone."""
         with isolated_generators(self.seed):
             torch.manual_seed(self.seed)
             model = build_yolox_nano(
@@ -155,7 +132,7 @@ class Experiment(Recipe):
         return model
 
     def as_defined(self) -> dict[str, Any]:
-        """The settings as plain values that the experiment's file, or else its class, has."""
+        """The settings as plain JSON values, as the experiment's file or its class states them."""
         return type(self)().to_dict() if self.defined is None else dict(self.defined)
 
 
@@ -180,19 +157,9 @@ def load_experiment(path: str | Path) -> Experiment:
             if isinstance(value, list):  # as one may write a tuple
                 changes[setting.name] = tuple(value)
         exp = replace(exp, **changes)
-        require_types(exp)
-        return replace(exp, defined=exp.to_dict())
-
-
-def adopt_checkpoint(experiment: Experiment, content: dict[str, Any]) -> Experiment:
-    """The experiment with what a run's checkpoint records of its network: classes, input size, and
-    what its attention started as, which decides how far its gates reach.
-    """
-    recorded = {"classes": tuple(content["classes"])} if "classes" in content else {}
-    if "recipe" in content:
-        recorded["image_size"] = content["recipe"]["image_size"]
-        recorded["attention_start"] = content["recipe"].get("attention_start", "paper")
-    return override(experiment, recorded)
+        exp.validate()
+        name = path.stem if is_own_experiment(path) else ""
+        return replace(exp, defined=exp.to_dict(), package_name=name)
 
 
 def _defined_in(names: Mapping[str, Any]) -> Experiment:
@@ -216,7 +183,7 @@ def _ensure_dataclass(kind: type[Experiment]) -> None:
 
 
 def _is_method(value: Any) -> bool:
-    """Whether a function in a class is meant to take the instance, not the channels, first."""
+    """Whether the first argument of a function in a class is the instance, not the channels."""
     if not isinstance(value, FunctionType):
         return False
     signature = inspect.signature(value)
@@ -230,7 +197,7 @@ def _is_method(value: Any) -> bool:
 
 
 def _shown(value: object) -> str:
-    """A value for a message: a class or function by its name, others by their type."""
+    """A value in words: a class or a function by its name, any other value by its type."""
     name = getattr(value, "__name__", None)
     return (
         f"the {type(value).__name__} {name}" if name else f"a value of type {type(value).__name__}"

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from yolox_ela.errors import UserError
+from yolox_ela.field_rules import TYPE_WORDS
+from yolox_ela.foreign_names import answer
 from yolox_ela.recipe import Recipe, setting_fields
 
 RecipeType = typing.TypeVar("RecipeType", bound=Recipe)
-
-KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 
 
 def override(recipe: RecipeType, values: Mapping[str, Any]) -> RecipeType:
@@ -30,8 +30,10 @@ def override(recipe: RecipeType, values: Mapping[str, Any]) -> RecipeType:
     parsed = {}
     for name, value in values.items():
         if name not in fields:
-            hint = did_you_mean(name, fields) or f"it has {', '.join(sorted(fields))}"
-            raise UserError(f"the recipe has no field '{name}'; {hint}")
+            hint = answer(name) or did_you_mean(name, fields)
+            raise UserError(
+                f"the recipe has no field '{name}'; {hint or 'train --fields lists those it has'}"
+            )
         parsed[name] = _parse(name, value, types[name]) if isinstance(value, str) else value
     return dataclasses.replace(recipe, **parsed)
 
@@ -41,19 +43,6 @@ def did_you_mean(name: str, known: Collection[str]) -> str:
     # A low cutoff: "learning_rate" is far from every name as a whole.
     near = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.5)
     return f"did you mean {', '.join(near)}?" if near else ""
-
-
-def require_types(recipe: Recipe) -> None:
-    """Raise UserError, naming the field, for a value of another type than its field has.
-
-    Such values come from an experiment's file; those from a command line are read by their type.
-    """
-    types = typing.get_type_hints(type(recipe))
-    for field in setting_fields(recipe):
-        value, kind = getattr(recipe, field.name), types[field.name]
-        if not _has_type(value, kind):
-            wanted = KINDS.get(kind, f"{kind}".replace("tuple[str, ...]", "a tuple of texts"))
-            raise UserError(f"recipe field '{field.name}' takes {wanted}, not {value!r}")
 
 
 def pairs_to_dict(words: Sequence[str]) -> dict[str, str]:
@@ -68,28 +57,19 @@ def pairs_to_dict(words: Sequence[str]) -> dict[str, str]:
         name, equals, value = rest.pop(0).partition("=")
         if not equals:
             if not rest:
+                hint = answer(name)
                 raise UserError(
-                    f"overrides come in pairs of field and value, but '{name}' has no value"
+                    f"recipe fields come in pairs of field and value, but '{name}' has no value"
+                    + (f"; {hint}" if hint else "")
                 )
             value = rest.pop(0)
         if name in pairs:
-            raise UserError(f"recipe field '{name}' is given twice")
+            raise UserError(
+                f"recipe field '{name}' is given twice (an option that sets it counts too); leave "
+                "one of them out"
+            )
         pairs[name] = value
     return pairs
-
-
-def _has_type(value: Any, kind: Any) -> bool:
-    """Whether a value is of a type that recipes use; of other types, True."""
-    if kind in (int, float):
-        return isinstance(value, (int, kind)) and not isinstance(value, bool)
-    if kind in (bool, str):
-        return isinstance(value, kind)
-    if typing.get_origin(kind) is not tuple:
-        return True
-    items = typing.get_args(kind)
-    if not isinstance(value, tuple) or (items[-1] is not Ellipsis and len(items) != len(value)):
-        return False
-    return all(_has_type(item, items[0]) for item in value)
 
 
 def _parse(name: str, text: str, kind: Any) -> Any:
@@ -113,7 +93,7 @@ def _parse(name: str, text: str, kind: Any) -> Any:
             raise ValueError(text)
         return tuple(_finite(word) for word in words)
     except (ValueError, KeyError) as error:
-        wanted = KINDS.get(kind, f"{len(typing.get_args(kind))} numbers with commas between")
+        wanted = TYPE_WORDS.get(kind, f"{len(typing.get_args(kind))} numbers with commas between")
         raise UserError(f"recipe field '{name}' takes {wanted}, not '{text}'") from error
 
 

@@ -1,29 +1,32 @@
-"""Detection on single pictures: image(s) in, boxes with names and scores out."""
+"""Object detection in single images: images in, bounding boxes with names and scores out."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import torch
 
+from yolox_ela.choices import DETECTOR
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.detections import ImageDetections
 from yolox_ela.evaluate.evaluator import EvalSettings
 from yolox_ela.evaluate.postprocess import postprocess
-from yolox_ela.experiment import Experiment, adopt_checkpoint, load_experiment
+from yolox_ela.experiment import Experiment
 from yolox_ela.images.letterbox import letterbox
 from yolox_ela.images.read import read_image
 from yolox_ela.images.values import UNDECIDED, ValueRange
 from yolox_ela.network.class_rows import row_names
 from yolox_ela.network.inference import FAST, predictor
 from yolox_ela.network.model import YoloxNano
-from yolox_ela.network.weights import load_trained, read_checkpoint, state_dict_of
+from yolox_ela.network.starts import start_file
+from yolox_ela.network.weights import load_trained
 from yolox_ela.overrides import override
 from yolox_ela.system.device import select_device
+from yolox_ela.trained import load_trained_file
 
 ImageLike = str | Path | np.ndarray
 BATCH = 16
@@ -34,9 +37,9 @@ class Found(NamedTuple):
     """A picture and what was found in it.
 
     Attributes:
-        source: as it was given.
-        image: (H, W, 3) uint8 BGR.
-        detections: in it.
+        source: the path or array that was given.
+        image: the picture, (H, W, 3) uint8 BGR.
+        detections: the objects found in it.
     """
 
     source: ImageLike
@@ -59,9 +62,10 @@ class Detector:
         classes: names of its outputs.
         image_size: side of the square network input, a multiple of 32.
         score_threshold: boxes that score less are not reported.
-        nms_iou: overlap above which the weaker of two boxes of a class is dropped.
-        device: where to compute; see `select_device`.
-        values: what is white in pictures of more than 8 bits, if the network's training data said.
+        nms_iou: intersection over union above which the weaker of two boxes of a class is dropped.
+        device: the device to compute on; see `select_device`.
+        values: the value of white in pictures of more than 8 bits, where the training data of the
+            network decided it.
 
     Raises:
         UserError: the names do not fit the network, or a number cannot be right.
@@ -98,7 +102,7 @@ class Detector:
     def from_checkpoint(
         cls,
         checkpoint: str | Path,
-        experiment: str | Path | Experiment,
+        experiment: str | Path | Experiment | None = None,
         *,
         image_size: int | None = None,
         score_threshold: float = 0.3,
@@ -109,8 +113,10 @@ class Detector:
 
         Args:
             checkpoint: `best.pth` or `last.pth` of a run, or a state dict that fits exactly.
-            experiment: the experiment it was trained with, or its file. Names and number of classes
-                are the checkpoint's own; see `row_names`.
+            experiment: the experiment it was trained with, its file, or the name of one of the
+                package's own; by default the one that the checkpoint names, see
+                `load_trained_file`. Names and number of classes are the checkpoint's own; see
+                `row_names`.
             image_size: the size it was trained with unless given.
             score_threshold: see the class.
             nms_iou: see the class.
@@ -119,11 +125,9 @@ class Detector:
         Raises:
             UserError: a file is missing or damaged, or the two do not belong together.
         """
-        exp = experiment if isinstance(experiment, Experiment) else load_experiment(experiment)
         path = Path(checkpoint)
-        content = read_checkpoint(path)
-        state = state_dict_of(content, path)
-        exp = adopt_checkpoint(exp, content)
+        trained = load_trained_file(path, experiment)
+        exp, content, state = trained.experiment, trained.content, trained.state
         exp = override(exp, {"classes": row_names(content, state, exp.classes, path)})
         model = exp.build_model()
         load_trained(model, state, path)
@@ -136,6 +140,20 @@ class Detector:
             device=device,
             values=ValueRange.recorded(content),
         )
+
+    @classmethod
+    def from_pretrained(cls, name: str = DETECTOR, **options: Any) -> "Detector":
+        """A network with weights that are found by name.
+
+        Args:
+            name: weights in the package; `coco` or `coco_legacy`, which have COCO's 80 classes, no
+                attention, and are downloaded once.
+            options: as for `from_checkpoint`.
+
+        Raises:
+            UserError: there are no such weights, or they cannot be downloaded.
+        """
+        return cls.from_checkpoint(start_file(name), **options)
 
     @overload
     def __call__(self, images: ImageLike) -> ImageDetections: ...

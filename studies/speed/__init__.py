@@ -1,1 +1,1 @@
-"""This package's code timed beside what it replaces."""
+"""Timing this package's code beside the code that it replaces."""

@@ -1,4 +1,4 @@
-"""ELA as the package computes it beside the paper's Figure 4, on the maps of the seven sites."""
+"""The package's ELA beside the paper's Figure 4, on the maps of the seven sites."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -32,14 +32,14 @@ INCLUDES = {
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Batch sizes, input size and device."""
+    """Add the options for batch sizes, input size and device."""
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 16], help="default: 1 16")
     parser.add_argument("--image-size", type=int, default=640, help="default: 640")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
-    """Time ELA-S, forward alone and with its gradient, and print a table for each case."""
+    """Time ELA-S, the forward pass alone and with the backward pass, and print the tables."""
     device = select_device(args.device)
     results: dict[str, Any] = {"environment": describe_environment(device, 1)}
     for batch in args.batch:
@@ -75,7 +75,7 @@ def figure_4(module: ELA, x: Tensor) -> Tensor:
 def seven_sites(
     batch: int, image_size: int, layout: str, device: torch.device
 ) -> tuple[list[ELA], list[Tensor]]:
-    """An ELA-S for each site and a map as it arrives there, for images of `image_size` pixels."""
+    """An ELA-S for each site and a map of the size there, for images of `image_size` pixels."""
     generator = torch.Generator().manual_seed(0)
     modules = [ela_s(channels).to(device) for channels in SITES.values()]
     maps = []
@@ -96,7 +96,7 @@ def infer(forward: Forward, modules: Sequence[ELA], maps: Sequence[Tensor]) -> l
 
 
 def train(forward: Forward, modules: Sequence[ELA], maps: Sequence[Tensor]) -> list[Tensor]:
-    """The gradient of the map at every site, with the map itself as the output's gradient."""
+    """The gradient of the map at every site; the gradient of the output is the map itself."""
     gradients = []
     for module, x in zip(modules, maps, strict=True):
         leaf = x.detach().requires_grad_()

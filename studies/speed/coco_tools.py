@@ -25,7 +25,7 @@ SMALL, MEDIUM, LARGE = (0.0, 32.0**2), (32.0**2, 96.0**2), (96.0**2, 1e10)
 
 
 def installed_tools() -> dict[str, tuple[type, type]]:
-    """Name of each COCO evaluator that is installed, with its classes COCO and COCOeval."""
+    """The installed COCO evaluators by name, with their classes COCO and COCOeval."""
     tools: dict[str, tuple[type, type]] = {"pycocotools": (COCO, COCOeval)}
     if importlib.util.find_spec("faster_coco_eval"):
         faster = importlib.import_module("faster_coco_eval")
@@ -34,7 +34,7 @@ def installed_tools() -> dict[str, tuple[type, type]]:
 
 
 class CocoTool:
-    """One of these evaluators; difficult objects count like all others, as COCO has none."""
+    """One of these evaluators; difficult objects count like others, as COCO has none."""
 
     def __init__(self, classes: tuple[type, type], split: VocSplit, detections: Detections) -> None:
         self.coco, self.coco_eval = classes
@@ -101,7 +101,7 @@ class CocoTool:
 
 
 def plain_objects(split: VocSplit) -> Objects:
-    """The objects of a split, none of them difficult."""
+    """The objects of a split, none of them marked difficult."""
     return replace(Objects.of_split(split), difficult=np.zeros(len(split.labels), dtype=bool))
 
 

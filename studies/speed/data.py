@@ -36,7 +36,7 @@ INCLUDES = {
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Pictures, sizes, and which share of samples are mosaics."""
+    """Add the options for pictures, sizes, and the share of mosaics."""
     add_picture_options(parser)
     parser.add_argument("--batch", type=int, default=16, help="default: 16")
     parser.add_argument("--image-size", type=int, default=640, help="default: 640")
@@ -50,7 +50,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
-    """Time a batch in one thread, then a loader with its processes."""
+    """Time a batch in one thread, then loaders with several processes."""
     recipe = Recipe(
         image_size=args.image_size,
         batch_size=args.batch,
@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def batch_tasks(given: Pictures, recipe: Recipe) -> dict[str, Callable[[], object]]:
-    """Each makes its next batch, of the same images in the same order."""
+    """Tasks that each prepare the next batch, of the same images in the same order."""
 
     def upstream(cache: bool) -> Callable[[], object]:
         dataset = upstream_dataset(given.root, recipe, cache=cache)
@@ -117,7 +117,7 @@ def batch_tasks(given: Pictures, recipe: Recipe) -> dict[str, Callable[[], objec
 def loader_tasks(
     given: Pictures, recipe: Recipe, workers: int, batches: int
 ) -> dict[str, Callable[[], object]]:
-    """Each starts a loader, takes some batches, and ends it."""
+    """Tasks that each start a loader, take some batches, and end it."""
     recipe = Recipe(**{**vars(recipe), "workers": workers})
 
     def take(make: Callable[[], DataLoader]) -> None:

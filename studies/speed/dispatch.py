@@ -1,4 +1,4 @@
-"""What a computation asks of the device: operators dispatched, and waits for its numbers."""
+"""Counting the operators that a computation dispatches, and its waits for the device."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -57,7 +57,7 @@ class DispatchCount(TorchDispatchMode):
 
 
 def count_dispatches(call: Callable[[], object]) -> DispatchCount:
-    """Run `call` and count what it dispatches."""
+    """Run `call` and count the operators that it dispatches."""
     with DispatchCount() as count:
         call()
     return count

@@ -1,7 +1,7 @@
 """Average precision: this package beside upstream's voc_eval, pycocotools and faster-coco-eval.
 
-Everything runs on one drawn set (see `synthetic`) with the same detections. Each comparison first
-shows that all compute the same figures, then times them in turns.
+Everything runs on one random set (see `synthetic`) with the same detections. Each comparison first
+shows that all evaluators compute the same figures, then times them in turns.
 """
 
 import argparse
@@ -26,8 +26,8 @@ from studies.speed.coco_tools import (
 from studies.speed.synthetic import (
     SPLIT,
     YEAR,
-    draw_detections,
-    draw_objects,
+    random_detections,
+    random_objects,
     write_voc,
 )
 from studies.speed.table import format_timings, timings_as_json
@@ -59,8 +59,8 @@ class Task:
     """Something to time.
 
     Attributes:
-        call: what to run.
-        includes: what of it is on the clock.
+        call: the function to time.
+        includes: description of the work that is timed.
     """
 
     call: Callable[[], object]
@@ -68,15 +68,17 @@ class Task:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Size of the set, and which comparisons to make."""
+    """Add the options for the size of the set, and for the comparisons."""
     parser.add_argument("--images", type=int, default=4952, help="default: 4952, VOC2007 test")
-    parser.add_argument("--detections", type=int, default=100, help="an image; default: 100")
-    parser.add_argument("--seed", type=int, default=0, help="of the drawn set; default: 0")
+    parser.add_argument(
+        "--detections", type=int, default=100, help="detections per image; default: 100"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random set; default: 0")
     parser.add_argument(
         "--min-seconds",
         type=float,
         default=0.5,
-        help="what is faster is repeated within a round and the time divided; default: 0.5",
+        help="shortest time to measure; faster tasks are repeated within a round; default: 0.5",
     )
     parser.add_argument(
         "--parts", nargs="+", choices=PARTS, default=PARTS, help="comparisons; default: all"
@@ -84,9 +86,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
-    """Compare, print as it goes, and return everything as plain JSON values."""
-    split = draw_objects(args.images, args.seed)
-    found = draw_detections(split, args.detections, args.seed + 1)
+    """Make the comparisons, print their tables, and return everything as plain JSON values."""
+    split = random_objects(args.images, args.seed)
+    found = random_detections(split, args.detections, args.seed + 1)
     print(
         f"{len(split)} images, {len(split.labels)} objects ({split.difficult.sum()} difficult), "
         f"{len(found)} detections, {len(split.classes)} classes, seed {args.seed}"
@@ -122,7 +124,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 def compare_voc(
     upstream: UpstreamVoc, split: VocSplit, found: Detections, timer: Timer
 ) -> dict[str, Any]:
-    """VOC's rules at ten IoU thresholds."""
+    """Compare AP by VOC's rules at ten IoU thresholds."""
     objects = Objects.of_split(split)
 
     def ours() -> tuple[np.ndarray, np.ndarray]:
@@ -153,7 +155,7 @@ def compare_voc(
 def compare_end_to_end(
     upstream: UpstreamVoc, split: VocSplit, found: Detections, timer: Timer
 ) -> dict[str, Any]:
-    """From each image's detections and the XML files to all scores."""
+    """Compare the computation of all scores from detections and XML files."""
     limits = np.searchsorted(found.images, np.arange(len(split) + 1))
     parts = [
         Detections(*(array[a:b] for array in vars(found).values())) for a, b in pairwise(limits)
@@ -180,7 +182,7 @@ def compare_end_to_end(
 def compare_coco(
     split: VocSplit, found: Detections, timer: Timer, parts: Sequence[str]
 ) -> dict[str, Any]:
-    """COCO's rules: AP alone, the same from arrays, and COCO's twelve figures."""
+    """Compare COCO's rules: AP alone, AP from arrays, and COCO's twelve figures."""
     if not parts:
         return {}
     classes = installed_tools()
@@ -226,7 +228,7 @@ def compare_coco(
 
 
 def largest(difference: np.ndarray | float) -> float:
-    """Of all absolute values."""
+    """The largest absolute difference."""
     return float(np.abs(difference).max())
 
 

@@ -1,4 +1,4 @@
-"""Pictures in, boxes out: the package's Detector beside upstream's network and processor."""
+"""Prediction: the package's Detector beside upstream's network and processor."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ NETWORK_INCLUDES = {
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Pictures, size and device."""
+    """Add the options for pictures, size and device."""
     add_picture_options(parser)
     parser.add_argument("--images", type=int, default=16, help="pictures a round; default: 16")
     parser.add_argument("--image-size", type=int, default=640, help="default: 640")
@@ -44,7 +44,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
-    """Time the network alone, then everything from the file on."""
+    """Time the network alone, then everything from files to boxes."""
     device = select_device(args.device)
     recipe = Recipe(image_size=args.image_size)
     torch.manual_seed(0)

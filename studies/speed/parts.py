@@ -1,4 +1,4 @@
-"""How the time of a training step divides."""
+"""The time of each part of a training step."""
 
 import time
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def time_parts(
     """Median seconds of each part of a step, waiting for the device after each.
 
     Args:
-        recipe: of the step.
+        recipe: the settings of the step.
         images: (B, 3, S, S) uint8 on the device.
         targets: (B, M, 5) on the device.
         device: where to compute.

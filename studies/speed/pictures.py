@@ -23,8 +23,8 @@ class Pictures:
 
     Attributes:
         root: the folder that holds VOC<year>.
-        split: what was read from there.
-        text: what they are, for the head of a table.
+        split: the images and objects read from there.
+        text: description for the head of a table.
     """
 
     root: Path
@@ -33,9 +33,9 @@ class Pictures:
 
 
 def add_picture_options(parser: argparse.ArgumentParser) -> None:
-    """--data and --set."""
+    """Add the options --data and --set."""
     parser.add_argument(
-        "--data", type=Path, help="VOCdevkit-layout folder; default: a small drawn sample"
+        "--data", type=Path, help="VOCdevkit-layout folder; default: the generated sample"
     )
     parser.add_argument(
         "--set", default="2007/trainval", metavar="YEAR/SPLIT", help="default: 2007/trainval"
@@ -44,7 +44,7 @@ def add_picture_options(parser: argparse.ArgumentParser) -> None:
 
 @contextmanager
 def pictures(args: argparse.Namespace) -> Iterator[Pictures]:
-    """The images that the options name; a drawn sample is gone afterwards.
+    """The images that the options name; a generated sample is deleted afterwards.
 
     Raises:
         UserError: there is no such folder or set.
@@ -54,6 +54,6 @@ def pictures(args: argparse.Namespace) -> Iterator[Pictures]:
         if not root.is_dir():
             raise UserError(f"--data {root} is not a folder")
         split = load_split(root, [args.set], Recipe().classes)
-        kind = f"photographs of {args.set}" if args.data else "drawn pictures (small)"
+        kind = f"photographs of {args.set}" if args.data else "generated pictures (small)"
         year, _ = parse_set(args.set)
         yield Pictures(find_voc_folder(root, year).parent, split, f"{len(split)} {kind}")

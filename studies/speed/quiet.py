@@ -1,4 +1,4 @@
-"""Upstream prints and logs a lot."""
+"""Silencing upstream, which prints and logs a lot."""
 
 import contextlib
 import io
@@ -9,7 +9,7 @@ from loguru import logger
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Within it, nothing of package `yolox` shows."""
+    """A context in which package `yolox` prints and logs nothing."""
     logger.disable("yolox")
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):

@@ -20,6 +20,7 @@ from yolox_ela.network.model import build_yolox_nano
 from yolox_ela.recipe import Recipe
 from yolox_ela.system.device import synchronise
 from yolox_ela.system.environment import describe_environment
+from yolox_ela.system.text_table import text_table
 from yolox_ela.tables.timing import interleave
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.step import TrainStep
@@ -36,7 +37,7 @@ LR = 1e-5  # the weights stay what they are: the time of a step depends on them
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Pictures, sizes, and which variants."""
+    """Add the options for pictures, sizes, and variants."""
     add_picture_options(parser)
     parser.add_argument("--batch", type=int, default=16, help="default: 16")
     parser.add_argument("--image-size", type=int, default=640, help="default: 640")
@@ -53,7 +54,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
-    """Time steps on the same batch, count operators, and show where ours spends its time."""
+    """Time steps on the same batch, count operators, and time the parts of our step."""
     recipe = Recipe(
         image_size=args.image_size,
         batch_size=args.batch,
@@ -85,17 +86,18 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     print(format_timings(timings, INCLUDES, UPSTREAM))
     results["step"] = timings_as_json(timings, INCLUDES, UPSTREAM)
     print("operators dispatched in a step, views left out, and those that a GPU would wait for")
-    results["operators"] = {}
+    results["operators"], rows = {}, []
     for name in (UPSTREAM, *(f"ours, {part}" for part in PARTS)):
         count = count_dispatches(steps[name])
         total, waits = count.operators.total(), count.waits.total()
-        print(f"  {name:12} {total:7,} operators {waits:6,} waits")
+        rows.append([name, f"{total:,}", f"{waits:,}"])
         results["operators"][name] = {"operators": total, "waits": dict(count.waits)}
+    print(text_table(["", "operators", "waits"], rows, align="lrr"))
     print("where the time of a step goes (ours, the device's default loss)")
     parts = time_parts(recipe, images, targets, device, rounds=args.rounds)
     whole = sum(parts.values())
-    for name, seconds in parts.items():
-        print(f"  {name:28} {1e3 * seconds:9.1f} ms {seconds / whole:6.1%}")
+    rows = [[name, f"{1e3 * part:.1f}", f"{part / whole:.1%}"] for name, part in parts.items()]
+    print(text_table(["part", "ms", "share"], rows, align="lrr"))
     results["parts"] = parts
     return results
 
@@ -109,7 +111,7 @@ def our_step(
     dense: bool | None = None,
     compile: bool = False,
 ) -> Callable[[], object]:
-    """A step of training on this batch, from its bytes on."""
+    """A training step of this package, from a batch of bytes on."""
     torch.manual_seed(recipe.seed)
     network = build_yolox_nano(len(recipe.classes))
     network.head.dense = dense
@@ -118,6 +120,6 @@ def our_step(
 
 
 def _again(images: Tensor, targets: Tensor) -> Iterator[Sequence[Tensor]]:
-    """The batch as upstream's loader gives it, for ever."""
+    """Yield the same batch again and again, in the form of upstream's loader."""
     floats = images.float().contiguous()
     return repeat((floats, targets, targets, targets))

@@ -1,4 +1,4 @@
-"""A drawn test set of VOC's make-up, and detections of it such as a network gives."""
+"""A random test set with the statistics of VOC, and random detections like those of a network."""
 
 from pathlib import Path
 
@@ -13,14 +13,14 @@ from yolox_ela.evaluate.detections import Detections
 YEAR, SPLIT = "2007", "test"
 
 
-def draw_objects(images: int, seed: int) -> VocSplit:
-    """Objects as in VOC2007: three an image, a third of them persons, a fifth of them difficult.
+def random_objects(images: int, seed: int) -> VocSplit:
+    """Random objects as in VOC2007: three per image, a third persons, a fifth difficult.
 
     Every class has an object that is not difficult.
 
     Args:
         images: number of images, half of them 500 x 375 pixels, half 375 x 500.
-        seed: of the drawing.
+        seed: seed of the random generator.
 
     Raises:
         UserError: there are fewer images than classes.
@@ -59,15 +59,15 @@ def _boxes(rng: np.random.Generator, sizes: np.ndarray) -> np.ndarray:
     return np.concatenate([corners, corners + sides], axis=1)
 
 
-def draw_detections(split: VocSplit, per_image: int, seed: int) -> Detections:
-    """Detections as at a threshold near 0: a few good ones, their neighbours, and many others.
+def random_detections(split: VocSplit, per_image: int, seed: int) -> Detections:
+    """Random detections as with a score threshold near 0: few good ones and many false ones.
 
-    Scores are all different, so that no evaluator's treatment of ties plays a part.
+    All scores are different, so that the evaluators' treatment of equal scores does not matter.
 
     Args:
-        split: objects, at least one an image.
-        per_image: number in each image; the same for all.
-        seed: of the drawing.
+        split: the objects, at least one in each image.
+        per_image: number of detections in each image.
+        seed: seed of the random generator.
     """
     rng = np.random.default_rng(seed)
     images = np.repeat(np.arange(len(split)), per_image)
@@ -75,7 +75,7 @@ def draw_detections(split: VocSplit, per_image: int, seed: int) -> Detections:
     counts = np.diff(split.offsets)[images]
     objects = split.offsets[images] + (rng.random(n) * counts).astype(np.int64)
     near = rng.random(n) < 0.2
-    # Each corner is off by a share of the box's side, mostly small.
+    # Each corner is shifted by a share of the box's side, which is mostly small.
     boxes = split.boxes[objects].astype(np.float64)
     sides = np.tile(boxes[:, 2:] - boxes[:, :2], 2)
     error = rng.exponential(0.1, (n, 1))
@@ -84,13 +84,13 @@ def draw_detections(split: VocSplit, per_image: int, seed: int) -> Detections:
     boxes[far] = _boxes(rng, split.sizes[images[far]])
     limits = np.tile(split.sizes[images] - 1, 2)
     boxes = np.sort(boxes.clip(0, limits).reshape(n, 2, 2), axis=1).reshape(n, 4)
-    # Far ones too bear mostly the class of something in the image.
+    # Most false detections, too, have the class of an object in the image.
     other = rng.integers(len(split.classes), size=n)
     labels = np.where(rng.random(n) < np.where(near, 0.9, 0.5), split.labels[objects], other)
     quality = rng.normal(size=n) + np.where(near, 2.5 - 6 * error[:, 0], 0.0)
     scores = np.empty(n)
     scores[np.argsort(quality)] = ((np.arange(n) + 0.5) / n) ** 4  # most are low
-    order = np.lexsort((-scores, images))  # as they leave non-maximum suppression
+    order = np.lexsort((-scores, images))  # the order after non-maximum suppression
     return Detections(
         images[order],
         boxes[order].astype(np.float32),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from yolox_ela.system.text_table import text_table
 from yolox_ela.tables.timing import Timing, ratio
 
 
@@ -16,26 +17,28 @@ def format_timings(
         includes: what is on the clock, by name.
         baseline: the name to divide by.
     """
-    name_width = max(map(len, timings))
-    lines = [
-        f"  {'':{name_width}} {'median ms':>11} {'quartiles':>21} "
-        f"{'times ' + baseline:>17} {'quartiles':>15}  on the clock"
-    ]
+    rows = []
     for name, timing in timings.items():
         low, high = timing.quartiles
         factor, factor_low, factor_high = ratio(timing, timings[baseline])
-        lines.append(
-            f"  {name:{name_width}} {1e3 * timing.median:11.1f} "
-            f"{f'{1e3 * low:.1f} - {1e3 * high:.1f}':>21} "
-            f"{factor:17.2f} {f'{factor_low:.2f} - {factor_high:.2f}':>15}  {includes[name]}"
+        rows.append(
+            [
+                name,
+                f"{1e3 * timing.median:.1f}",
+                f"{1e3 * low:.1f} - {1e3 * high:.1f}",
+                f"{factor:.2f}",
+                f"{factor_low:.2f} - {factor_high:.2f}",
+                includes[name],
+            ]
         )
-    return "\n".join(lines)
+    headers = ["", "median ms", "quartiles", f"times {baseline}", "quartiles", "on the clock"]
+    return text_table(headers, rows, align="lrrrrl")
 
 
 def timings_as_json(
     timings: Mapping[str, Timing], includes: Mapping[str, str], baseline: str
 ) -> dict[str, Any]:
-    """The same as plain values, every round of it."""
+    """The timings of every round as plain JSON values."""
     return {
         name: {
             "on_the_clock": includes[name],

@@ -19,8 +19,9 @@ from studies.speed.upstream_training import (
     upstream_loader,
 )
 from yolox_ela.augment.bank import memory_bank
-from yolox_ela.augment.feed import AUGMENTS, DeviceFeed, HostFeed, draws_on_device
+from yolox_ela.augment.feed import DeviceFeed, HostFeed, draws_on_device
 from yolox_ela.augment.multiscale import network_input
+from yolox_ela.choices import AUGMENTS
 from yolox_ela.network.model import build_yolox_nano
 from yolox_ela.recipe import Recipe
 from yolox_ela.system.device import synchronise
@@ -36,7 +37,7 @@ LR = 1e-5  # the weights stay what they are: the time of a step depends on them
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Pictures, sizes, and how ours is run."""
+    """Add the options for pictures, sizes, and this package's loop."""
     add_picture_options(parser)
     parser.add_argument("--batch", type=int, default=16, help="default: 16")
     parser.add_argument("--image-size", type=int, default=640, help="default: 640")
@@ -49,7 +50,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
-    """Time some steps of training with the recipe's mosaic, loaders' start included."""
+    """Time some training steps with the recipe's mosaic, including the start of loaders."""
     recipe = Recipe(
         image_size=args.image_size,
         batch_size=args.batch,
@@ -93,7 +94,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 def upstream_training(
     given: Pictures, recipe: Recipe, device: torch.device, steps: int
 ) -> Callable[[], object]:
-    """Starts upstream's loader, and trains on so many of its batches."""
+    """A task that starts upstream's loader, and trains on some of its batches."""
     dataset = upstream_dataset(given.root, recipe, cache=True)
     step = UpstreamStep(recipe, recipe.batch_size, device)
     workers = max(1, recipe.workers) if recipe.workers >= 0 else 1
@@ -111,7 +112,7 @@ def upstream_training(
 def our_training(
     args: argparse.Namespace, given: Pictures, recipe: Recipe, accelerator: Accelerator
 ) -> Callable[[], object]:
-    """The same with the package's loop: feed, step, and a look at the losses now and then."""
+    """The same with the package's loop: feed, step, and reading the losses now and then."""
     device, split, side = accelerator.device, given.split, recipe.image_size
     feed: Any
     if draws_on_device(args.augment, split, recipe, device):

@@ -87,7 +87,7 @@ def upstream_dataset(root: Path, recipe: Recipe, *, cache: bool = False) -> Mosa
 
 
 def upstream_batch(dataset: MosaicDetection, indices: Sequence[int]) -> list[Any]:
-    """What its loader makes of these images: float images, targets, and two columns of facts."""
+    """A batch in the form of upstream's loader: float images, targets, and two further columns."""
     samples: list[Sample] = [dataset[(True, index)] for index in indices]
     return default_collate(samples)
 
@@ -115,7 +115,7 @@ def upstream_loader(dataset: MosaicDetection, batch_size: int, workers: int) -> 
 
 
 class HostPrefetcher:
-    """In the place of upstream's DataPrefetcher, which needs CUDA."""
+    """Replaces upstream's DataPrefetcher, which needs CUDA."""
 
     def __init__(self, batches: Iterator[Sequence[Tensor]], device: torch.device) -> None:
         self.batches, self.device = batches, device
@@ -133,7 +133,7 @@ class UpstreamStep:
         recipe: its settings.
         batch_size: images a step.
         device: where to train.
-        steps: of an epoch, for the schedule; the more, the longer it stays at the lowest rates.
+        steps: steps of an epoch for the schedule; with more steps, learning rates stay low longer.
     """
 
     def __init__(

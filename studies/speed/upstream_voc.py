@@ -28,12 +28,12 @@ PATCHES = (
 
 
 class UpstreamVoc:
-    """Upstream's evaluator on files in a folder of its own.
+    """Upstream's evaluator, with its files in a separate folder.
 
     Args:
         root: a VOCdevkit made by `write_voc`.
         split: what lies there.
-        detections: of it.
+        detections: the detections of the split.
     """
 
     def __init__(self, root: Path, split: VocSplit, detections: Detections) -> None:
@@ -124,7 +124,7 @@ class UpstreamVoc:
 
 
 class _ParsedLine:
-    """A line of a detection file that need not be taken apart any more."""
+    """A line of a detection file that is already split into words."""
 
     def __init__(self, fields: list[Any]) -> None:
         self.fields = fields
@@ -137,7 +137,7 @@ class _ParsedLine:
 
 
 class _Boxes(np.ndarray):
-    """Detections that can be compared with an empty list, as before numpy 2."""
+    """Detections that can be compared with an empty list, as was possible before numpy 2."""
 
     def __eq__(self, other: object) -> Any:
         return False if other == [] else super().__eq__(other)

@@ -1,4 +1,4 @@
-"""What the first steps of a training do to the weights that it starts from.
+"""Measuring how the first steps of a training change its initial weights.
 
 python studies/tuning/first_steps.py -f exps/nano_ela_s.py -c yolox_nano.pth --data DEV lr 0.02
 
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from yolox_ela.augment.bank import open_images
 from yolox_ela.augment.feed import HostFeed
@@ -26,6 +27,7 @@ from yolox_ela.experiment import Experiment, load_experiment
 from yolox_ela.images.letterbox import letterbox
 from yolox_ela.network.model import YoloxNano
 from yolox_ela.overrides import override, pairs_to_dict
+from yolox_ela.system.text_table import text_table
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.schedule import learning_rate
 from yolox_ela.train.start import load_start
@@ -43,7 +45,7 @@ COLUMNS = ["step", "lr", "loss", "gradient", *PARTS, "BN var", "passes", "object
 
 
 def main() -> int:
-    """Train for a hundred steps and print the table."""
+    """Train for a hundred steps and print a table of the changes."""
     args = parse_arguments()
     exp = override(load_experiment(args.experiment), pairs_to_dict(args.overrides))
     exp.validate()
@@ -58,15 +60,16 @@ def main() -> int:
         train, exp, accelerator.device, open_images(train, exp.image_size, "off", Path())
     )
     total = len(train) // exp.batch_size * exp.epochs
-    print("  ".join(f"{name:>12}" for name in COLUMNS))
-    rows = step_rows(step, feed, exp, total)
-    for done, lr, loss, gradient in rows:
+    rows = []
+    steps = tqdm(step_rows(step, feed, exp, total), total=SHOWN[-1] + 1, unit="step", disable=None)
+    for done, lr, loss, gradient in steps:
         if done in SHOWN:
             cells = [lr, loss, gradient, *moved(network, start).values()]
             cells += [variance_ratio(network, start), *answers(network, probe)]
-            print("  ".join([f"{done:>12}", *(f"{cell:>12.4g}" for cell in cells)]), flush=True)
+            rows.append([done, *(f"{cell:.4g}" for cell in cells)])
         if done == SHOWN[-1]:
             break
+    print(text_table(COLUMNS, rows, align="r" * len(COLUMNS)))
     return 0
 
 
@@ -76,7 +79,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("-c", "--checkpoint", type=Path, required=True, help="COCO's weights")
     parser.add_argument("--data", type=Path, required=True, help="VOCdevkit-layout folder")
     add_overrides(parser)
-    return parser.parse_intermixed_args()
+    return parser.parse_args()
 
 
 def step_rows(
@@ -102,7 +105,7 @@ def probe_batch(split: VocSplit, size: int) -> Tensor:
 
 
 def moved(network: YoloxNano, start: dict[str, Tensor]) -> dict[str, float]:
-    """For each part the length of its way from the start, over the start's own length."""
+    """For each part, the norm of the change of its weights, divided by the norm of the start."""
     ways: dict[str, list[float]] = {part: [0.0, 0.0] for part in PARTS}
     for name, parameter in network.named_parameters():
         if name.startswith("backbone.attention."):
@@ -114,7 +117,7 @@ def moved(network: YoloxNano, start: dict[str, Tensor]) -> dict[str, float]:
 
 
 def variance_ratio(network: YoloxNano, start: dict[str, Tensor]) -> float:
-    """Running variance of BatchNorm over that of the start, median over all channels."""
+    """The running variance of BatchNorm divided by that of the start, median over channels."""
     ratios = [
         tensor / start[name].clamp_min(1e-6)
         for name, tensor in network.state_dict().items()

@@ -1,4 +1,4 @@
-"""What a run would have scored had it kept a share of its start: `start_share` after the fact.
+"""The scores that a run would have had with another `start_share`, from its last weights.
 
 python studies/tuning/shares.py -f exps/nano.py -c yolox_nano.pth --run runs/nano --data DEV
 """
@@ -61,7 +61,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--run", type=Path, required=True, help="the run's folder")
     parser.add_argument("--data", type=Path, required=True, help="VOCdevkit-layout folder")
     add_overrides(parser)
-    return parser.parse_intermixed_args()
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

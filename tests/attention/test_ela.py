@@ -1,5 +1,6 @@
 """ELA against the paper (arXiv 2403.01123): Figure 4 by hand, section 3.3, counted parameters."""
 
+import inspect
 import math
 
 import numpy as np
@@ -97,6 +98,18 @@ def test_figure_4(build, kernel, per_filter, num_groups, at_64, at_256, h, w):
     assert filters.shape == (64, per_filter, kernel)
     expected = figure4(x.double().numpy(), filters, gamma, beta, num_groups)
     np.testing.assert_allclose(ela(x).detach().numpy(), expected, atol=2e-5, rtol=1e-4)
+
+
+def test_the_formula_in_the_docstring():
+    """What the docstring of `forward` writes down is what `forward` computes."""
+    lines = [line.partition("#")[0] for line in inspect.getdoc(ELA.forward).splitlines()]
+    formula = [line.strip() for line in lines if " = " in line and line.startswith("    ")]
+    assert len(formula) == 6
+    ela, x = randomised(ela_s(64)), image(2, 64, 3, 7)
+    convolution, norm, _ = ela.gate_h
+    names = {"x": x, "F_h": convolution, "F_w": convolution, "G_n": norm, "sigmoid": torch.sigmoid}
+    exec("\n".join(formula), names)
+    torch.testing.assert_close(ela(x), names["Y"])
 
 
 @every_version

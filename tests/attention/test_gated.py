@@ -82,15 +82,15 @@ def test_strip_gates_start_open(shared):
 
 @every_module
 def test_only_last_layers_differ_from_the_papers_start(build):
-    drawn = identity(build)
+    started = identity(build)
     after = torch.get_rng_state()
     torch.manual_seed(0)
     paper = build(CHANNELS)
     assert torch.equal(torch.get_rng_state(), after), "the network's other weights stay the same"
     if not isinstance(paper, GatedModule):
         return  # it has a start of its own
-    assert (paper.gate_scale, drawn.gate_scale) == (1, 2)
-    start, other = paper.state_dict(), drawn.state_dict()
+    assert (paper.gate_scale, started.gate_scale) == (1, 2)
+    start, other = paper.state_dict(), started.state_dict()
     assert list(start) == list(other)
     zeroed = {name for name in start if not torch.equal(start[name], other[name])}
     assert zeroed
@@ -113,7 +113,7 @@ def coordinate(hidden, norm):
     }
 
 
-# The layers with weights at 64 channels, in the order in which they are drawn. SA draws nothing.
+# The layers with weights at 64 channels, in order of initialisation. SA samples no weights.
 LAYERS = {
     "nano_se": {
         "gate.0": lambda: nn.Linear(64, 4, bias=False),
@@ -189,6 +189,7 @@ def baseline():
     return predictions(build_yolox_nano(20))
 
 
+@pytest.mark.slow
 @every_module
 @pytest.mark.parametrize("share_sites", [False, True], ids=["separate", "shared"])
 def test_the_network_starts_as_the_baseline(build, share_sites, baseline):

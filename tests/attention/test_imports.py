@@ -17,6 +17,7 @@ def inside(module: str) -> bool:
     return module == PACKAGE or module.startswith(f"{PACKAGE}.")
 
 
+@pytest.mark.slow
 def test_importing_it_loads_torch_and_nothing_else():
     """Of what torch has not loaded itself, only the standard library and the package's files."""
     code = f"import sys, torch; before = set(sys.modules); import {PACKAGE}; "

@@ -84,6 +84,7 @@ def test_vmap_over_a_stack_of_maps():
     torch.testing.assert_close(out, gate_strips(x, y_h, y_w))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gate_scale", [1.0, 2.0])
 @pytest.mark.parametrize("build", [ela_s, partial(CA, reduction=16)], ids=["ELA-S", "CA"])
 def test_compiled_training_step_is_the_eager_one(build, gate_scale):

@@ -1,4 +1,4 @@
-"""Samples drawn by loader processes and on the device: the same, in the same order."""
+"""Samples rendered by loader processes and on the device: the same, in the same order."""
 
 import pytest
 import torch
@@ -40,10 +40,10 @@ def test_both_draw_the_same_samples(split, workers):
         for one, other in batches:
             assert one.keys == other.keys
             images, targets = host.samples(one)
-            drawn, rows = device.samples(other)
-            assert drawn.dtype == torch.uint8
-            assert drawn.shape == images.shape
-            assert (drawn.int() - images.int()).abs().max() <= 1
+            rendered, rows = device.samples(other)
+            assert rendered.dtype == torch.uint8
+            assert rendered.shape == images.shape
+            assert (rendered.int() - images.int()).abs().max() <= 1
             count = targets.shape[1]
             torch.testing.assert_close(rows[:, :count], targets, atol=1e-3, rtol=0)
             assert not rows[:, count:].any()

@@ -60,11 +60,11 @@ def assert_same(one, other):
 def test_every_epoch_shows_every_image_and_none_much_more_often(images, batch):
     recipe = recipe_with(batch_size=batch)
     steps = steps_per_epoch(images, recipe)
-    drawn = keys(images, recipe)
-    assert len(drawn) == len(StepSampler(images, recipe)) == recipe.epochs * steps
-    assert all(len(step) == batch for step in drawn)
+    steps_of_keys = keys(images, recipe)
+    assert len(steps_of_keys) == len(StepSampler(images, recipe)) == recipe.epochs * steps
+    assert all(len(step) == batch for step in steps_of_keys)
     for epoch in range(recipe.epochs):
-        shown = [key for step in drawn[epoch * steps : (epoch + 1) * steps] for key in step]
+        shown = [key for step in steps_of_keys[epoch * steps : (epoch + 1) * steps] for key in step]
         assert {key.epoch for key in shown} == {epoch}
         counts = Counter(key.image for key in shown)
         assert set(counts) == set(range(images))

@@ -46,16 +46,16 @@ def test_a_sample_depends_on_seed_epoch_and_image_alone():
         return repr(plan_sample(sample_generator(seed, epoch, index), index, SIZES, recipe, True))
 
     keys = [(seed, epoch, index) for seed in (0, 1) for epoch in (0, 1, 2) for index in (0, 1)]
-    drawn = [plan(*key) for key in keys]
+    sampled = [plan(*key) for key in keys]
     np.random.seed(7)  # noqa: NPY002 - the global generator must not matter
-    assert drawn == [plan(*key) for key in keys]
-    assert len(set(drawn)) == len(keys)
+    assert sampled == [plan(*key) for key in keys]
+    assert len(set(sampled)) == len(keys)
 
 
 def test_a_mosaic_has_the_image_asked_for_and_three_drawn_from_all():
-    drawn = plans(recipe_with(), 300)
+    sampled = plans(recipe_with(), 300)
     others = Counter()
-    for number, plan in enumerate(drawn):
+    for number, plan in enumerate(sampled):
         assert len(plan.tiles) == len(plan.scales) == 4
         assert plan.tiles[0].index == number % len(SIZES)
         assert (plan.canvas, plan.output) == ((2 * SIDE, 2 * SIDE), SIDE)
@@ -77,10 +77,10 @@ def test_hsv_and_mirror_follow_their_probabilities_and_ranges():
     off = plans(recipe_with(hsv_prob=0.0, flip_prob=0.0), 50)
     assert all(plan.hsv == (0, 0, 0) and plan.mirror == 0 for plan in off)
 
-    drawn = plans(recipe_with(flip_prob=0.25), 800)
-    assert {plan.mirror for plan in drawn} == {0, SIDE}
-    assert 0.2 < np.mean([plan.mirror > 0 for plan in drawn]) < 0.3
-    shifts = np.array([plan.hsv for plan in drawn])
+    sampled = plans(recipe_with(flip_prob=0.25), 800)
+    assert {plan.mirror for plan in sampled} == {0, SIDE}
+    assert 0.2 < np.mean([plan.mirror > 0 for plan in sampled]) < 0.3
+    shifts = np.array([plan.hsv for plan in sampled])
     # YOLOX's gains of 5, 30 and 30, cut to whole numbers, each used half of the time.
     assert np.abs(shifts).max(axis=0).tolist() == [4, 29, 29]
     assert np.all(shifts.min(axis=0) == -shifts.max(axis=0))
@@ -132,15 +132,15 @@ def decompose(matrix):
 
 
 def test_affine_maps_are_those_of_yolox(monkeypatch):
-    """Every drawn map is upstream's for some angle, zoom, shears and shift within the ranges."""
+    """Every sampled map is upstream's for some angle, zoom, shears and shift within the ranges."""
     recipe = recipe_with(degrees=40.0, shear=15.0, mosaic_scale=(0.3, 1.7), translate=0.2)
-    drawn = []
-    # Upstream draws each setting by this function; here it gets the value itself.
+    sampled = []
+    # Upstream samples each setting by this function; here it gets the value itself.
     monkeypatch.setattr(data_augment, "get_aug_params", lambda values, center=0: next(values))
     for plan in plans(recipe, 1000):
         angle, zoom, shear_x, shear_y = decompose(plan.matrix)
         shift = plan.matrix[:, 2] / SIDE
-        drawn.append((angle / 40, (zoom - 1) / 0.7, shear_x / 15, shear_y / 15, *(shift / 0.2)))
+        sampled.append((angle / 40, (zoom - 1) / 0.7, shear_x / 15, shear_y / 15, *(shift / 0.2)))
         matrix, _ = data_augment.get_affine_matrix(
             (SIDE, SIDE),
             degrees=iter([angle]),
@@ -149,12 +149,12 @@ def test_affine_maps_are_those_of_yolox(monkeypatch):
             shear=iter([shear_x, shear_y]),
         )
         assert np.allclose(plan.matrix, matrix, atol=1e-9)
-    drawn = np.array(drawn)
+    sampled = np.array(sampled)
     # Each is uniform on -1..1, and independent of the others.
-    assert np.abs(drawn).max() <= 1 + 1e-6
-    quartiles = np.quantile(drawn, [0.25, 0.5, 0.75], axis=0)
+    assert np.abs(sampled).max() <= 1 + 1e-6
+    quartiles = np.quantile(sampled, [0.25, 0.5, 0.75], axis=0)
     assert np.allclose(quartiles, np.array([[-0.5], [0], [0.5]]), atol=0.12)
-    assert np.abs(np.corrcoef(drawn.T) - np.eye(6)).max() < 0.15
+    assert np.abs(np.corrcoef(sampled.T) - np.eye(6)).max() < 0.15
 
 
 def test_a_setting_of_zero_switches_its_part_of_the_map_off():

@@ -109,7 +109,7 @@ def test_boxes_follow_their_pixels(ranges, mosaic, flip):
 
 
 class Script:
-    """Stands in for the module `random` in upstream's code: hands out what was drawn here."""
+    """Stands in for the module `random` in upstream's code: returns the numbers sampled here."""
 
     def __init__(self, values):
         self.values = iter(values)
@@ -129,11 +129,11 @@ class Script:
 def upstream_sample(monkeypatch, dataset, key, plan):
     """The sample that upstream's pipeline makes from the random numbers of a plan."""
     shifted = any(plan.hsv)
-    draws = [0.0 if shifted else 1.0, 0.0 if plan.mirror else 1.0]
+    numbers = [0.0 if shifted else 1.0, 0.0 if plan.mirror else 1.0]
     if key.mosaic:
         x, y = plan.tiles[3].offset
-        draws = [0.0, y, x, *(tile.index for tile in plan.tiles[1:]), *draws]
-    script = Script(draws)
+        numbers = [0.0, y, x, *(tile.index for tile in plan.tiles[1:]), *numbers]
+    script = Script(numbers)
     # A gain is cut to a whole number, so aim between this one and the next.
     gains = [(h + 0.5 * np.sign(h)) / gain for h, gain in zip(plan.hsv, GAINS, strict=True)]
     with monkeypatch.context() as patch:
@@ -265,9 +265,9 @@ def test_a_mirrored_image_is_the_image_mirrored_beside_the_same_padding():
 def test_very_long_images_are_drawn():
     sizes = np.array([[1500, 3], [3, 1500]])
     images = [noise(*size) for size in sizes]
-    draw = partial(plan_sample, sizes=sizes, recipe=recipe_with(mosaic_prob=1.0))
+    sample_plan = partial(plan_sample, sizes=sizes, recipe=recipe_with(mosaic_prob=1.0))
     for index, mosaic in [(0, True), (0, False), (1, True), (1, False)]:
-        plan = draw(sample_generator(0, 0, index), index, mosaic=mosaic)
+        plan = sample_plan(sample_generator(0, 0, index), index, mosaic=mosaic)
         tiles = fitted([images[t.index] for t in plan.tiles])
         assert render(plan, tiles).shape == (SIDE, SIDE, 3)
         assert letterbox(images[index], SIDE)[0].shape == (SIDE, SIDE, 3)

@@ -41,6 +41,7 @@ ENDS = """
 """
 
 
+@pytest.mark.slow
 def test_a_program_ends_when_an_image_breaks_in_a_worker(voc):
     for number in range(9):
         voc.add(f"{number}")
@@ -156,6 +157,7 @@ def test_a_malformed_set_is_the_users_mistake(voc):
             read(voc.root, ["trainval"], CLASSES)
 
 
+@pytest.mark.slow
 def test_loader_processes_need_not_know_the_experiment(voc, tmp_path):
     """Where processes are spawned, not forked, an experiment's class cannot be imported there."""
     voc.add("1")

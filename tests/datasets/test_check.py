@@ -87,7 +87,7 @@ def test_everything_is_found_in_one_pass_and_each_thing_once(voc):
     assert lines[-1] == f"12 errors, {numbers['warning']} warnings: do not train on this"
 
 
-def test_details_say_what_to_mend(voc):
+def test_details_say_what_to_fix(voc):
     sick_set(voc)
     report = check_dataset(voc.root, SETS, CLASSES)
     details = {p.file.name: p.detail for p in report.problems}

@@ -1,4 +1,4 @@
-"""The drawn sample: a sound, balanced VOC data set that is drawn once and never over others."""
+"""The generated sample: a balanced VOC data set without problems that replaces no other data."""
 
 import subprocess
 import sys
@@ -53,7 +53,7 @@ def files_below(folder):
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory):
-    """A sample with the default number of images; drawn once for this file."""
+    """A sample with the default number of images; generated once for this file."""
     root = tmp_path_factory.mktemp("sample")
     before = time.process_time()
     assert draw_sample(root) == root
@@ -61,7 +61,7 @@ def sample(tmp_path_factory):
     return root
 
 
-def draw_small(root, **changes):
+def small_sample(root, **changes):
     return draw_sample(root, **{"train_images": 8, "test_images": 8, **changes})
 
 
@@ -117,34 +117,34 @@ def test_boxes_are_tight(sample):
                 rows, columns = np.flatnonzero(window.any(1)), np.flatnonzero(window.any(0))
                 seen = np.array((columns[0], rows[0], columns[-1], rows[-1]))
                 seen += np.array((x1, y1, x1, y1))
-                assert np.abs(seen - box).max() <= 2, f"{image_id}: {box}, but drawn at {seen}"
+                assert np.abs(seen - box).max() <= 2, f"{image_id}: {box}, but rendered at {seen}"
                 checked += 1
         for _, _, (x1, y1, x2, y2) in objects:
             dark[max(y1 - 1, 0) : y2 + 2, max(x1 - 1, 0) : x2 + 2] = False
-        assert not dark.any(), f"{image_id} has something drawn outside its boxes"
+        assert not dark.any(), f"{image_id} has something rendered outside its boxes"
     assert checked > 30
 
 
 def test_the_same_arguments_give_the_same_bytes(tmp_path):
-    first, second = draw_small(tmp_path / "a"), draw_small(tmp_path / "b")
-    other = draw_small(tmp_path / "c", seed=1)
+    first, second = small_sample(tmp_path / "a"), small_sample(tmp_path / "b")
+    other = small_sample(tmp_path / "c", seed=1)
     assert files_below(first) == files_below(second)
     assert files_below(voc_folder(first)) != files_below(voc_folder(other))
 
 
 def test_a_sample_that_is_there_is_kept(tmp_path):
-    draw_small(tmp_path)
+    small_sample(tmp_path)
     mark = voc_folder(tmp_path) / "mark.txt"
     mark.write_text("still the same folder")
-    assert draw_small(tmp_path) == tmp_path
+    assert small_sample(tmp_path) == tmp_path
     assert mark.is_file()
 
 
 def test_a_sample_with_other_settings_is_refused(tmp_path):
-    draw_small(tmp_path)
+    small_sample(tmp_path)
     before = files_below(tmp_path)
-    with pytest.raises(UserError, match="VOCdevkit holds a sample drawn with other settings"):
-        draw_small(tmp_path, seed=1)
+    with pytest.raises(UserError, match="VOCdevkit holds a sample generated with other settings"):
+        small_sample(tmp_path, seed=1)
     assert files_below(tmp_path) == before
 
 
@@ -153,13 +153,14 @@ def test_another_data_set_is_left_alone(tmp_path, folder):
     photo = tmp_path / folder / "000001.jpg"
     photo.parent.mkdir(parents=True)
     photo.write_bytes(b"a photo")
-    with pytest.raises(UserError, match="not the drawn sample") as caught:
-        draw_small(tmp_path)
+    with pytest.raises(UserError, match="not the generated sample") as caught:
+        small_sample(tmp_path)
     assert str(tmp_path) in str(caught.value)
     assert files_below(tmp_path) == {photo.relative_to(tmp_path): b"a photo"}
 
 
-def test_an_interrupted_drawing_is_not_taken_for_a_sample(tmp_path):
+@pytest.mark.slow
+def test_an_interrupted_sample_is_not_taken_for_a_complete_one(tmp_path):
     code = (
         "import sys; from pathlib import Path; from yolox_ela.datasets.sample import draw_sample; "
         "draw_sample(Path(sys.argv[1]), train_images=5000)"
@@ -169,8 +170,8 @@ def test_an_interrupted_drawing_is_not_taken_for_a_sample(tmp_path):
         while not list(tmp_path.rglob("*.jpg")) and time.monotonic() < deadline:
             time.sleep(0.02)
         process.kill()
-    assert list(tmp_path.rglob("*.jpg")), "killed before it drew anything"
-    draw_small(tmp_path)
+    assert list(tmp_path.rglob("*.jpg")), "killed before it wrote an image"
+    small_sample(tmp_path)
     assert [len(image_ids(tmp_path, split)) for split in SETS] == [8, 8]
     assert len(list((voc_folder(tmp_path) / "JPEGImages").iterdir())) == 16
 
@@ -178,7 +179,7 @@ def test_an_interrupted_drawing_is_not_taken_for_a_sample(tmp_path):
 def test_too_few_images_for_twenty_classes(tmp_path):
     with pytest.raises(ValueError, match="8 images"):
         draw_sample(Path(tmp_path), train_images=160, test_images=7)
-    assert draw_small(tmp_path) == tmp_path
+    assert small_sample(tmp_path) == tmp_path
     for split in SETS:
         names = {o[0] for i in image_ids(tmp_path, split) for o in read_objects(tmp_path, i)}
         assert names == set(VOC_CLASSES)

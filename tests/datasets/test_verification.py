@@ -1,4 +1,4 @@
-"""Images verified before use: damage is found, contents are decoded once, copies are seen."""
+"""Images verified before use: damage is found, and contents are decoded once."""
 
 import os
 import shutil
@@ -8,13 +8,12 @@ import threading
 import numpy as np
 import pytest
 from PIL import Image
-from reading import CAR, CLASSES, TRAINVAL, box_xml, load, object_in
+from reading import CAR, CLASSES, TRAINVAL, box_xml, load, object_in, turned
 
 from yolox_ela.datasets import verification as verification_module
 from yolox_ela.datasets.check import check_dataset
 from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.names import VOC_CLASSES
-from yolox_ela.datasets.split import require_disjoint
 from yolox_ela.datasets.verification import verify_images
 from yolox_ela.datasets.verified import Content, VerifiedImages
 from yolox_ela.errors import UserError
@@ -191,12 +190,6 @@ def test_odd_files_are_used_and_said(voc, suffix, options, said):
     assert said in problem.detail
 
 
-def turned(path, orientation):
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    Image.open(path).save(path, exif=exif)
-
-
 @pytest.mark.parametrize(
     ("orientation", "stored", "written", "kind"),
     [
@@ -224,76 +217,6 @@ def test_boxes_count_upright_pixels(voc, orientation, stored, written, kind):
         (size,) = load(voc).sizes.tolist()
         assert size == (list(stored[::-1]) if orientation == 6 else list(stored))
         assert load(voc).read(0).shape[1::-1] == tuple(size)
-
-
-# Leakage
-
-
-def copied(voc, name):
-    """The same image under another name, in the other set."""
-    voc.add("copy", [CAR], split="test")
-    shutil.copy(voc.image("a"), voc.image("copy"))
-
-
-def saved_as_png(voc, name):
-    copied(voc, name)
-    Image.open(voc.image(name)).save(voc.image("copy", ".png"))
-    voc.image("copy").unlink()
-
-
-def commented(voc, name):
-    copied(voc, name)
-    data = voc.image(name).read_bytes()
-    voc.image("copy").write_bytes(data[:2] + b"\xff\xfe\x00\x07hello" + data[2:])
-
-
-def turned_back(voc, name):
-    """As stored upright without EXIF, and turned by EXIF."""
-    voc.add("copy", [CAR], split="test")
-    upright = Image.open(voc.image(name))
-    upright.save(voc.image(name, ".png"))
-    voc.image(name).unlink()
-    upright.rotate(90, expand=True).save(voc.image("copy", ".png"))
-    turned(voc.image("copy", ".png"), 6)
-    voc.image("copy").unlink()
-
-
-def linked_year(voc, name):
-    (voc.folder.parent / "VOC2012").symlink_to(voc.folder, target_is_directory=True)
-
-
-def copied_year(voc, name):
-    shutil.copytree(voc.folder, voc.folder.parent / "VOC2012")
-
-
-@pytest.mark.parametrize(
-    ("share", "test_set"),
-    [
-        (copied, "2007/test"),
-        (saved_as_png, "2007/test"),
-        (commented, "2007/test"),
-        (turned_back, "2007/test"),
-        (linked_year, "2012/trainval"),
-        (copied_year, "2012/trainval"),
-    ],
-)
-def test_images_in_both_sets_are_found_by_their_content(voc, share, test_set):
-    voc.add("a", [CAR])
-    voc.add("b", [CAR])
-    share(voc, "a")
-    train = load(voc)
-    with pytest.raises(UserError, match=r"to train on and to evaluate on.*a\.(jpg|png)"):
-        require_disjoint(train, load_split(voc.root, [test_set], CLASSES))
-    report = check_dataset(voc.root, [*TRAINVAL, test_set], CLASSES)
-    assert {p.kind for p in report.problems} == {"leakage"}
-    assert report.to_text().endswith("do not train on this")
-
-
-def test_training_on_a_year_and_on_a_link_to_it(voc):
-    voc.add("a", [CAR])
-    linked_year(voc, "a")
-    with pytest.raises(UserError, match="image in two sets"):
-        load_split(voc.root, ["2007/trainval", "2012/trainval"], CLASSES)
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
@@ -347,30 +270,3 @@ def test_twelve_bits_in_a_set_of_eight(case, tiny_voc):
     index = split.ids.tolist().index("000506")
     plain = read_image(min(tiny_voc.rglob("000506.jpg"))).mean(axis=2)
     assert np.abs(split.read(index)[:, :, 0] - plain).mean() < 12
-
-
-def test_photographs_saved_anew_without_loss(tiny_voc, tmp_path):
-    """Leakage whatever the file: stripped of EXIF and comments, or as PNG."""
-    root = shutil.copytree(tiny_voc, tmp_path / "data")
-    train = load_split(root, TRAINVAL, VOC_CLASSES)
-    names = sorted(train.ids.tolist())[:6]
-    folder = root / "VOCdevkit" / "VOC2007"
-    with (folder / "ImageSets" / "Main" / "test.txt").open("a") as file:
-        for name in names:
-            photograph = Image.open(folder / "JPEGImages" / f"{name}.jpg")
-            photograph.save(folder / "JPEGImages" / f"x{name}.png")
-            shutil.copy(folder / f"Annotations/{name}.xml", folder / f"Annotations/x{name}.xml")
-            file.write(f"x{name}\n")
-    test = load_split(root, ["2007/test"], VOC_CLASSES)
-    assert not np.isin(test.hashes, train.hashes).any()
-    with pytest.raises(UserError, match=r"6 images are in the sets to train on and to evaluate on"):
-        require_disjoint(train, test)
-    require_disjoint(train, test.subset(range(len(test) - 6)))
-
-
-def test_linked_years(case):
-    root = case("20-linked-years")
-    (root / "VOC2012").symlink_to("VOC2007", target_is_directory=True)
-    train, test = (load_split(root, [f"{y}/trainval"], VOC_CLASSES) for y in ("2007", "2012"))
-    with pytest.raises(UserError, match="8 images are in the sets to train on and to evaluate on"):
-        require_disjoint(train, test)

@@ -54,6 +54,7 @@ def graphics():
         yield Image.fromarray(ramp).convert("RGB")
 
 
+@pytest.mark.slow
 def test_intact_graphics_have_long_zeros_and_are_no_damage():
     with_zeros = 0
     for picture in graphics():
@@ -75,6 +76,7 @@ def test_intact_photographs(photographs):
             assert not has_lost_data(encoded(photograph, **options))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [100, 200, 1000])
 def test_zeroed_photographs(photographs, count):
     """Every lossy one; in a lossless one zeros may mean as many pixels as were there."""

@@ -29,7 +29,7 @@ def test_the_section_shows_photographs_and_a_row_for_each_site_and_direction(
 
 def test_modules_without_gates_are_named(gated_network, sample_split):
     section = gates_section(gated_network(SE), sample_split, SIZE)
-    assert "Not shown, for want of gates by row and column: SE" in section.text
+    assert "Not shown, because they have no gates by row and column: SE" in section.text
     assert not section.figures
     assert "no attention" in gates_section(build_yolox_nano(20), sample_split, SIZE).text
 

@@ -11,6 +11,8 @@ import pytest
 from yolox_ela.recipe import Recipe
 from yolox_ela.report.single import RunMaterial, write_single_report
 
+pytestmark = pytest.mark.slow
+
 PICTURES = [
     "ap_per_class",
     "precision_recall",
@@ -25,7 +27,7 @@ TITLES = [
     "Precision and recall",
     "Choosing a score threshold",
     "The best threshold of each class",
-    "What is taken for what",
+    "Confusion matrix",
     "Small, medium and large objects",
     "Errors by kind",
     "The worst false positives and misses",
@@ -54,7 +56,7 @@ def test_one_run(tiny_split, evaluation, tmp_path):
     results = parts["Scores"]
     assert parts["Errors by kind"]["ap50"] == pytest.approx(results["ap50"], abs=1e-5)
     best = parts["Choosing a score threshold"]["best"]["threshold"]
-    assert parts["What is taken for what"]["threshold"] == best
+    assert parts["Confusion matrix"]["threshold"] == best
     assert parts["The worst false positives and misses"]["false_positives"]
 
 

@@ -1,4 +1,4 @@
-"""The drawn set: as large as asked for, written as VOC, the same for a seed."""
+"""The random set: as large as asked for, written as VOC, the same for a seed."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,8 @@ import pytest
 from studies.speed.synthetic import (
     SPLIT,
     YEAR,
-    draw_detections,
-    draw_objects,
+    random_detections,
+    random_objects,
     write_voc,
 )
 from yolox_ela.datasets.load import load_split
@@ -16,7 +16,7 @@ from yolox_ela.errors import UserError
 
 @pytest.fixture(scope="module")
 def split():
-    return draw_objects(300, seed=4)
+    return random_objects(300, seed=4)
 
 
 def test_objects_are_inside_their_images(split):
@@ -28,7 +28,7 @@ def test_objects_are_inside_their_images(split):
 
 
 def test_detections(split):
-    found = draw_detections(split, per_image=50, seed=5)
+    found = random_detections(split, per_image=50, seed=5)
     assert np.bincount(found.images).tolist() == [50] * 300
     assert len(np.unique(found.scores)) == len(found), "no ties"
     assert found.scores.min() > 0
@@ -40,10 +40,10 @@ def test_detections(split):
 
 
 def test_same_seed_same_set(split):
-    again = draw_objects(300, seed=4)
+    again = random_objects(300, seed=4)
     assert again.fingerprint() == split.fingerprint()
-    assert draw_objects(300, seed=5).fingerprint() != split.fingerprint()
-    first, second = (draw_detections(split, 10, seed=1) for _ in range(2))
+    assert random_objects(300, seed=5).fingerprint() != split.fingerprint()
+    first, second = (random_detections(split, 10, seed=1) for _ in range(2))
     np.testing.assert_array_equal(first.boxes, second.boxes)
     np.testing.assert_array_equal(first.scores, second.scores)
 
@@ -56,7 +56,7 @@ def test_written_and_loaded(split, tmp_path):
 
 
 def test_every_class_has_an_object_that_counts():
-    few = draw_objects(20, seed=1)
+    few = random_objects(20, seed=1)
     assert (np.bincount(few.labels[~few.difficult], minlength=20) > 0).all()
     with pytest.raises(UserError, match="--images 19"):
-        draw_objects(19, seed=1)
+        random_objects(19, seed=1)

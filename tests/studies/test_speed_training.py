@@ -18,6 +18,8 @@ from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.sample import draw_sample
 from yolox_ela.recipe import Recipe
 
+pytestmark = pytest.mark.slow
+
 RECIPE = Recipe(image_size=64, multiscale=0.0, train_sets=("2007/trainval",))
 SMALL = ["--image-size", "64", "--rounds", "1", "--device", "cpu"]
 

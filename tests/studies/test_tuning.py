@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from yolox_ela.errors import UserError
-from yolox_ela.experiment import RECIPES, load_experiment
+from yolox_ela.experiment import load_experiment
+from yolox_ela.named_recipes import RECIPES
 from yolox_ela.overrides import override
 from yolox_ela.train.checkpoint import save_checkpoint
+
+pytestmark = pytest.mark.slow
 
 PROJECT = Path(__file__).resolve().parents[2]
 EXPS = PROJECT / "exps"
@@ -37,7 +40,7 @@ def test_first_steps(script):
     tuned = ["class_head_start", "by_name", "attention_start", "identity"]
     rows = {}
     for name, words in (("paper", []), ("tuned", tuned)):
-        header, *table = script("first_steps", "nano_ela_s", *SMALL, *words, SHOWN=(0, 1, 2))
+        header, _, *table = script("first_steps", "nano_ela_s", *SMALL, *words, SHOWN=(0, 1, 2))
         assert [row.split()[0] for row in table] == ["0", "1", "2"]
         columns = header.replace("class branch", "class").replace("BN var", "BN")
         columns = columns.replace("best score", "best").split()

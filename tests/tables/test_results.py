@@ -3,7 +3,8 @@
 import pytest
 
 from yolox_ela.tables.layout import render
-from yolox_ela.tables.results import CONDITIONS, results_tables
+from yolox_ela.tables.record import CONDITIONS
+from yolox_ela.tables.results import results_tables
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Settings as text, and the names of recipes in it."""
 
-from yolox_ela.experiment import RECIPES, Experiment
+from yolox_ela.experiment import Experiment
+from yolox_ela.named_recipes import RECIPES
 from yolox_ela.overrides import override
 from yolox_ela.tables.settings import settings_text, with_recipe_name
 

@@ -17,6 +17,8 @@ from yolox_ela.tables.speed import (
     speed_tables,
 )
 
+pytestmark = pytest.mark.slow
+
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "exps"
 SETTINGS = SpeedSettings(
     "cpu",

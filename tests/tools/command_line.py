@@ -12,6 +12,15 @@ REPORTED += ["final_fraction", "0.33", "workers", "1"]
 SMALL = ["--no-report", *REPORTED]
 
 
+def epochs(number, words=SMALL):
+    """The words with another number of epochs; an option given twice is refused."""
+    place = words.index("-e") + 1
+    return [*words[:place], str(number), *words[place + 1 :]]
+
+
+ONE_EPOCH = epochs(1)
+
+
 def environment():
     """Threads of their own would only fight over a small machine's cores."""
     return {**os.environ, "OMP_NUM_THREADS": "1"}

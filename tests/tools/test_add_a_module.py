@@ -8,6 +8,8 @@ import sys
 import pytest
 from command_line import PROJECT, environment
 
+pytestmark = pytest.mark.slow
+
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 SIMAM = '''
 """SimAM (Yang et al., ICML 2021): gates without parameters."""

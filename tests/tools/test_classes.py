@@ -6,12 +6,14 @@ import shutil
 
 import pytest
 import torch
-from command_line import SMALL, exp
+from command_line import ONE_EPOCH, exp
 
 from yolox_ela.experiment import Experiment
 from yolox_ela.network.class_rows import COCO_CLASSES, pick_rows
 from yolox_ela.network.weights import read_weights
 from yolox_ela.tables.record import read_rows
+
+pytestmark = pytest.mark.slow
 
 CLASSES = ("dog", "person", "car")
 
@@ -92,7 +94,7 @@ def test_training_in_any_order(call, project, three, tmp_path):
     """The same rows stay with the same names, and a run is resumed in its own order."""
     folder, record = tmp_path / "run", tmp_path / "record.csv"
     words = ["-f", exp(project, "nano"), "--data", three / "data", "-c", three / "three.pth"]
-    words += [*SMALL, "-e", "1", "-o", folder, "--device", "cpu", "--record", record]
+    words += [*ONE_EPOCH, "-o", folder, "--record", record]
     words += ["lr", "1e-5", "freeze_batchnorm", "true"]
     done = call("tools/train.py", *words, "classes", "person,car,dog")
     assert "class rows kept by name: person, car, dog" in done.stderr

@@ -5,10 +5,13 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 from command_line import exp
 from PIL import Image
 
 from yolox_ela.images.read import IMAGE_SUFFIXES
+
+pytestmark = pytest.mark.slow
 
 
 def test_pictures_json_and_exit_code(call, trained, project, data, tmp_path):
@@ -33,10 +36,13 @@ def test_pictures_json_and_exit_code(call, trained, project, data, tmp_path):
         "cpu",
         "--conf",
         "0.001",
+        "--json",
+        "-",
         expect=1,
     )
     assert "zebra.jpg" in done.stderr
     entries = json.loads((out / "detections.json").read_text())
+    assert json.loads(done.stdout) == entries, "the screen is for JSON alone"
     assert [bool(entry.get("error")) for entry in entries] == [False, False, True, False]
     pictures = [out / entry["picture"] for entry in entries if "picture" in entry]
     assert len(set(pictures)) == 3, "the same name twice does not overwrite"
@@ -78,3 +84,20 @@ def test_wrong_experiment_for_the_weights(call, trained, project, data):
         expect=2,
     )
     assert "does not fit this experiment" in done.stderr
+
+
+def test_each_call_gets_a_folder_of_its_own(call, trained, project, data, tmp_path):
+    """In runs/, numbered; nothing is written into the current folder or over earlier results."""
+    picture = min((data / "VOCdevkit" / "VOC2007" / "JPEGImages").iterdir())
+    words = ["tools/demo.py", "-c", trained[0] / "best.pth", picture, "--device", "cpu"]
+    here, before = set((project / "exps").iterdir()), set((project / "runs").iterdir())
+    outputs = [call(*words).stdout.splitlines()[-1] for _ in range(2)]
+    new = sorted(set((project / "runs").iterdir()) - before)
+    assert [output.rpartition(" ")[2] for output in outputs] == [str(folder) for folder in new]
+    assert all((folder / "detections.json").is_file() for folder in new)
+    assert all(folder.name.startswith("predict") for folder in new)
+    runs = ["tools/report.py", trained[0], shutil.copytree(trained[0], tmp_path / "other")]
+    for _ in range(2):
+        call(*runs)
+    assert (project / "runs" / "comparison-2" / "report.html").is_file()
+    assert set((project / "exps").iterdir()) == here

@@ -9,9 +9,12 @@ import sys
 
 import pytest
 import torch
-from command_line import SMALL, environment, exp, tree
+from command_line import SMALL, environment, epochs, exp, tree
 
+from yolox_ela.train import tracker_names
 from yolox_ela.train.trackers import TRACKERS
+
+pytestmark = pytest.mark.slow
 
 FILES = {"config.json", "environment.json", "train.log", "metrics.csv", "state.pth", "last.pth"}
 
@@ -21,9 +24,9 @@ def begin(project, data):
     """Start a small training in a process of its own; it is killed at the end of the test."""
     begun = []
 
-    def begin(name, *words):
+    def begin(name, *words, small=SMALL):
         command = [sys.executable, "tools/train.py", "-f", exp(project, name), "--data", data]
-        command = [*map(str, [*command, "-c", "none", *SMALL, *words])]
+        command = [*map(str, [*command, "-c", "none", *small, *words])]
         pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
         process = subprocess.Popen(
             command, cwd=project, env=environment(), text=True, start_new_session=True, **pipes
@@ -52,7 +55,7 @@ def config(folder):
 
 
 def test_two_runs_at_the_same_time(begin, project):
-    processes = [begin("nano_eca", "-e", "1", "seed", seed) for seed in (1, 2)]
+    processes = [begin("nano_eca", "seed", seed, small=epochs(1)) for seed in (1, 2)]
     for process in processes:
         err = process.communicate(timeout=120)[1]
         assert process.returncode == 0, err
@@ -70,7 +73,9 @@ def test_two_runs_at_the_same_time(begin, project):
 
 
 def test_two_runs_into_one_folder(begin, tmp_path):
-    processes = [begin("nano_eca", "-e", "1", "-o", tmp_path / "r", "seed", n) for n in (1, 2)]
+    processes = [
+        begin("nano_eca", "-o", tmp_path / "r", "seed", n, small=epochs(1)) for n in (1, 2)
+    ]
     errors = [process.communicate(timeout=120)[1] for process in processes]
     codes = [process.returncode for process in processes]
     assert sorted(codes) == [0, 2], errors
@@ -158,6 +163,7 @@ def test_a_refused_start_leaves_no_folder(call, project, data, tmp_path, monkeyp
             raise AssertionError("it has not started")
 
     monkeypatch.setitem(TRACKERS, "json", Broken)  # by the name of any package
+    monkeypatch.setattr(tracker_names, "TRACKER_NAMES", tuple(TRACKERS))
     before = sorted((project / "runs").iterdir())
     words = ["-f", exp(project), "--data", data, "-c", "none", *SMALL]
     words += ["-o", tmp_path / "r"] if named else []

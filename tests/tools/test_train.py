@@ -9,7 +9,9 @@ import sys
 
 import pytest
 import torch
-from command_line import PROJECT, SMALL, environment, exp, run, tree
+from command_line import ONE_EPOCH, PROJECT, SMALL, environment, exp, run, tree
+
+pytestmark = pytest.mark.slow
 
 
 def test_run_folder(trained, project):
@@ -30,7 +32,7 @@ def test_run_folder(trained, project):
     assert {"best.pth", "last.pth", "state.pth", "curves.png"} <= files
     assert any((folder / "tensorboard").glob("events.out.tfevents.*"))
     page = (folder / "report.html").read_text(encoding="utf-8")
-    for part in ("Learning curves", "Training batches", "What is taken for what", "dark3"):
+    for part in ("Learning curves", "Training batches", "Confusion matrix", "dark3"):
         assert part in page, part
 
 
@@ -74,7 +76,7 @@ def test_reports_of_evaluations_side_by_side(call, trained, project, data, tmp_p
     words = ["-f", exp(project), "--data", data, "--device", "cpu"]
     for weights in ("best", "last"):
         report = tmp_path / weights
-        call(
+        done = call(
             "tools/eval.py",
             *words,
             "-c",
@@ -82,9 +84,19 @@ def test_reports_of_evaluations_side_by_side(call, trained, project, data, tmp_p
             "--report",
             report,
             "--rectangular",
+            "--json",
+            "-",
         )
+        assert json.loads(done.stdout) == json.loads((report / "results.json").read_text())
         assert "Choosing a score threshold" in (report / "report.html").read_text("utf-8")
-    call("tools/report.py", tmp_path / "best", tmp_path / "last", "-o", tmp_path / "c")
+    runs = [tmp_path / "best", tmp_path / "last"]
+    done = call("tools/report.py", *runs, "-o", tmp_path / "c", "--json", "-")
+    content = json.loads(done.stdout)
+    assert [(entry["run"], entry["side"]) for entry in content] == [
+        (str(run), run.name) for run in runs
+    ]
+    last = json.loads((tmp_path / "last" / "results.json").read_text())
+    assert content[1]["results"] == last
     assert "last against best" in (tmp_path / "c" / "report.html").read_text("utf-8")
     done = call("tools/report.py", folder, tmp_path, expect=2)
     assert "no " in done.stderr
@@ -106,8 +118,8 @@ def test_a_second_run_gets_its_own_folder(call, trained, project, data, tmp_path
     """And decoded images a folder outside all, where a third run would find them."""
     monkeypatch.setenv("YOLOX_ELA_CACHE", str(tmp_path))
     before = tree(trained[0])
-    words = ["-f", exp(project), "--data", data, "-c", trained[0] / "last.pth", *SMALL]
-    words += ["-e", "1", "--cache", "disk", "--augment", "device", "--device", "cpu"]
+    words = ["-f", exp(project), "--data", data, "-c", trained[0] / "last.pth", *ONE_EPOCH]
+    words += ["--cache", "disk", "--augment", "device"]
     call("tools/train.py", *words)
     second = project / "runs" / "nano_ela_s-2"
     assert (second / "last.pth").is_file()

@@ -10,6 +10,8 @@ from command_line import REPORTED, SMALL, exp
 
 from yolox_ela.datasets.names import VOC_CLASSES
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def zero_shot(call, project, shared):

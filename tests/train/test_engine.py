@@ -21,6 +21,8 @@ from yolox_ela.train.engine import Training
 from yolox_ela.train.run_folder import RunFolder
 from yolox_ela.train.run_timing import summarise_timing
 
+pytestmark = pytest.mark.slow
+
 
 def start(path, recipe, splits, *, kind=Training, resume=False, attention=None):
     """A training in `path`, from the same initial weights each time."""

@@ -15,4 +15,4 @@ def test_a_resumed_run_knows_what_it_started_from(tmp_path, tiny_recipe, tiny_sp
     Training(*words, start="theirs.pth", start_sha256=digest).save_state()
     resumed = Training(*words)
     resumed.resume()
-    assert (resumed.start, resumed.start_sha256) == ("theirs.pth", digest)
+    assert (resumed.origin.start, resumed.origin.start_sha256) == ("theirs.pth", digest)

@@ -15,6 +15,8 @@ from yolox_ela.train.ema import ModelEma
 from yolox_ela.train.optimizer import build_optimizer, set_learning_rate
 from yolox_ela.train.schedule import learning_rate
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):

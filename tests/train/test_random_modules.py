@@ -15,6 +15,8 @@ from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
 from yolox_ela.train.run_folder import RunFolder
 
+pytestmark = pytest.mark.slow
+
 STEPS = 10
 
 
@@ -120,7 +122,7 @@ def test_as_many_threads_as_before(train, whole, tmp_path, screen):
         assert torch.get_num_threads() == before
     finally:
         torch.set_num_threads(before)
-    assert f"computing with {before} threads, as the run did before" in "".join(screen)
+    assert f"number of threads: {before}, as the run had before" in "".join(screen)
     assert_same(states, whole[0])
 
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from yolox_ela.errors import UserError
-from yolox_ela.experiment import RECIPES, load_experiment
+from yolox_ela.experiment import load_experiment
+from yolox_ela.named_recipes import RECIPES
 from yolox_ela.overrides import override
 from yolox_ela.recipe import Recipe
 from yolox_ela.train.checkpoint import save_checkpoint
@@ -57,6 +58,31 @@ def test_gates_of_another_reach(tmp_path, trained):
     exp = override(exp, {"attention_start": other})
     with pytest.raises(UserError, match=f"best.pth was trained with attention_start {trained}"):
         load_start(exp, exp.build_model(), path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "message"),
+    [
+        ({"share_sites": True}, "nano_ela_t", "trained with share_sites true, .* add share_sites"),
+        (
+            {"share_sites": True, "attention_start": "identity"},
+            "nano_ela_t",
+            "add attention_start identity share_sites true$",
+        ),
+        ({}, "nano_ela_l", "trained as 'nano_ela_t', does not fit .* 'nano_ela_l': .* -f"),
+        ({}, "nano_se", "does not fit the experiment 'nano_se'"),
+        ({"attention_start": "identity"}, "nano", "does not fit the experiment 'nano'"),
+    ],
+)
+def test_attention_that_would_be_dropped_or_used_otherwise(tmp_path, changes, name, message):
+    """Each would start as something else than was trained, without a word."""
+    trained = override(load_experiment("nano_ela_t"), changes)
+    content = {"model": trained.build_model().state_dict(), "recipe": trained.to_dict()}
+    save_checkpoint(tmp_path / "last.pth", content)
+    load_start(trained, trained.build_model(), tmp_path / "last.pth")
+    exp = load_experiment(name)
+    with pytest.raises(UserError, match=rf"last\.pth.* {message}"):
+        load_start(exp, exp.build_model(), tmp_path / "last.pth")
 
 
 def save(path, exp, **content):

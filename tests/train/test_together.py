@@ -10,6 +10,8 @@ import pytest
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.together import on_main, together
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = """
     import json, os, sys, time
     from pathlib import Path

@@ -1,7 +1,8 @@
 """Plug-in attention: one paper per file, torch only.
 
-Every module is `Module(channels, *, options)` and maps (N, C, H, W) to (N, C, H, W). It starts as
-its paper says or, after `start_as_identity()`, with its input as its output.
+Every module is built as `Module(channels, *, options)` and maps (N, C, H, W) to (N, C, H, W). Its
+initial weights are those of its paper; after `start_as_identity()` its output equals its input
+until it is trained.
 """
 
 from yolox_ela.attention.ca import CA, CAGroupNorm

@@ -1,7 +1,7 @@
 """Coordinate Attention for Efficient Mobile Network Design (CA), arXiv 2103.02907, section 3.
 
-CA pools the map along each spatial axis, lets one bottleneck look at both strips, and gates
-the map by row and by column:
+CA pools the map along each spatial axis, passes both strips through one bottleneck, and multiplies
+the map by a gate for each row and one for each column:
 
     z_h = mean over W, z_w = mean over H        (N, C, H), (N, C, W)      Eq. 4, 5
     f   = relu(norm(F_1([z_h; z_w])))           (N, hidden, H + W)        Eq. 6
@@ -12,9 +12,9 @@ the map by row and by column:
 F_1, F_h and F_w are 1x1 convolutions. The norm is BatchNorm in the paper; `CAGroupNorm` is the
 "CA_gn" that the ELA paper (arXiv 2403.01123, Table 3) compares with.
 
-What decides the ELA paper's counts is followed where it departs from CA's released code: the
-convolutions have no bias and the hidden width of its "CA" has no minimum (the code: 8). Its
-activation is ReLU (the code: h-swish; CA's paper leaves it open).
+Where the parameter counts of the ELA paper contradict CA's released code, the counts are followed:
+the convolutions have no bias, and the hidden width of "CA" has no minimum (8 in the code). The
+activation is ReLU (h-swish in the code; CA's paper does not say).
 """
 
 import torch
@@ -28,9 +28,9 @@ class CA(GatedModule):
     """Coordinate attention with BatchNorm: (N, C, H, W) -> (N, C, H, W).
 
     Args:
-        channels: C of the map; any number fits, the hidden width is rounded down.
-        reduction: r; the hidden width is C // r ...
-        min_width: ... but at least this.
+        channels: C, the number of channels of the map; the hidden width is rounded down.
+        reduction: r, the divisor that gives the hidden width, C // r.
+        min_width: smallest hidden width.
 
     Raises:
         ValueError: `reduction` or `min_width` is below 1.
@@ -54,7 +54,7 @@ class CA(GatedModule):
 
     @staticmethod
     def make_norm(hidden: int) -> nn.Module:
-        """The norm of the joined strips, (N, hidden, H + W, 1)."""
+        """The normalisation of the concatenated strips, (N, hidden, H + W, 1)."""
         return nn.BatchNorm2d(hidden)
 
     def gates(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -76,10 +76,11 @@ class CA(GatedModule):
 class CAGroupNorm(CA):
     """Coordinate attention with GroupNorm, one channel a group: (N, C, H, W) -> (N, C, H, W).
 
-    The ELA paper's "CA_gn": its counts need `min_width=8` for r = 16 and 24, and none for 32.
+    This is "CA_gn" of the ELA paper, whose parameter counts result from `min_width=8` for r = 16
+    and 24, and from the default for r = 32.
     """
 
     @staticmethod
     def make_norm(hidden: int) -> nn.Module:
-        """The norm of the joined strips, (N, hidden, H + W, 1)."""
+        """The normalisation of the concatenated strips, (N, hidden, H + W, 1)."""
         return nn.GroupNorm(hidden, hidden)

@@ -1,8 +1,8 @@
 """CBAM: Convolutional Block Attention Module, arXiv 1807.06521, section 3.
 
-CBAM gates first the channels, then the positions. The channel gate is a bottleneck shared by
-the mean and the maximum of each channel; the spatial gate is a convolution over the mean and
-the maximum of each position:
+CBAM multiplies the map first by a gate for each channel, then by a gate for each position. The
+channel gates come from the mean and the maximum of each channel, through one shared bottleneck; the
+spatial gates from a convolution over the mean and the maximum of each position:
 
     M_c = sigmoid(W1 relu(W0 z_mean) + W1 relu(W0 z_max))   (N, C)         Eq. 2
     x'  = x * M_c                                           (N, C, H, W)   Eq. 1
@@ -24,9 +24,9 @@ class CBAM(GatedModule):
     """Convolutional Block Attention Module: (N, C, H, W) -> (N, C, H, W).
 
     Args:
-        channels: C of the map.
-        reduction: r; the bottleneck of the channel gate has C/r units.
-        kernel_size: odd side of the convolution of the spatial gate, in pixels of the map.
+        channels: C, the number of channels of the map.
+        reduction: r, the divisor that gives the units of the channel gate's bottleneck, C/r.
+        kernel_size: side of the spatial gate's convolution in pixels of the map, an odd number.
 
     Raises:
         ValueError: `channels` is not divisible by `reduction`, or the kernel is even.

@@ -1,4 +1,4 @@
-"""The error that every attention module raises for channels its options do not divide."""
+"""The check that the options of an attention module divide its number of channels."""
 
 
 def require_divisible(module: str, channels: int, divisor: int, what: str) -> None:

@@ -1,7 +1,7 @@
 """ECA-Net: Efficient Channel Attention for Deep Convolutional Neural Networks, arXiv 1910.03151.
 
-ECA describes each channel by its mean over the map and gates it by a 1-D convolution over its
-k neighbouring channels, so that no bottleneck is needed:
+ECA describes each channel by its mean over the map and computes the channel's gate by a 1-D
+convolution over k neighbouring channels, so that no bottleneck is needed:
 
     z   = mean over H and W             (N, C)
     w   = sigmoid(conv1d_k(z))          (N, C)         one kernel for all channels, no bias
@@ -17,7 +17,7 @@ from yolox_ela.attention.gated import GatedModule
 
 
 def adaptive_kernel_size(channels: int, *, gamma: float = 2, b: float = 1) -> int:
-    """The paper's k for a number of channels; an even value goes up, as in the released code."""
+    """The paper's k for a number of channels; an even k is raised by 1, as in the released code."""
     value = abs((math.log2(channels) + b) / gamma)
     return 2 * int(value // 2) + 1
 
@@ -26,8 +26,8 @@ class ECA(GatedModule):
     """Efficient Channel Attention: (N, C, H, W) -> (N, C, H, W).
 
     Args:
-        channels: C of the map; any number fits.
-        kernel_size: odd width of the convolution, in channels; None takes the paper's k for C.
+        channels: C, the number of channels of the map.
+        kernel_size: width of the convolution in channels, an odd number; None for the paper's k.
 
     Raises:
         ValueError: the kernel is even.
@@ -52,5 +52,5 @@ class ECA(GatedModule):
         return x * w.transpose(1, 2)[:, :, :, None]  # (N, 1, C) -> (N, C, 1, 1)
 
     def logit_parameters(self) -> list[nn.Parameter]:
-        """The kernel."""
+        """The weights of the convolution."""
         return list(self.gate.parameters())

@@ -1,16 +1,17 @@
-"""What all attention modules share: gates, and the point they start from.
+"""The base class of the attention modules: the scale of their gates, and their initial weights.
 
-A module multiplies its map by gates, each the sigmoid of what a last layer answers. Drawn as its
-paper says, a gate starts near 1/2 (SA: 0.73), so a new module passes on a fraction of its map, and
-weights trained without it meet inputs they have never seen. The start as the identity spares them
-that: the last layer answers 0, and every gate is 2 * sigmoid(0) = 1, exactly.
+An attention module multiplies its map by gates, each of them the sigmoid of the output (the logit)
+of a last layer. With the initial weights of its paper, a gate starts near 1/2 (SA: 0.73). A new
+module then passes on only a fraction of its map, and pretrained weights of the layers behind it
+receive inputs unlike those they were trained on. The start as the identity avoids that: the last
+layer's weights start at 0, and every gate is 2 * sigmoid(0) = 1, exactly.
 
-The factor 2 does not let a network compute more. A convolution or linear layer after the module
-can take the factors up in its weights, so both together compute the same class of functions as
-without. That holds through concatenations too, and through further ELA, CA and SE modules with
-weights of their own, whose first layers weigh each channel apart. Where only some of a map's
-channels bring factors to a CBAM, an ECA or an SA, the class is a slightly different one, for these
-three treat channels alike.
+The factor 2 does not enlarge the class of functions that a network can compute. A convolution or
+linear layer behind the module can absorb the factor in its weights. That also holds through
+concatenations, and through further ELA, CA and SE modules with weights of their own, whose first
+layers have separate weights for each channel. Where only some of the channels that enter a CBAM, an
+ECA or an SA carry the factor, the class differs slightly, because these three apply the same
+weights to all channels.
 """
 
 from collections.abc import Sequence
@@ -19,29 +20,30 @@ from torch import Tensor, nn
 
 
 class GatedModule(nn.Module):
-    """A map (N, C, H, W) multiplied by gates: what the attention modules derive from.
+    """Base class of modules that multiply a map (N, C, H, W) by gates.
 
     Attributes:
-        gate_scale: what each gate is multiplied by, 1 or 2. Like a kernel size it belongs to how
-            a module is built: the state dict has no trace of it, so weights trained from the
-            identity need a module that `start_as_identity` was called on too.
+        gate_scale: the factor of each gate, 1 or 2. Like a kernel size it is a property of the
+            module that is not stored in the state dict. Weights that were trained from the
+            identity must be loaded into a module on which `start_as_identity` was called.
     """
 
     gate_scale: float = 1.0
 
     def start_as_identity(self) -> None:
-        """Let the module return its input, bit for bit, until it is trained.
+        """Let the module return exactly its input until it is trained.
 
-        Gates become 2 * sigmoid, and the last layer before each sigmoid becomes 0; all other
-        weights stay as drawn. That layer learns from the first step on, those before it from the
-        second. The input's gradient starts as the output's.
+        Gates become 2 * sigmoid, and the weights of the last layer before each sigmoid become 0;
+        all other weights keep their initial values. The last layer is trained from the first step
+        on, the layers before it from the second. At first, the gradient with respect to the input
+        equals the gradient with respect to the output.
         """
         for parameter in self.logit_parameters():
             nn.init.zeros_(parameter)
         self.gate_scale = 2.0
 
     def logit_parameters(self) -> Sequence[nn.Parameter]:
-        """Weights and biases of the last layer before each sigmoid; if all are 0, it answers 0."""
+        """Weights and biases of the last layer before each sigmoid; all at 0, its output is 0."""
         raise NotImplementedError
 
     def scaled(self, gate: Tensor) -> Tensor:

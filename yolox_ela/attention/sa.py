@@ -1,14 +1,15 @@
 """SA-Net: Shuffle Attention for Deep Convolutional Neural Networks, arXiv 2102.00045, section 3.
 
-SA cuts the channels into G groups and each group into two halves of C/2G channels. One half is
-gated by its channels, the other by its positions; a shuffle then mixes the halves:
+SA cuts the channels into G groups and each group into two halves of C/2G channels. It multiplies
+one half by a gate for each channel, the other by a gate for each position; a channel shuffle then
+mixes the halves:
 
     x1' = x1 * sigmoid(w1 * mean(x1) + b1)     over H and W    Eq. 1, 2, channel branch
     x2' = x2 * sigmoid(w2 * GN(x2) + b2)                       Eq. 3, spatial branch
     out = shuffle([x1'; x2'])                                  2-group channel shuffle
 
-The w and b hold one number a channel of a half and serve all G groups. GN has one channel a
-group. w starts at 0 and b at 1, as in the released code, so every gate starts at sigmoid(1).
+Each w and b holds one number for each channel of a half, shared by all G groups. GN normalises each
+channel alone. As in the released code, w starts at 0 and b at 1, so gates start at sigmoid(1).
 """
 
 import torch
@@ -22,13 +23,13 @@ class SA(GatedModule):
     """Shuffle attention: (N, C, H, W) -> (N, C, H, W).
 
     Args:
-        channels: C of the map.
-        groups: G; the map is cut into 2G parts of C/2G channels.
+        channels: C, the number of channels of the map.
+        groups: G, the number of groups; the map is cut into 2G parts of C/2G channels.
 
     Attributes:
-        shuffle: whether the channels are shuffled; not if the module starts as the identity. The
-            shuffle is a fixed order of the channels, so a convolution after it computes the same
-            class of functions without.
+        shuffle: whether the channels are shuffled; False if the module starts as the identity.
+            The shuffle is a fixed permutation of the channels, so a convolution behind the module
+            can compute the same functions without it.
 
     Raises:
         ValueError: `channels` is not divisible by 2 x `groups`.
@@ -70,7 +71,7 @@ class SA(GatedModule):
         self.shuffle = False
 
     def logit_parameters(self) -> list[nn.Parameter]:
-        """w and b of both branches."""
+        """The weights w and biases b of both branches."""
         return [
             self.channel_weight,
             self.channel_bias,

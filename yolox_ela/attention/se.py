@@ -20,8 +20,8 @@ class SE(GatedModule):
     """Squeeze-and-Excitation: (N, C, H, W) -> (N, C, H, W).
 
     Args:
-        channels: C of the map.
-        reduction: r; the bottleneck has C/r units.
+        channels: C, the number of channels of the map.
+        reduction: r, the divisor that gives the units of the bottleneck, C/r.
 
     Raises:
         ValueError: `channels` is not divisible by `reduction`.
@@ -46,5 +46,5 @@ class SE(GatedModule):
         return x * s[:, :, None, None]
 
     def logit_parameters(self) -> list[nn.Parameter]:
-        """W2."""
+        """The weights of W2, the last layer before the sigmoid."""
         return list(self.gate[2].parameters())

@@ -1,12 +1,14 @@
-"""Row and column strips of a map: their means, and gating the map by them.
+"""Strip pooling, and the product of a map with a gate for each row and each column.
 
-ELA and coordinate attention move the whole map for nothing else, so this is what they cost. The
-results are those of the plain formulas; only the time and memory differ:
-* channels-last maps are reduced and multiplied in their own layout (strided otherwise: slow),
-* the second multiplication works in place where no gradient needs the first one's result,
-* gradients are taken with one map fewer in memory, and with matrix products for sums.
+These are the only operations of ELA and coordinate attention on a whole map, so they take most of
+their time. The results are those of the plain formulas, `x.mean(3)`, `x.mean(2)` and
+`x * y_h[..., None] * y_w[..., None, :]`; only time and memory differ:
+* maps in channels_last memory are reduced and multiplied in that layout, which avoids slow strided
+  access,
+* the second multiplication is done in place, because no gradient needs the result of the first,
+* the backward pass keeps one map less in memory, and computes sums of products as matrix products.
 
-Under `torch.compile` and export the plain formulas are traced, for the compiler to fuse.
+`torch.compile` and export trace the plain formulas, which the compiler fuses itself.
 """
 
 from typing import Any
@@ -28,7 +30,7 @@ def gate_strips(x: Tensor, y_h: Tensor, y_w: Tensor) -> Tensor:
 
     The gates are cast to the type of x first.
     """
-    # Under autocast a norm answers in float32; the map keeps its own type.
+    # Under autocast the output of GroupNorm is float32; the map keeps its own type.
     y_h, y_w = y_h.to(x.dtype), y_w.to(x.dtype)
     if torch.compiler.is_compiling():
         return x * y_h[:, :, :, None] * y_w[:, :, None, :]
@@ -36,7 +38,7 @@ def gate_strips(x: Tensor, y_h: Tensor, y_w: Tensor) -> Tensor:
 
 
 class _StripMeans(Function):
-    """The means, whose gradient is one map instead of two that autograd would add up."""
+    """The means; the backward pass writes one map, where autograd would write two and add them."""
 
     generate_vmap_rule = True
 
@@ -61,7 +63,7 @@ class _StripMeans(Function):
 
 
 class _GateStrips(Function):
-    """x * y_h * y_w, keeping for the gradient only its three inputs."""
+    """x * y_h * y_w; only the three inputs are kept for the backward pass."""
 
     generate_vmap_rule = True
 
@@ -84,7 +86,7 @@ class _GateStrips(Function):
             rows, columns = _rows(y_h, channels_last=True), _columns(y_w, channels_last=True)
             grad_h = (product * columns).permute(0, 2, 3, 1).sum(2).transpose(1, 2)
             grad_w = (product * rows).permute(0, 2, 3, 1).sum(1).transpose(1, 2)
-        else:  # sums of products are matrix products, which write no map
+        else:  # matrix products sum without writing another map
             grad_h = (product @ y_w[:, :, :, None]).squeeze(3)
             grad_w = (y_h[:, :, None, :] @ product).squeeze(2)
         return gate_strips(grad, y_h, y_w), grad_h, grad_w

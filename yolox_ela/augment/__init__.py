@@ -1,1 +1,1 @@
-"""What training samples: planned, rendered on the CPU or a GPU, cached and batched."""
+"""Augmented training samples: planned, rendered on the CPU or a GPU, cached and batched."""

@@ -1,6 +1,7 @@
-"""Images of a split resized to the network's input size: read each time, or kept as pixels.
+"""The images of a split, resized to the network's input size.
 
-A sample is the same whichever way its images come; only the time differs.
+They are read from their files each time, or decoded once and kept in memory or in a file. Training
+samples are the same either way; only the time differs.
 """
 
 import hashlib
@@ -26,9 +27,8 @@ from yolox_ela.images.letterbox import letterbox_scale, resize_to_fit, resized
 from yolox_ela.system.files import GIB, require_space, write_atomically
 from yolox_ela.system.machine import available_memory, usable_cores
 
-CACHES = ("auto", "ram", "disk", "off")
-PIECE = 2**26  # bytes of a file that are checked at a time
-RAM_SHARE = 0.5  # of the free memory that an automatic cache may take
+PIECE = 2**26  # bytes of a file for which one checksum is computed
+RAM_SHARE = 0.5  # share of the free memory that an automatically chosen cache may take
 
 
 class Images(Protocol):
@@ -40,7 +40,7 @@ class Images(Protocol):
         ...
 
     def __getitem__(self, index: int) -> np.ndarray:
-        """(H, W, 3) uint8 BGR, not to be written to.
+        """The image as (H, W, 3) uint8 BGR; callers must not write to it.
 
         Raises:
             UserError: the image cannot be read.
@@ -50,7 +50,7 @@ class Images(Protocol):
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """Images that are decoded and resized whenever they are asked for.
+    """Images that are decoded and resized at each access.
 
     Attributes:
         split: the images.
@@ -61,20 +61,20 @@ class ImageFiles:
     side: int
 
     def __getitem__(self, index: int) -> np.ndarray:
-        """Read one; see `Images`."""
+        """Read one image; see `Images`."""
         return resize_to_fit(self.split.read(index), self.side)[0]
 
 
 @dataclass(frozen=True)
 class ImageBank:
-    """Images as one row of bytes, which loader processes share.
+    """Decoded images in one array, which loader processes share.
 
     Attributes:
-        pixels: (bytes,) uint8 on the CPU, each image row by row, pixel by pixel, BGR.
-        starts: (I,) int64, where each image begins.
-        sizes: (I, 2) int64 width and height.
-        side: pixels of the longer side.
-        file: where the pixels are mapped from, if they are.
+        pixels: (bytes,) uint8 on the CPU, the images one after the other, row by row, BGR.
+        starts: (I,) int64, the position in `pixels` at which each image begins.
+        sizes: (I, 2) int64 width and height of each image in pixels.
+        side: length of an image's longer side in pixels.
+        file: the file that is mapped as `pixels`; None if they are in memory.
     """
 
     pixels: Tensor
@@ -90,23 +90,26 @@ class ImageBank:
         return flat.reshape(height, width, 3)
 
     def __reduce__(self) -> tuple:
-        """Where processes are not forked, they map the file anew, and torch shares memory."""
+        """Send the bank to a process that is not forked: it maps the file, or shares the memory."""
         if self.file is not None:
             return _map_bank, (self.file, self.starts, self.sizes, self.side)
         return ImageBank, (self.pixels, self.starts, self.sizes, self.side)
 
 
 def choose_cache(split: VocSplit, side: int, cache: str, *, processes: int = 1) -> str:
-    """`ram`, `disk` or `off`, as asked for; `auto` is `ram` if half of the free memory is enough.
+    """Choose where decoded images are kept: `ram`, `disk` or `off`.
+
+    `auto` becomes `ram` if half of the free memory is enough, and otherwise `off`.
 
     Args:
         split: the images and their sizes.
-        side: pixels of the longer side.
-        cache: one of `CACHES`.
-        processes: on this machine that will each keep their own images in memory.
+        side: length of an image's longer side in pixels.
+        cache: one of `choices.CACHES`; `auto` is `ram` if half of the free memory is enough, else
+            `off`.
+        processes: number of processes on this machine that keep the images in their own memory.
 
     Raises:
-        UserError: memory was asked for and is too small.
+        UserError: `ram` was asked for and there is too little free memory.
     """
     if cache in ("disk", "off"):
         return cache
@@ -133,13 +136,13 @@ def open_images(split: VocSplit, side: int, cache: str, folder: Path) -> Images:
 
     Args:
         split: the images and their sizes.
-        side: pixels of the longer side.
-        cache: `ram` decodes all images first; `disk` does so once and maps the file in later runs;
-            `off` decodes them whenever they are used.
-        folder: the folder of the files of `disk`; made if need be.
+        side: length of an image's longer side in pixels.
+        cache: `ram` decodes all images at the start; `disk` decodes them into a file that later
+            runs map; `off` decodes an image at each access.
+        folder: the folder for the files of `disk`; it is created if necessary.
 
     Raises:
-        UserError: an image cannot be read, or the disk is too small.
+        UserError: an image cannot be read, or there is too little space on the disk.
     """
     if cache == "disk":
         return disk_bank(split, side, folder)
@@ -147,7 +150,7 @@ def open_images(split: VocSplit, side: int, cache: str, folder: Path) -> Images:
 
 
 def bank_bytes(split: VocSplit, side: int) -> int:
-    """Size of a split's bank."""
+    """Size of a split's decoded images in bytes."""
     return int(_fitted_sizes(split, side).prod(axis=1).sum()) * 3
 
 
@@ -155,7 +158,7 @@ def memory_bank(split: VocSplit, side: int) -> ImageBank:
     """Decode all images into memory.
 
     Raises:
-        UserError: one cannot be read, or is not of the size that the split says.
+        UserError: an image cannot be read, or has another size than the split states.
     """
     starts, sizes = _layout(split, side)
     bank = ImageBank(torch.empty(bank_bytes(split, side), dtype=torch.uint8), starts, sizes, side)
@@ -166,8 +169,8 @@ def memory_bank(split: VocSplit, side: int) -> ImageBank:
 def disk_bank(split: VocSplit, side: int, folder: Path) -> ImageBank:
     """Map the file of decoded images; decode them if it is missing or damaged.
 
-    The file belongs to the contents of the images, wherever they lie. Its own bytes are checked
-    whenever it is opened, which takes a second for some gigabytes.
+    The file's name depends on the contents of the images, not on their paths. Its checksums are
+    verified whenever it is opened, which takes about a second for a few gigabytes.
 
     Raises:
         UserError: an image cannot be read, or the disk is full.
@@ -196,7 +199,10 @@ def disk_bank(split: VocSplit, side: int, folder: Path) -> ImageBank:
 
 
 def _allocate(path: Path, size: int) -> None:
-    """Make a file of so many bytes, or raise OSError now; a full disk would later kill us."""
+    """Reserve a file of this size in bytes.
+
+    Raises OSError if the disk is full; writing to a mapped file would end the process instead.
+    """
     with path.open("wb") as file:
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, size)
@@ -211,7 +217,7 @@ def _map_bank(path: Path, starts: np.ndarray, sizes: np.ndarray, side: int) -> I
 
 
 def _is_intact(path: Path, length: int, digest: bytes) -> bool:
-    """Whether the file is there, of these images, and has the bytes that were once written."""
+    """Whether the file exists, holds these images, and its checksums are right."""
     end = len(digest) + 4 * len(_pieces(length))
     try:
         if not path.exists():
@@ -241,7 +247,7 @@ def _pieces(length: int) -> list[slice]:
 
 
 def _contents_digest(split: VocSplit, side: int) -> bytes:
-    """Changes when any image does, or what decodes and resizes it."""
+    """A hash of all images and of the libraries that decode and resize them."""
     by = f"OpenCV {cv2.__version__}, simplejpeg {simplejpeg.__version__}"
     digest = hashlib.sha256(f"{by}, {side}, {split.values}".encode())
     if len(split.hashes) != len(split):

@@ -1,7 +1,6 @@
-"""Where training samples come from: drawn by loader processes, or planned by them and drawn on
-the device.
+"""Training batches, rendered by loader processes or, from their plans, on the training device.
 
-Both draw the same samples; see `SampleKey`. Pixels may differ by one grey level.
+Both ways give the same samples; see `SampleKey`. Pixels may differ by one grey level.
 """
 
 import os
@@ -26,8 +25,7 @@ from yolox_ela.errors import UserError
 from yolox_ela.recipe import Recipe
 from yolox_ela.system.files import GIB
 
-AUGMENTS = ("auto", "cpu", "device")
-GPU_SHARE = 0.25  # of the free memory that the images may take if nothing was asked for
+GPU_SHARE = 0.25  # share of the free GPU memory that the images may take with `auto`
 
 
 class Batch(Protocol):
@@ -35,7 +33,7 @@ class Batch(Protocol):
 
     @property
     def keys(self) -> list[SampleKey]:
-        """Which samples it is of."""
+        """The samples of the batch."""
         ...
 
 
@@ -56,14 +54,14 @@ class Feed(Protocol):
 
 @dataclass
 class HostFeed:
-    """Samples that loader processes draw; on CUDA, colours are left to the GPU.
+    """Samples that loader processes render; on CUDA, the GPU shifts the colours.
 
     Attributes:
         split: the images and objects.
         recipe: the run's settings.
         device: the training device.
-        images: the split's images, read from their files by default.
-        colors_later: whether the device shifts the colours; by default where it is CUDA.
+        images: the split's images; by default they are read from their files.
+        colors_later: whether the device shifts the colours; by default it does if it is CUDA.
     """
 
     split: VocSplit
@@ -77,7 +75,7 @@ class HostFeed:
         on_cuda = can_compile(self.device)
         if self.colors_later is None:
             self.colors_later = on_cuda
-        if on_cuda:  # one kernel
+        if on_cuda:  # compiled into one kernel
             self._shift_colors = torch.compile(shift_batch)
 
     def loader(self, *, start: int = 0, rank: int = 0, world: int = 1) -> Iterable[TrainBatch]:
@@ -94,7 +92,7 @@ class HostFeed:
 
     def samples(self, batch: TrainBatch) -> tuple[Tensor, Tensor]:
         """See `Feed.samples`."""
-        # Only CUDA keeps pinned memory until such a copy has ended.
+        # Only CUDA keeps pinned memory alive until an asynchronous copy has ended.
         ahead = self.device.type == "cuda"
         images = batch.images.to(self.device, non_blocking=ahead)
         if batch.colors is not None:
@@ -105,13 +103,13 @@ class HostFeed:
 
 
 class DeviceFeed:
-    """Samples that loader processes plan and the device draws from all images in its memory.
+    """Samples that loader processes plan and the device renders from the images in its memory.
 
     Args:
         split: the images and objects.
         recipe: the run's settings.
-        device: the training device; on CUDA its rendering is compiled at the first batch.
-        bank: the images of the split.
+        device: the training device; on CUDA the rendering is compiled at the first batch.
+        bank: the decoded images of the split, which are copied to the device.
     """
 
     def __init__(
@@ -130,7 +128,7 @@ class DeviceFeed:
         )
         self._render, self._targets = render_batch, batch_targets
         if can_compile(device):
-            # Where torch has the option, it makes one kernel of three.
+            # With this option, which not every torch has, three kernels are fused into one.
             options: dict[str, Any] = {"max_complex_pointwise_cat_inputs": 0}
             known = all(hasattr(inductor_config, name) for name in options)
             self._render = torch.compile(render_batch, options=options if known else None)
@@ -147,42 +145,44 @@ class DeviceFeed:
 
 
 def can_compile(device: torch.device) -> bool:
-    """Whether torch.compile makes kernels for a device; operator by operator these are slow.
+    """Whether torch.compile can compile the rendering for a device; uncompiled it is slow.
 
-    It does on CUDA from compute capability 7.0 on, with Triton and a C compiler.
+    That needs CUDA with compute capability 7.0 or higher, Triton and a C compiler.
     """
     if device.type != "cuda" or find_spec("triton") is None:
         return False
     compilers = (os.environ.get("CC"), "gcc", "clang")
     has_compiler = any(shutil.which(name) for name in compilers if name)
     if not has_compiler:
-        logger.info("no C compiler (gcc or clang) for torch.compile: samples are drawn on the CPU")
+        logger.info(
+            "no C compiler (gcc or clang) for torch.compile: samples are rendered on the CPU"
+        )
     return has_compiler and torch.cuda.get_device_capability(device) >= (7, 0)
 
 
 def draws_on_device(augment: str, split: VocSplit, recipe: Recipe, device: torch.device) -> bool:
-    """Whether the device draws the samples.
+    """Whether the training device renders the samples.
 
     Args:
         augment: `cpu`, `device`, or `auto`: on CUDA if the images fit into a quarter of its free
             memory; training needs the rest.
-        split: whose images.
-        recipe: gives their size.
+        split: the images and their sizes.
+        recipe: the run's settings; the images are resized to its `image_size`.
         device: the training device.
 
     Raises:
-        UserError: the device was asked for and cannot.
+        UserError: `device` was asked for and the device does not support it.
     """
     if device.type == "mps" and augment == "device":
         raise UserError("--augment device needs float64, which MPS lacks: use --augment cpu")
     if augment != "auto":
         return augment == "device"
-    if not can_compile(device):  # it would be slow
+    if not can_compile(device):  # uncompiled rendering would be slow
         return False
     need, (free, _) = bank_bytes(split, recipe.image_size), torch.cuda.mem_get_info(device)
     fits = need <= GPU_SHARE * free
     logger.info(
-        "samples are drawn on the {}: its {:.2f} GiB of images {} into {:.2f} GiB free",
+        "samples are rendered on the {}: its {:.2f} GiB of images {} into {:.2f} GiB free",
         "GPU" if fits else "CPU",
         need / GIB,
         "fit" if fits else "do not fit",

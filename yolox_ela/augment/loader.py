@@ -1,4 +1,4 @@
-"""Batches for training and evaluation, the same whatever the number of workers."""
+"""Training batches that do not depend on the number of loader processes."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,13 @@ from yolox_ela.recipe import Recipe
 
 
 class SampleKey(NamedTuple):
-    """Which sample to prepare; it carries all that decides the sample besides the recipe."""
+    """Identifies a sample: together with the recipe it determines the sample completely.
+
+    Attributes:
+        epoch: number of the epoch, counted from 0.
+        image: position of the image in the split.
+        mosaic: whether the epoch uses mosaic and affine maps.
+    """
 
     epoch: int
     image: int
@@ -31,11 +37,11 @@ class SampleKey(NamedTuple):
 
 @dataclass
 class ColorShifts:
-    """What is left to do to the colours of a batch; see `colour.shift_batch`.
+    """The colour shifts that the device still has to apply to a batch; see `colour.shift_batch`.
 
     Attributes:
-        shifts: (B, 3) int32, of hue, saturation and value.
-        windows: (B, 2) int32 width and height of the part of each sample that they are for.
+        shifts: (B, 3) int32 shifts of hue, saturation and value.
+        windows: (B, 2) int32 width and height of the part of each sample that is shifted.
     """
 
     shifts: Tensor
@@ -47,11 +53,11 @@ class TrainBatch:
     """A batch of one process.
 
     Attributes:
-        keys: what each sample is.
+        keys: the samples of the batch.
         images: (B, 3, S, S) uint8 BGR.
         targets: (B, M, 5) float32 class, centre x, centre y, width, height in pixels; rows of
-            zeros fill up to the batch's largest number of objects.
-        colors: what the device is to do to the images, if it was left to it.
+            zeros pad them to the batch's largest number of objects.
+        colors: the colour shifts that the device has to apply; None if they are done.
     """
 
     keys: list[SampleKey]
@@ -69,12 +75,12 @@ class TrainBatch:
 
 @dataclass
 class PlannedBatch:
-    """A batch of one process that is yet to be drawn.
+    """A batch of one process that has not been rendered.
 
     Attributes:
-        keys: what each sample is.
+        keys: the samples of the batch.
         plans: the samples' plans.
-        rows: the number of rows that its targets need.
+        rows: the number of rows that the batch's targets need.
     """
 
     keys: list[SampleKey]
@@ -87,7 +93,7 @@ class PlannedBatch:
 
 
 class PlanDataset(Dataset):
-    """Plans of the samples of a split, for a device that draws them."""
+    """Plans of the samples of a split, for a device that renders them."""
 
     def __init__(self, split: VocSplit, recipe: Recipe) -> None:
         self.split = split
@@ -97,14 +103,14 @@ class PlanDataset(Dataset):
         return len(self.split)
 
     def __getitems__(self, keys: Sequence[SampleKey]) -> PlannedBatch:
-        """A batch."""
+        """The plans of a batch."""
         plans = [plan_of(key, self.split, self.recipe) for key in keys]
         rows = most_objects(plans, self.split.offsets)
         return PlannedBatch(list(keys), PlanBatch.pack(plans), rows)
 
 
 def plan_of(key: SampleKey, split: VocSplit, recipe: Recipe) -> SamplePlan:
-    """The plan of a sample, the same wherever it is drawn."""
+    """The plan of a sample, the same in every process."""
     generator = sample_generator(recipe.seed, key.epoch, key.image)
     return plan_sample(generator, key.image, split.sizes, recipe, key.mosaic)
 
@@ -112,8 +118,12 @@ def plan_of(key: SampleKey, split: VocSplit, recipe: Recipe) -> SamplePlan:
 class TrainDataset(Dataset):
     """Augmented samples of a split, looked up by `SampleKey`.
 
-    `images` are the split's, resized to the recipe's input size; read from their files by default.
-    With `colors_later`, the shift of colours, a third of the work, is left to the device.
+    Args:
+        split: the images and objects.
+        recipe: the run's settings.
+        images: the split's images, resized to the recipe's input size; by default they are read
+            from their files.
+        colors_later: whether the device shifts the colours, which is a third of the work.
     """
 
     def __init__(
@@ -128,7 +138,7 @@ class TrainDataset(Dataset):
         self.recipe = recipe.plain()
         self.images = images or ImageFiles(split, recipe.image_size)
         self.colors_later = colors_later
-        self._renderer: Renderer | None = None  # made by the process that draws
+        self._renderer: Renderer | None = None  # created in the loader process
 
     def __len__(self) -> int:
         return len(self.split)
@@ -138,7 +148,7 @@ class TrainDataset(Dataset):
         return self.__getitems__([key])
 
     def __getitems__(self, keys: Sequence[SampleKey]) -> TrainBatch:
-        """A batch, drawn in its place, without a copy per sample."""
+        """A batch; its samples are rendered in place, without a copy of each."""
         self._renderer = self._renderer or Renderer(self.recipe.image_size)
         side = self.recipe.image_size
         images = new_batch((len(keys), side, side, 3))
@@ -148,7 +158,7 @@ class TrainDataset(Dataset):
             colors = _color_shifts(plans)
             plans = [replace(plan, hsv=(0, 0, 0)) for plan in plans]
         targets = [
-            self._draw(self._renderer, plan, image)
+            self._render(self._renderer, plan, image)
             for plan, image in zip(plans, images.numpy(), strict=True)
         ]
         padded = torch.zeros(len(keys), max(1, max(len(rows) for rows in targets)), 5)
@@ -157,11 +167,11 @@ class TrainDataset(Dataset):
         # The layout in memory stays that of pixels with three channels: channels_last.
         return TrainBatch(list(keys), images.permute(0, 3, 1, 2), padded, colors)
 
-    def _draw(self, renderer: Renderer, plan: SamplePlan, out: np.ndarray) -> np.ndarray:
-        """Fill the pixels of a sample; its (M, 5) targets."""
+    def _render(self, renderer: Renderer, plan: SamplePlan, out: np.ndarray) -> np.ndarray:
+        """Render the pixels of a sample into `out` and return its (M, 5) targets."""
         split = self.split
         indices = [tile.index for tile in plan.tiles]
-        renderer.draw(plan, [self.images[i] for i in indices], out)
+        renderer.render(plan, [self.images[i] for i in indices], out)
         boxes, labels = plan_boxes(
             plan,
             [split.boxes[split.objects(i)] for i in indices],
@@ -171,7 +181,7 @@ class TrainDataset(Dataset):
 
 
 def _color_shifts(plans: Sequence[SamplePlan]) -> ColorShifts:
-    """Those of a mosaic are for all of it, others for the image without its padding."""
+    """The shifts of a batch: for the whole of a mosaic, or else for the image without padding."""
     windows = [
         (plan.output, plan.output) if plan.matrix is not None else plan.tiles[0].size
         for plan in plans
@@ -183,7 +193,7 @@ def _color_shifts(plans: Sequence[SamplePlan]) -> ColorShifts:
 
 
 def new_batch(shape: tuple[int, ...]) -> Tensor:
-    """Uninitialised bytes; in a loader process they lie in memory that it shares, as torch's do."""
+    """An uninitialised uint8 tensor; in a loader process it is in shared memory."""
     if get_worker_info() is None:
         return torch.empty(shape, dtype=torch.uint8)
     count = math.prod(shape)
@@ -201,8 +211,9 @@ def to_targets(boxes: np.ndarray, labels: np.ndarray) -> np.ndarray:
 class StepSampler(Sampler[list[SampleKey]]):
     """The keys of every step from `start` to the end of training, for one process.
 
-    Each epoch is a fresh permutation of the images, filled up from its own beginning to whole
-    batches. Processes take turns within a batch, so the global batch does not depend on them.
+    Each epoch is a new permutation of the images; its last batch is filled up with images from its
+    beginning. Process r of n takes samples r, r + n, ... of a batch, so the batch over all
+    processes does not depend on their number.
     """
 
     def __init__(
@@ -277,5 +288,5 @@ def _loader(
 
 
 def _as_it_is(batch: Any) -> Any:
-    """`__getitems__` has made a batch of it."""
+    """Return the batch unchanged: `__getitems__` has collated it."""
     return batch

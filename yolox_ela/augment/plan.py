@@ -1,8 +1,8 @@
-"""What an augmented training sample is made of: geometry and boxes, no pixels.
+"""The random choices behind an augmented training sample, and what they do to its boxes.
 
-`plan_sample` draws every random number of a sample into a `SamplePlan`; `plan_boxes` maps the
-objects through it, `render.render` the pixels. The distribution is YOLOX's (mosaic of four images
-on a canvas of twice the size, one random affine map, HSV jitter, mirror).
+`plan_sample` samples all random numbers into a `SamplePlan`. From the plan, `plan_boxes` computes
+the objects' boxes, and `render.render` the pixels. The distribution is YOLOX's: a mosaic of four
+images on a canvas of twice the size, one random affine map, HSV jitter, and a horizontal flip.
 """
 
 import math
@@ -13,7 +13,7 @@ import numpy as np
 from yolox_ela.images.letterbox import letterbox_scale, resized
 from yolox_ela.recipe import Recipe
 
-HSV_GAINS = (5, 30, 30)  # largest shift of hue (of 180), saturation and value (of 255)
+HSV_GAINS = (5, 30, 30)  # largest shifts: hue (range 0-179), saturation and value (0-255)
 
 
 @dataclass(frozen=True)
@@ -56,22 +56,23 @@ class SamplePlan:
 
 
 def sample_generator(seed: int, epoch: int, index: int) -> np.random.Generator:
-    """The random numbers of one sample, whichever process prepares it."""
-    # Counted from 1: numpy takes a missing last number, as the sampler's seed has, for 0.
+    """The random generator of one sample, the same in every process."""
+    # Images count from 1, because numpy treats the sampler's shorter seed [seed, epoch] as if it
+    # ended with 0.
     return np.random.default_rng([seed, epoch, index + 1])
 
 
 def plan_sample(
     generator: np.random.Generator, index: int, sizes: np.ndarray, recipe: Recipe, mosaic: bool
 ) -> SamplePlan:
-    """Draw the plan of a sample.
+    """Sample the plan of a training sample.
 
     Args:
-        generator: source of all randomness.
-        index: image that the sample is about; a mosaic adds three drawn at random.
+        generator: the source of all random numbers.
+        index: the sample's first image; a mosaic adds three random images.
         sizes: (I, 2) width and height of all images.
         recipe: the augmentation's settings.
-        mosaic: False in the last epochs, where only HSV and mirror remain.
+        mosaic: False in the last epochs, where only HSV jitter and flip remain.
     """
     side = recipe.image_size
     if mosaic and generator.random() < recipe.mosaic_prob:
@@ -123,7 +124,8 @@ def plan_boxes(
         all_boxes = transform_boxes(all_boxes, plan.matrix)
     if plan.mirror:
         all_boxes[:, [0, 2]] = plan.mirror - all_boxes[:, [2, 0]]
-    # After the mirror: the width it turns at is rounded down, so a box may end beyond it.
+    # Clipped after the flip: the width of flipped images is rounded down, so that a box may end
+    # beyond it.
     all_boxes = np.clip(all_boxes, 0, plan.output)
     keep = (all_boxes[:, 2:] - all_boxes[:, :2]).min(axis=1) > 1
     return all_boxes[keep].astype(np.float32), all_labels[keep]
@@ -145,7 +147,7 @@ def _letterbox_tile(index: int, size: tuple[int, int], side: int) -> tuple[Tile,
 def _mosaic_tile(
     index: int, size: tuple[int, int], corner: int, center: tuple[int, int], side: int
 ) -> tuple[Tile, float]:
-    """The tile that touches the mosaic's centre with one corner.
+    """The tile of a mosaic, with one corner at the mosaic's centre.
 
     Tiles 0 to 3 lie to the top left, top right, bottom left and bottom right of the centre.
     """

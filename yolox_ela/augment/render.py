@@ -10,12 +10,12 @@ from yolox_ela.images.letterbox import PAD_VALUE
 
 
 class Renderer:
-    """Draws samples of one size: YOLOX's pixels, sooner.
+    """Renders samples of one size: the same pixels as YOLOX, faster.
 
-    It keeps the room for what lies between, so it serves one thread.
+    It reuses its buffers for each sample, so it must not be shared between threads.
 
     Args:
-        side: the samples' side in pixels.
+        side: side of the samples in pixels.
     """
 
     def __init__(self, side: int) -> None:
@@ -24,21 +24,21 @@ class Renderer:
         self._warped = np.empty((side, side, 4), dtype=np.uint8)
         self._colors = Colors(side * side)
 
-    def draw(self, plan: SamplePlan, images: Sequence[np.ndarray], out: np.ndarray) -> None:
-        """Draw a sample.
+    def render(self, plan: SamplePlan, images: Sequence[np.ndarray], out: np.ndarray) -> None:
+        """Render a sample.
 
         Args:
-            plan: from `augment.plan_sample`, of this size.
-            images: for each tile the image, (H, W, 3) uint8 BGR, resized to `tile.size`.
-            out: (side, side, 3) uint8 BGR, to be filled.
+            plan: the sample's plan from `plan.plan_sample`, for this size.
+            images: for each tile its image, (H, W, 3) uint8 BGR, resized to `tile.size`.
+            out: (side, side, 3) uint8 BGR, into which the sample is written.
         """
         if plan.matrix is None:
-            # YOLOX jitters the image, not the padding.
+            # YOLOX shifts the colours of the image, not of the padding.
             (image,) = images
             height, width = image.shape[:2]
             window = out[:height, :width]
             self._colors.shift(image, plan.hsv, window)
-            if plan.mirror:  # now: near the right border OpenCV rounds colours another way
+            if plan.mirror:  # after the shift: OpenCV rounds colours differently at the right edge
                 window[:] = cv2.flip(window, 1)
             out[height:] = PAD_VALUE
             out[:height, width:] = PAD_VALUE
@@ -51,10 +51,10 @@ class Renderer:
     def _warp(
         self, plan: SamplePlan, matrix: np.ndarray, images: Sequence[np.ndarray]
     ) -> np.ndarray:
-        """The tiles on their canvas, warped: (side, side, 4), BGR and a channel to ignore.
+        """The tiles on their canvas, warped: (side, side, 4), BGR and an unused channel.
 
-        With four channels OpenCV warps the same pixels in half the time, and adding the fourth is
-        no more work than putting the tile on the canvas. Only what the output shows is drawn.
+        With four channels OpenCV warps the same pixels in half the time, and the fourth is added
+        while tiles are copied to the canvas. Only the part that the output shows is filled.
         """
         canvas = self._canvas
         left, top, right, bottom = _visible(plan, matrix)
@@ -72,14 +72,14 @@ class Renderer:
 
 
 def render(plan: SamplePlan, images: Sequence[np.ndarray]) -> np.ndarray:
-    """One sample, (output, output, 3) uint8 BGR; see `Renderer.draw`."""
+    """One sample, (output, output, 3) uint8 BGR; see `Renderer.render`."""
     sample = np.empty((plan.output, plan.output, 3), dtype=np.uint8)
-    Renderer(plan.output).draw(plan, images, sample)
+    Renderer(plan.output).render(plan, images, sample)
     return sample
 
 
 def _visible(plan: SamplePlan, matrix: np.ndarray) -> tuple[int, int, int, int]:
-    """The part of the canvas that the output's pixels are interpolated from, and a margin."""
+    """Left, top, right, bottom of the part of the canvas that the output needs, with a margin."""
     end = plan.output - 1
     corners = np.array([[0, 0, 1], [end, 0, 1], [0, end, 1], [end, end, 1]])
     seen = corners @ cv2.invertAffineTransform(matrix).T
@@ -89,7 +89,7 @@ def _visible(plan: SamplePlan, matrix: np.ndarray) -> tuple[int, int, int, int]:
 
 
 class Colors:
-    """Shifts hue, saturation and value of images, in room of its own that it keeps.
+    """Shifts hue, saturation and value of images, in reusable buffers.
 
     Args:
         pixels: the number of pixels of the largest image.
@@ -104,11 +104,11 @@ class Colors:
 
         Args:
             image: (H, W, 3) uint8 BGR; a fourth channel is ignored.
-            shifts: each smaller than 180 in size.
-            out: (H, W, 3) uint8 BGR, to be filled.
+            shifts: shifts of hue, saturation and value, each between -179 and 179.
+            out: (H, W, 3) uint8 BGR, into which the result is written.
         """
         if not any(shifts):
-            if image.shape[2] == 4:  # numpy would take longer than the warp
+            if image.shape[2] == 4:  # copying by numpy would take longer than the warp
                 cv2.cvtColor(image, cv2.COLOR_BGRA2BGR, dst=out)
             else:
                 out[:] = image
@@ -121,6 +121,6 @@ class Colors:
             table = ((np.arange(256) + shifts[0]) % 180).astype(np.uint8)
             cv2.LUT(planes[0], table, dst=planes[0])
         for plane, shift in zip(planes[1:], shifts[1:], strict=True):
-            if shift:  # clips, and faster than a table; its type hints know no plain numbers
+            if shift:  # clips, and is faster than a table; its type hints lack numbers
                 cv2.add(plane, shift, dst=plane)  # type: ignore[call-overload]
         cv2.cvtColor(cv2.merge(planes, dst=hsv), cv2.COLOR_HSV2BGR, dst=out)

@@ -1,4 +1,4 @@
-"""Options of the processes that load images."""
+"""Options of the loader processes, which read and render images."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ def worker_options(workers: int) -> dict[str, Any]:
     return {
         "num_workers": workers,
         "worker_init_fn": _init_worker,
-        # Its own seeds would otherwise come from the generator that the network uses.
+        # Without it, DataLoader would take seeds from the generator that initialises the network.
         "generator": torch.Generator(),
     }
 

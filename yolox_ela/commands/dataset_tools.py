@@ -1,14 +1,11 @@
 """`dataset stats`, `dataset convert` and `dataset split`."""
 
 import argparse
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
-from itertools import takewhile
 from pathlib import Path
 
-from yolox_ela.commands.options import write_result
+from yolox_ela.commands.options import SCREEN, write_result
 from yolox_ela.datasets.convert import (
     WRITERS,
     require_new_folder,
@@ -18,6 +15,7 @@ from yolox_ela.datasets.convert import (
 )
 from yolox_ela.datasets.divide import PARTS, divide, require_shares
 from yolox_ela.datasets.load import set_problems
+from yolox_ela.datasets.names import VOC_CLASSES
 from yolox_ela.datasets.problems import Severity, format_problems
 from yolox_ela.datasets.readers.reader import Reader, ReadSet
 from yolox_ela.datasets.recognise import open_data
@@ -25,13 +23,9 @@ from yolox_ela.datasets.similar import similar_pairs
 from yolox_ela.datasets.verification import verify_images
 from yolox_ela.datasets.whole import all_sets, read_sets, with_unique_ids
 from yolox_ela.errors import UserError
-from yolox_ela.overrides import override, pairs_to_dict
-from yolox_ela.recipe import Recipe
 from yolox_ela.report.data_statistics import plot_statistics, set_statistics, statistics_text
 from yolox_ela.report.style import to_png
 from yolox_ela.system.files import require_writable, write_atomically
-
-SCREEN = Path("-")
 
 
 def stats(args: argparse.Namespace) -> int:
@@ -50,12 +44,10 @@ def stats(args: argparse.Namespace) -> int:
         "classes": list(classes),
         "sets": [of_set.to_json() for of_set in found],
     }
-    if args.json == SCREEN:
-        print(json.dumps(numbers, indent=2))
-    else:
+    if args.json != SCREEN:
         print(statistics_text(found))
-        if args.json:
-            write_result(numbers, args.json)
+    if args.json:
+        write_result(numbers, args.json)
     folder = args.output or _new_folder(args.home / "runs", "stats")
     picture = folder / "stats.png"
     require_writable(picture)
@@ -119,16 +111,13 @@ def split(args: argparse.Namespace) -> int:
 
 def _read(reader: Reader, args: argparse.Namespace) -> tuple[dict[str, ReadSet], tuple[str, ...]]:
     """The sets that are asked for, and the classes: those that are named, or else the data's."""
-    known = {field.name for field in fields(Recipe)}
-    named = list(takewhile(lambda word: word not in known, args.sets or ()))
-    words = pairs_to_dict(args.overrides + (args.sets or [])[len(named) :])
-    recipe = override(Recipe(), words)
-    recipe.validate()
-    sets = named or all_sets(reader)
-    classes = recipe.classes if "classes" in words else reader.class_names(sets)
+    sets = args.sets or all_sets(reader)
+    named = args.recipe.classes != VOC_CLASSES
+    classes = args.recipe.classes if named else reader.class_names(sets)
     if not classes:
         raise UserError(f"no classes are named in {reader.root}: name them, as in: classes cat,dog")
-    return read_sets(reader, sets, classes), tuple(classes)
+    ignore_others = args.recipe.other_classes == "ignore"
+    return read_sets(reader, sets, classes, ignore_others=ignore_others), tuple(classes)
 
 
 def _home(reader: Reader) -> Path:

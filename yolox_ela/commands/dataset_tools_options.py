@@ -1,73 +1,107 @@
 """The options of `dataset stats`, `convert` and `split`; nothing heavy is loaded."""
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from yolox_ela.commands.options import add_overrides
+from yolox_ela.commands.options import (
+    JSON_HELP,
+    Group,
+    add_overrides,
+    require_data,
+    require_output_folder,
+)
 
-STATS = "count a data set's images and objects, as tables and a picture"
+STATS = "count the images and objects of a data set, as tables and a picture"
 CONVERT = "write a data set in another format, its images as they are"
 SPLIT = "divide a data set by shares, every class spread evenly, and write the parts"
 FORMATS = ("voc", "coco", "yolo")
 PLACINGS = ("copy", "hardlink", "symlink")
 
 
-def add_tools(commands: Any, runs: dict[str, Callable[[argparse.Namespace], int]]) -> None:
+def add_tools(parts: Any, usage: str) -> None:
     """Add the three commands.
 
     Args:
-        commands: what `add_subparsers` gave.
-        runs: what does the work of each, by its name.
+        parts: what `add_subparsers` gave.
+        usage: the usage line of a command that takes recipe fields.
     """
-    stats = commands.add_parser("stats", help=STATS, description=STATS)
-    _add_data(stats)
-    stats.add_argument(
-        "--json", type=Path, metavar="FILE", help="write JSON here; - for the screen"
+    stats = parts.add_parser("stats", help=STATS, description=STATS, usage=usage)
+    _add_data(stats.add_argument_group("data"))
+    output = stats.add_argument_group("output")
+    output.add_argument("--json", type=Path, metavar="FILE", help=JSON_HELP)
+    output.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="folder for stats.png (default: a new folder runs/stats)",
     )
-    stats.add_argument(
-        "-o", "--output", type=Path, metavar="DIR", help="where stats.png goes (default: a new "
-        "folder runs/stats)"
-    )  # fmt: skip
 
-    convert = commands.add_parser("convert", help=CONVERT, description=CONVERT)
-    _add_data(convert)
-    convert.add_argument("--to", choices=FORMATS, required=True, help="the format to write")
-    _add_output(convert)
+    convert = parts.add_parser("convert", help=CONVERT, description=CONVERT, usage=usage)
+    _add_data(convert.add_argument_group("data"))
+    output = convert.add_argument_group("output")
+    output.add_argument(
+        "--to", choices=FORMATS, required=True, help="the format to write (required)"
+    )
+    _add_output(output)
 
-    split = commands.add_parser("split", help=SPLIT, description=SPLIT)
-    _add_data(split)
-    split.add_argument(
-        "--shares", type=_shares, default=(0.8, 0.2), metavar="A,B[,C]",
-        help="of train and val, or of train, val and test (default: 0.8,0.2)",
-    )  # fmt: skip
-    split.add_argument("--seed", type=int, default=0, help="of the shuffling (default: 0)")
-    _add_output(split)
-    for name, parser in (("stats", stats), ("convert", convert), ("split", split)):
+    split = parts.add_parser("split", help=SPLIT, description=SPLIT, usage=usage)
+    _add_data(split.add_argument_group("data"))
+    parts_of_split = split.add_argument_group("parts")
+    parts_of_split.add_argument(
+        "--shares",
+        type=_shares,
+        default=(0.8, 0.2),
+        metavar="A,B[,C]",
+        help="shares of train and val, or of train, val and test (default: 0.8,0.2)",
+    )
+    parts_of_split.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="seed of the shuffling (default: 0)"
+    )
+    _add_output(split.add_argument_group("output"))
+    for parser in (stats, convert, split):
         add_overrides(parser)
-        parser.set_defaults(run=runs[name])
 
 
-def _add_data(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data", type=Path, required=True, metavar="PATH",
-        help="a folder, a COCO JSON file or a data.yaml",
-    )  # fmt: skip
-    parser.add_argument(
-        "--sets", nargs="+", metavar="SET", help="sets of the data (default: all; of a VOCdevkit "
-        "trainval and test)"
-    )  # fmt: skip
+def require_tools(args: argparse.Namespace) -> None:
+    """Raise UserError if the data do not exist, or the folder to write into is a file."""
+    require_data("--data", args.data)
+    require_output_folder("-o", args.output)
 
 
-def _add_output(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="DIR", help="a folder to be made"
+def _add_data(group: Group) -> None:
+    group.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        metavar="PATH",
+        help="data set: a VOCdevkit, a folder of images with XML, COCO JSON, or YOLO txt with its "
+        "data.yaml (required)",
     )
-    parser.add_argument(
-        "--images", choices=PLACINGS, default=PLACINGS[0],
-        help="how images get there (default: copy)",
-    )  # fmt: skip
+    group.add_argument(
+        "--sets",
+        nargs="+",
+        metavar="NAME",
+        help="sets to read, as in train,val (default: all; trainval and test of a VOCdevkit)",
+    )
+
+
+def _add_output(group: Group) -> None:
+    group.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="new folder for the data set (required)",
+    )
+    group.add_argument(
+        "--images",
+        choices=PLACINGS,
+        default=PLACINGS[0],
+        help="copy images, or link to them (default: copy)",
+    )
 
 
 def _shares(text: str) -> tuple[float, ...]:

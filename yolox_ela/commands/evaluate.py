@@ -1,28 +1,20 @@
-"""Evaluate weights on a VOC set.
-
-python tools/eval.py -f exps/nano_ela_s.py -c runs/nano_ela_s/best.pth
-python tools/eval.py -f exps/nano.py --zero-shot
-"""
+"""`yolox-ela eval`: evaluate weights on a set of images."""
 
 import argparse
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from loguru import logger
 
-from yolox_ela.commands.options import (
-    add_data_options,
-    add_overrides,
-    add_record_options,
-    data_name,
-    locate_data,
-    tool_parser,
-    write_result,
-)
+from yolox_ela.commands.data_of_weights import data_of_weights, require_test_images_of_run
+from yolox_ela.commands.data_settings import fitted_to_data
+from yolox_ela.commands.options import SCREEN, data_name, locate_data, write_result
 from yolox_ela.datasets.load import load_pictures, load_split
+from yolox_ela.datasets.readers.reader import Reader
+from yolox_ela.datasets.recognise import open_data
 from yolox_ela.datasets.split import VocSplit, read_id_list
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.comp4 import require_comp4, write_comp4
@@ -30,19 +22,19 @@ from yolox_ela.evaluate.detections import Detections, to_coco_results
 from yolox_ela.evaluate.evaluator import EvalSettings, detect_split, evaluate
 from yolox_ela.evaluate.results_text import format_results
 from yolox_ela.evaluate.saved import SavedEvaluation, save_evaluation
-from yolox_ela.experiment import Experiment, adopt_checkpoint, load_experiment
+from yolox_ela.experiment import BASELINE, Experiment
 from yolox_ela.images.values import ValueRange
 from yolox_ela.network.class_rows import COCO_CLASSES, pick_rows, row_names, same_classes
-from yolox_ela.network.inference import PRECISIONS, Inference
+from yolox_ela.network.inference import Inference
 from yolox_ela.network.model import YoloxNano, build_yolox_nano
-from yolox_ela.network.starts import DEFAULT, STARTS, Start, start_file, start_of_file, start_of_run
-from yolox_ela.network.weights import load_trained, read_checkpoint, state_dict_of
+from yolox_ela.network.starts import DEFAULT, Start, start_file, start_of_file, start_of_run
+from yolox_ela.network.weights import load_trained
 from yolox_ela.overrides import override, pairs_to_dict
 from yolox_ela.report.single import RunMaterial, write_single_report
 from yolox_ela.system.claim import claim_folder, require_unclaimed
 from yolox_ela.system.device import select_device
 from yolox_ela.system.environment import describe_environment
-from yolox_ela.system.files import require_writable
+from yolox_ela.system.threads import limit_threads
 from yolox_ela.tables.entry import (
     Origin,
     checkpoint_origin,
@@ -50,37 +42,56 @@ from yolox_ela.tables.entry import (
     run_row,
     zero_shot_origin,
 )
-from yolox_ela.tables.record import append_row, require_record
+from yolox_ela.tables.record import append_row
 from yolox_ela.train.run_folder import RunFolder
+from yolox_ela.trained import Trained, load_trained_file
 
 HELD_REMEDY = "name another folder with --report"
 
 
-def main(home: Path) -> int:
-    """Run the command; `home` holds runs/ and datasets/."""
-    with ExitStack() as held:  # the report's folder, until the end, however it comes
-        return run(parse_arguments(home), held)
+def main(args: argparse.Namespace) -> int:
+    """Run the command; see `evaluate_options.parse`."""
+    with ExitStack() as held:  # the report's folder is released at the end, also after an error
+        return run(args, held)
 
 
 def run(args: argparse.Namespace, held: ExitStack) -> int:
     """Evaluate; the folder of a report is entered into `held`."""
-    for output in filter(None, (args.json, args.save_detections)):
-        require_writable(output)
     report = RunFolder(args.report) if args.report else None
     if report is not None:
         require_unclaimed(report.path, HELD_REMEDY)
         report.check_report()
-    if args.record:
-        if args.precision != "fp32" or args.rectangular:
-            raise UserError("--record keeps scores of fp32 and square inputs, which compare")
-        require_record(args.record)
-    exp, model, content, start = load_network(args)
-    origin = find_origin(args, exp, content, start) if args.record else None
+    trained = load_weights(args)
+    content = trained.content
     device = select_device(args.device)
-    data = locate_data(args, exp.test_sets, args.home)
+    limit_threads()
+    data_is_named = bool(args.data or args.archives)
+    if not data_is_named:
+        args.data = data_of_weights(args.checkpoint, content, args.home)
+    data = locate_data(args, trained.experiment.test_sets, args.home)
+    reader = open_data(data)
+    exp = with_split(trained.experiment, args.split, reader)
+    # Weights have their own classes, but for COCO's and those that name none.
+    own_classes = not args.zero_shot and "classes" in content
+    exp = fitted_to_data(exp, reader, training=False, classes=not own_classes)
+    model = build_network(args, trained, exp)
+    start = (
+        start_of_run(content, trained.path)
+        if "recipe" in content
+        else start_of_file(trained.path, trained.state)
+    )
+    origin = find_origin(args, exp, content, start) if args.record else None
     values = ValueRange.recorded(content)
-    unannotated = load_pictures(data, exp.test_sets, exp.classes, values)
-    split = unannotated or load_split(data, exp.test_sets, exp.classes, values)
+    unannotated = load_pictures(reader, exp.test_sets, exp.classes, values)
+    split = unannotated or load_split(
+        reader,
+        exp.test_sets,
+        exp.classes,
+        values,
+        ignore_others=exp.other_classes == "ignore",
+    )
+    if not data_is_named:
+        require_test_images_of_run(content, exp, split, data, args.checkpoint)
     if args.ids:
         split = split.subset_of_ids(read_id_list(args.ids, split))
     if unannotated is not None:
@@ -128,7 +139,8 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
         "device": str(device),
         "inference": asdict(inference),
     }
-    print(format_results(results))
+    if args.json != SCREEN:
+        print(format_results(results))
     if args.json:
         write_result(results, args.json)
     save_detections(args, exp, detections, split)
@@ -150,42 +162,6 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
         page = write_single_report(report.path, title, report.facts(), evaluation, material)
         logger.info("report: {}", page)
     return 0
-
-
-def parse_arguments(home: Path) -> argparse.Namespace:
-    """The options as typed, and `home`."""
-    parser = tool_parser(__doc__.splitlines()[0])
-    parser.add_argument(
-        "-c",
-        "--checkpoint",
-        type=Path,
-        help=f"weights: a file, or {', '.join(STARTS)}, the default of --zero-shot being {DEFAULT}",
-    )
-    parser.add_argument("-b", "--batch-size", type=int, help="images at a time")
-    parser.add_argument("--split", help="split of the test set's year, or year/split")
-    parser.add_argument("--ids", type=Path, metavar="FILE", help="only the image ids listed here")
-    parser.add_argument(
-        "--zero-shot", action="store_true", help="COCO weights, 80 classes mapped by name"
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results here")
-    parser.add_argument(
-        "--save-detections", type=Path, metavar="FILE", help="write COCO results format here"
-    )
-    parser.add_argument(
-        "--save-comp4",
-        type=Path,
-        metavar="DIR",
-        help="write comp4_det_SET_CLASS.txt, as the VOC challenge takes them, here",
-    )
-    parser.add_argument(
-        "--report", type=Path, metavar="DIR", help="write report.html and what it is made from here"
-    )
-    add_inference_options(parser)
-    add_data_options(parser)
-    add_record_options(parser, home)
-    add_overrides(parser)
-    parser.set_defaults(home=home)
-    return parser.parse_intermixed_args()
 
 
 def save_detections(
@@ -224,50 +200,37 @@ def require_detections_only(args: argparse.Namespace, exp: Experiment) -> None:
         )
 
 
-def add_inference_options(parser: argparse.ArgumentParser) -> None:
-    """How the network is run."""
-    parser.add_argument("--precision", choices=PRECISIONS, default="fp32")
-    parser.add_argument("--compile", action="store_true", help="through torch.compile")
-    parser.add_argument(
-        "--rectangular", action="store_true", help="batches of similar shapes with less padding"
-    )
-    parser.add_argument(
-        "--plain", action="store_true", help="without BatchNorm folded into the convolutions"
-    )
-
-
-def load_network(args: argparse.Namespace) -> tuple[Experiment, YoloxNano, dict[str, Any], Start]:
-    """The experiment with all settings applied, its network, the checkpoint's content and start."""
-    exp = load_experiment(args.experiment)
-    flags = {"batch_size": args.batch_size} if args.batch_size else {}
-    if args.split:
-        year = exp.test_sets[0].split("/")[0]
-        flags["test_sets"] = (args.split if "/" in args.split else f"{year}/{args.split}",)
-    overrides = pairs_to_dict(args.overrides)
-    if args.checkpoint is None and not args.zero_shot:
-        raise UserError("name the weights to evaluate with -c, or use --zero-shot")
+def load_weights(args: argparse.Namespace) -> Trained:
+    """The weights, and their experiment with the changes of the command line."""
     args.checkpoint = path = start_file(args.checkpoint or DEFAULT)
-    content = read_checkpoint(path)
-    state = state_dict_of(content, path)
-    if not args.zero_shot:
-        exp = adopt_checkpoint(exp, content)
-    exp = override(override(exp, flags), overrides)
+    given = args.experiment or (BASELINE if args.zero_shot else None)
+    trained = load_trained_file(path, given, adopt=not args.zero_shot)
+    exp = override(trained.experiment, pairs_to_dict(args.overrides))
     exp.validate()
+    return replace(trained, experiment=exp)
+
+
+def with_split(exp: Experiment, split: str | None, reader: Reader) -> Experiment:
+    """The experiment with the set that --split names: in a VOCdevkit, of the test set's year."""
+    if split is None:
+        return exp
+    year = exp.test_sets[0].partition("/")[0]
+    of_year = "/" not in split and split not in reader.sets() and "/" in exp.test_sets[0]
+    return override(exp, {"test_sets": (f"{year}/{split}" if of_year else split,)})
+
+
+def build_network(args: argparse.Namespace, trained: Trained, exp: Experiment) -> YoloxNano:
+    """The experiment's network with the weights, or COCO's own for --zero-shot."""
+    path, content, state = trained.path, trained.content, trained.state
     names = row_names(content, state, exp.classes, path)
     if args.zero_shot:
         require_untrained(content, names, path)
         model = build_yolox_nano(len(exp.classes))  # COCO's weights know no attention
-        logger.info("zero-shot: {} without attention or training on VOC", path)
+        logger.info("zero-shot: {} without attention or further training", path)
     else:
         model = exp.build_model()
     load_trained(model, pick_rows(state, names, exp.classes, path), path)
-    trained = "recipe" in content
-    return (
-        exp,
-        model,
-        content,
-        start_of_run(content, path) if trained else start_of_file(path, state),
-    )
+    return model
 
 
 def require_untrained(content: dict[str, Any], names: Sequence[str], path: Path) -> None:

@@ -1,71 +1,223 @@
-"""What the command lines in tools/ have in common."""
+"""What the command lines have in common: options, checks, and how results are written.
+
+Nothing here imports torch before the options are accepted.
+"""
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from yolox_ela.datasets.download import prepare_voc
+from yolox_ela.choices import DETECTOR, START_NAMES
+from yolox_ela.commands.fields import ShowFields
+from yolox_ela.commands.parser import Parser, device_name, whole
 from yolox_ela.datasets.names import parse_set
 from yolox_ela.errors import UserError
-from yolox_ela.system.files import write_atomically
+from yolox_ela.exp_file import find_experiment
+from yolox_ela.recipe import Recipe
+from yolox_ela.system.files import require_writable, write_atomically
+
+SCREEN = Path("-")
+DATA_FILES = (".json", ".yaml", ".yml")
+DOCS = "docs/usage.md explains the commands, docs/recipe.md the recipe."
+JSON_HELP = "write the results as JSON; - for the screen (default: nowhere)"
+IMAGE_SIZE_NAMES = ("--image-size", "--imgsz", "--tsize", "--size")
+CHECKPOINT_NAMES = ("-c", "--checkpoint", "--ckpt")
+EXPERIMENT_NAMES = ("-f", "-n", "--experiment")
+
+Group = argparse._ArgumentGroup
 
 
-def tool_parser(description: str, *, experiment: bool = True) -> argparse.ArgumentParser:
-    """A parser with the options that every tool has."""
-    parser = argparse.ArgumentParser(description=description)
+def tool_parser(description: str, *, experiment: bool = True) -> Parser:
+    """A parser without options, or with those of a single experiment."""
+    parser = Parser(description=description)
     if experiment:
-        parser.add_argument(
-            "-f", "--experiment", type=Path, required=True, help="experiment file in exps/"
-        )
-        parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
+        add_experiment(parser.add_argument_group("network and weights"))
+        add_device(parser.add_argument_group("run on"))
     return parser
 
 
-def add_data_options(parser: argparse.ArgumentParser) -> None:
-    """--data and --archives."""
-    parser.add_argument(
-        "--data", type=Path, help="VOCdevkit-layout folder; without it datasets/ is filled"
+def command_parser(
+    description: str, usage: str, examples: Sequence[str], *, fields: bool = True
+) -> Parser:
+    """The parser of a command, whose help ends in examples and a word on the recipe."""
+    lines = ["examples:", *(f"  %(prog)s {example}" for example in examples), ""]
+    if fields:
+        lines.append("--fields lists the recipe fields, with defaults and meaning.")
+    usage = f"%(prog)s {usage}"
+    return Parser(description=description, usage=usage, epilog="\n".join([*lines, DOCS]))
+
+
+def add_experiment(group: Group, *, required: bool = True) -> None:
+    """-f, with the name that YOLOX's users know."""
+    group.add_argument(
+        *EXPERIMENT_NAMES,
+        type=Path,
+        required=required,
+        metavar="NAME",
+        help="experiment: a file, or the name of one of the package's own, as in nano_ela_s"
+        + (" (required)" if required else " (default: as the weights say)"),
     )
-    parser.add_argument(
-        "--archives", type=Path, help="folder with VOC's tar files, instead of a download"
+
+
+def add_device(group: Group) -> None:
+    """--device."""
+    group.add_argument(
+        "--device",
+        type=device_name,
+        default="auto",
+        metavar="NAME",
+        help="auto, cpu, cuda, cuda:N or mps (default: auto, the first GPU if there is one)",
+    )
+
+
+def add_image_size(parser: Parser, group: Group, default: str) -> None:
+    """--image-size, which sets the recipe field."""
+    add_field_option(
+        parser,
+        group,
+        *IMAGE_SIZE_NAMES,
+        field="image_size",
+        type=whole(32, multiple=32),
+        metavar="PIXELS",
+        help=f"side of the square network input, a multiple of 32 (default: {default})",
+    )
+
+
+def add_field_option(parser: Parser, group: Group, *names: str, field: str, **options: Any) -> None:
+    """An option that is another spelling of a recipe field."""
+    action = group.add_argument(*names, **options)
+    parser.field_options[action.dest] = field
+
+
+def add_data_options(group: Group) -> None:
+    """--data and --archives."""
+    group.add_argument(
+        "--data",
+        type=Path,
+        metavar="PATH",
+        help="data set: a VOCdevkit, a folder of images with XML, COCO JSON, or YOLO txt with its "
+        "data.yaml (default: VOC in datasets/, downloaded if need be)",
+    )
+    add_archives(group)
+
+
+def add_archives(group: Group) -> None:
+    """--archives."""
+    group.add_argument(
+        "--archives",
+        type=Path,
+        metavar="DIR",
+        help="folder with VOC's tar files, to fill datasets/ from (default: download them)",
     )
 
 
 def add_overrides(parser: argparse.ArgumentParser) -> None:
-    """Trailing pairs of recipe field and value."""
-    parser.add_argument(
+    """Pairs of recipe field and value, and --fields, which lists them."""
+    group = parser.add_argument_group("recipe")
+    group.add_argument(
         "overrides",
         nargs="*",
-        metavar="field value",
-        help="any recipe field, as in: lr 0.01 or lr=0.01",
+        metavar="FIELD VALUE",
+        help="any recipe field and its value, as in: lr 0.01 or lr=0.01 (default: the "
+        "values of the experiment, or of the recipe)",
+    )
+    group.add_argument(
+        "--fields", action=ShowFields, help="list the recipe fields with defaults and meaning"
     )
 
 
-def add_record_options(parser: argparse.ArgumentParser, project: Path) -> None:
+def add_record_options(group: Group, project: Path) -> None:
     """--record and --data-name."""
-    parser.add_argument(
+    group.add_argument(
         "--record",
         nargs="?",
         type=_record_file,
         const=project / "exps" / "results.csv",
         metavar="FILE",
-        help="add the final results as a row to this .csv file; default exps/results.csv",
+        help="add the scores as a row to this .csv file (without FILE: exps/results.csv; default: "
+        "nowhere)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--data-name",
         metavar="NAME",
-        help="what to record the data as; default VOC, or the name of the --data folder",
+        help="name of the data in the record (default: VOC, or the name of the --data folder)",
     )
 
 
 def _record_file(text: str) -> Path:
-    """A file to record in; refused here, since it may be a recipe field that --record took."""
     if not text.endswith(".csv"):
         raise argparse.ArgumentTypeError(
-            f"'{text}' does not end in .csv; a recipe field must not follow --record directly"
+            f"'{text}' does not end in .csv; give a .csv file, or nothing for exps/results.csv"
         )
     return Path(text)
+
+
+def require_experiment(path: Path | None) -> None:
+    """Raise UserError if an experiment is named that there is not."""
+    if path is not None:
+        find_experiment(path)
+
+
+def require_data_options(args: argparse.Namespace) -> None:
+    """Raise UserError if --data or --archives is no folder, or one makes the other useless."""
+    if args.data is not None and args.archives is not None:
+        raise UserError("--archives fills datasets/, --data reads elsewhere: give one of them")
+    require_data("--data", args.data)
+    require_folder("--archives", args.archives)
+
+
+def require_data(option: str, path: Path | None) -> None:
+    """Raise UserError if an option names something else than a folder or a file of a data set."""
+    if path is None or path.is_dir():
+        return
+    if not path.exists():
+        raise UserError(f"{option} {path}: there is no such folder or file")
+    if path.suffix.lower() not in DATA_FILES:
+        raise UserError(
+            f"{option} {path} is no data set: give a folder, a COCO JSON file or a data.yaml"
+        )
+
+
+def require_folder(option: str, path: Path | None) -> None:
+    """Raise UserError if an option names something else than a folder."""
+    if path is not None and not path.is_dir():
+        raise UserError(f"{option} {path} is not a folder")
+
+
+def require_weights(path: str | Path | None, *also: str) -> None:
+    """Raise UserError if -c names no weights: neither a file nor one of the names."""
+    names = (*START_NAMES, DETECTOR, *also)
+    if path is None or str(path) in names or Path(path).is_file():
+        return
+    if Path(path).is_dir():
+        raise UserError(f"-c {path} is a folder: give the file in it, such as {path}/best.pth")
+    raise UserError(f"-c {path}: there is no such file; give a file of weights or {_either(names)}")
+
+
+def require_file(option: str, path: Path | None) -> None:
+    """Raise UserError if an option names something else than a file to read."""
+    if path is not None and not path.is_file():
+        raise UserError(f"{option} {path}: there is no such file")
+
+
+def require_outputs(args: argparse.Namespace, *names: str) -> None:
+    """Raise UserError if a file to write cannot be written."""
+    for name in names:
+        path = getattr(args, name)
+        if path is not None and path != SCREEN:
+            require_writable(path)
+
+
+def require_output_folder(option: str, path: Path | None) -> None:
+    """Raise UserError if the folder to write into is a file."""
+    if path is not None and path.exists() and not path.is_dir():
+        raise UserError(f"{option} {path} is a file: name a folder")
+
+
+def _either(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def data_name(args: argparse.Namespace) -> str:
@@ -79,19 +231,25 @@ def locate_data(args: argparse.Namespace, sets: tuple[str, ...], project: Path) 
     """The folder to read VOC from: --data as given, or datasets/, filled if need be.
 
     Raises:
-        UserError: the folder does not exist, or VOC can neither be found nor downloaded.
+        UserError: VOC can neither be found nor downloaded.
     """
     if args.data is not None:
-        if args.archives is not None:
-            raise UserError("--archives fills datasets/, --data reads elsewhere: give one of them")
-        if not args.data.is_dir():
-            raise UserError(f"--data {args.data} is not a folder")
         return args.data
+    from yolox_ela.datasets.download import prepare_voc  # it imports OpenCV
+
     pairs = [parse_set(entry) for entry in sets]
     return prepare_voc(project / "datasets", pairs, archives=args.archives)
 
 
 def write_result(content: Any, path: Path) -> None:
-    """Write JSON to a file."""
+    """Write JSON to a file, or to the screen if the path is `-`."""
     text = json.dumps(content, indent=2)
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    if path == SCREEN:
+        print(text)
+    else:
+        write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def recipe_default(field: str) -> str:
+    """The default of an option that sets a recipe field, for its help."""
+    return f"the experiment's, {getattr(Recipe, field)} in the paper's recipe"

@@ -1,7 +1,4 @@
-"""Detect objects in pictures: draws boxes with names and scores, and lists them as JSON.
-
-python tools/demo.py -f exps/nano_ela_s.py -c runs/nano_ela_s/best.pth photo.jpg folder/
-"""
+"""`yolox-ela predict`: detect objects in pictures; save copies with boxes, and a list as JSON."""
 
 import argparse
 import sys
@@ -13,24 +10,27 @@ from typing import Any
 import cv2
 import numpy as np
 
-from yolox_ela.commands.options import tool_parser, write_result
+from yolox_ela.choices import DETECTOR
+from yolox_ela.commands.options import SCREEN, write_result
 from yolox_ela.errors import UserError
 from yolox_ela.images.read import IMAGE_SUFFIXES
 from yolox_ela.network.starts import start_file
 from yolox_ela.predict import Detector, ImageLike
-from yolox_ela.system.claim import claim_folder
+from yolox_ela.system.claim import claim_folder, claim_new_folder
+from yolox_ela.system.threads import limit_threads
 
 
-def main(home: Path) -> int:
-    """Run the command; `home` holds runs/ and datasets/."""
-    with ExitStack() as held:  # the output's folder, until the end, however it comes
-        return run(parse_arguments(home), held)
+def main(args: argparse.Namespace) -> int:
+    """Run the command; see `predict_options.parse`."""
+    with ExitStack() as held:  # the folder is released at the end, also after an error
+        return run(args, held)
 
 
 def run(args: argparse.Namespace, held: ExitStack) -> int:
     """Detect; the output folder is entered into `held`."""
+    limit_threads()
     detector = Detector.from_checkpoint(
-        start_file(args.checkpoint),
+        start_file(args.checkpoint or DETECTOR),
         args.experiment,
         image_size=args.size,
         score_threshold=args.conf,
@@ -40,9 +40,14 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
     paths = list(dict.fromkeys(find_images(args.paths)))  # each once
     if not paths:
         raise UserError(f"no images in {', '.join(map(str, args.paths))}")
-    held.enter_context(claim_folder(args.output, "name another folder with -o"))
-    targets: dict[Any, Path] = dict(zip(paths, output_paths(paths, args.output), strict=True))
+    if args.output is None:
+        claim = claim_new_folder(args.home / "runs", "predict")
+    else:
+        claim = claim_folder(args.output, "name another folder with -o")
+    folder = held.enter_context(claim).path
+    targets: dict[Any, Path] = dict(zip(paths, output_paths(paths, folder), strict=True))
     entries: dict[Any, dict[str, Any]] = {}
+    screen = sys.stderr if args.json == SCREEN else sys.stdout  # which is then for JSON alone
 
     def skip(path: ImageLike, error: UserError) -> None:
         entries[path] = {"image": str(path), "error": str(error)}
@@ -58,30 +63,19 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
             "detections": found.to_dicts(),
         }
         listed = ", ".join(f"{d['class']} {d['score']:.2f}" for d in found.to_dicts())
-        print(f"{path}: {listed or 'nothing'}")
+        print(f"{path}: {listed or 'nothing'}", file=screen)
     failures = sum("error" in entry for entry in entries.values())
-    write_result([entries[path] for path in paths], args.output / "detections.json")
-    print(f"{len(paths) - failures} pictures and detections.json in {args.output}")
+    listed_all = [entries[path] for path in paths]
+    for file in filter(None, (folder / "detections.json", args.json)):
+        write_result(listed_all, file)
+    print(f"{len(paths) - failures} pictures and detections.json in {folder}", file=screen)
     if failures:
         print(f"{failures} of {len(paths)} files could not be read", file=sys.stderr)
     return 1 if failures else 0
 
 
-def parse_arguments(home: Path) -> argparse.Namespace:
-    """The options as typed, and `home`."""
-    parser = tool_parser(__doc__.splitlines()[0])
-    parser.add_argument("-c", "--checkpoint", required=True, help="trained weights")
-    parser.add_argument("paths", type=Path, nargs="+", help="images, or folders of images")
-    parser.add_argument("-o", "--output", type=Path, default=home / "runs" / "demo")
-    parser.add_argument("--conf", type=float, default=0.3, help="least score to show")
-    parser.add_argument("--nms", type=float, default=0.45, help="overlap that NMS allows")
-    parser.add_argument("--size", type=int, help="network input; default as trained")
-    parser.set_defaults(home=home)
-    return parser.parse_args()
-
-
 def find_images(paths: Sequence[Path]) -> Iterator[Path]:
-    """The files as named, and the images directly inside the folders; says what it leaves out.
+    """Yield the files as named and the images directly inside the folders; report what is left out.
 
     Names that begin with a dot are the system's own, such as macOS's `._photo.jpg`.
     """
@@ -101,7 +95,7 @@ def find_images(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 def output_paths(paths: Sequence[Path], folder: Path) -> list[Path]:
-    """A picture's file for each input: numbered where names are the same, never an input."""
+    """The file to write for each input: numbered where names repeat, and never an input itself."""
     inputs = {path.resolve() for path in paths}
     targets: list[Path] = []
     for path in paths:
@@ -113,6 +107,6 @@ def output_paths(paths: Sequence[Path], folder: Path) -> list[Path]:
 
 
 def save_picture(path: Path, image: np.ndarray) -> None:
-    """Write a JPEG, also where the path has other than ASCII letters."""
+    """Write a JPEG file; OpenCV's own writer fails on some paths with letters beyond ASCII."""
     encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 92])[1]
     path.write_bytes(encoded.tobytes())

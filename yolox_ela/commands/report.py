@@ -1,9 +1,4 @@
-"""Report on a run, or on several side by side.
-
-python tools/report.py runs/nano_ela_s
-python tools/report.py runs/nano runs/nano_ela_s -o comparison
-python tools/report.py runs/nano runs/nano-2 runs/nano_ela_s runs/nano_ela_s-2
-"""
+"""`yolox-ela report`: report on a run, or on several side by side."""
 
 import argparse
 import json
@@ -12,13 +7,12 @@ from pathlib import Path
 
 from loguru import logger
 
-from yolox_ela.commands.options import tool_parser
-from yolox_ela.errors import UserError
-from yolox_ela.evaluate.saved import load_evaluation
+from yolox_ela.commands.options import write_result
+from yolox_ela.evaluate.saved import SavedEvaluation, load_evaluation
 from yolox_ela.report.curves import read_metrics
 from yolox_ela.report.several import ScoredRun, write_comparison_report
 from yolox_ela.report.single import RunMaterial, write_single_report
-from yolox_ela.system.claim import claim_folder
+from yolox_ela.system.claim import claim_folder, claim_new_folder
 from yolox_ela.train.run_folder import RunFolder
 
 HELD_REMEDY = "name another folder with -o"
@@ -26,50 +20,38 @@ HELD_REMEDY = "name another folder with -o"
 MAY_DIFFER = ("seed", "workers", "eval_interval", "evaluate_start", "evaluate_raw")
 
 
-def main(home: Path) -> int:
-    """Run the command; `home` holds runs/ and datasets/."""
-    args = parse_arguments(home)
+def main(args: argparse.Namespace) -> int:
+    """Run the command; see `report_options.parse`."""
     runs = [RunFolder(path) for path in args.runs]
-    if len(runs) == 1 and args.side:
-        raise UserError("--side names the sides of a comparison: give several runs")
-    if args.side and len(args.side) != len(runs):
-        raise UserError(f"--side needs a name for each of the {len(runs)} runs")
     if len(runs) == 1:
-        page = report_one(runs[0], args.output or runs[0].path)
+        evaluations = [load_evaluation(runs[0].evaluation)]
+        sides = [runs[0].path.resolve().name]
+        page = report_one(runs[0], args.output or runs[0].path, evaluations[0])
     else:
         sides = args.side or sides_of(runs)
+        evaluations = [load_evaluation(run.evaluation) for run in runs]
         scored = [
-            ScoredRun(str(run.path), side, load_evaluation(run.evaluation), history_of(run))
-            for run, side in zip(runs, sides, strict=True)
+            ScoredRun(str(run.path), side, evaluation, history_of(run))
+            for run, side, evaluation in zip(runs, sides, evaluations, strict=True)
         ]
-        with claim_folder(args.output or Path("comparison"), HELD_REMEDY) as folder:
+        if args.output is None:
+            claim = claim_new_folder(args.home / "runs", "comparison")
+        else:
+            claim = claim_folder(args.output, HELD_REMEDY)
+        with claim as folder:
             page = write_comparison_report(folder.path, scored)
+    if args.json:
+        content = [
+            {"run": str(run.path), "side": side, "results": evaluation.results}
+            for run, side, evaluation in zip(runs, sides, evaluations, strict=True)
+        ]
+        write_result(content, args.json)
     logger.info("report: {}", page)
     return 0
 
 
-def parse_arguments(home: Path) -> argparse.Namespace:
-    """The options as typed, and `home`."""
-    parser = tool_parser(__doc__.splitlines()[0], experiment=False)
-    parser.add_argument(
-        "runs", nargs="+", type=Path, metavar="RUN", help="folders of train.py or eval.py --report"
-    )
-    parser.add_argument(
-        "--side",
-        nargs="+",
-        metavar="NAME",
-        help="what each run is a seed of; default its experiment and settings",
-    )
-    parser.add_argument(
-        "-o", "--output", type=Path, help="folder; default the run's, or comparison for several"
-    )
-    parser.set_defaults(home=home)
-    return parser.parse_args()
-
-
-def report_one(run: RunFolder, output: Path) -> Path:
-    """From what the run's folder holds: all but training batches and gates."""
-    evaluation = load_evaluation(run.evaluation)
+def report_one(run: RunFolder, output: Path, evaluation: SavedEvaluation) -> Path:
+    """Write the report from what the run's folder holds: all but training batches and gates."""
     title = run.path.resolve().name
     material = RunMaterial(history=history_of(run))
     with claim_folder(output, HELD_REMEDY):
@@ -82,7 +64,9 @@ def history_of(run: RunFolder) -> list[dict[str, float]]:
 
 
 def sides_of(runs: Sequence[RunFolder]) -> list[str]:
-    """Seeds of one experiment are a side, if nothing else about them differs."""
+    """A name for each run: that of its experiment if all runs of it differ in the seed alone, else
+    that of its folder.
+    """
     configs = []
     for run in runs:
         path = run.path / "config.json"

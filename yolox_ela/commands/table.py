@@ -1,140 +1,41 @@
-"""Print the project's tables, or put them into files.
-
-python tools/table.py complexity
-python tools/table.py speed --save speed.json
-python tools/table.py summary
-python tools/table.py results
-python tools/table.py results --style csv -o table.csv
-python tools/table.py results --into exps/README.md
-python tools/table.py summary --into docs/results.md
-"""
+"""`yolox-ela table`: print the project's tables, or write them into files."""
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
-from yolox_ela.commands.options import tool_parser, write_result
+from yolox_ela.commands.options import SCREEN, write_result
 from yolox_ela.errors import UserError
 from yolox_ela.experiment import load_experiment
 from yolox_ela.system.device import select_device
-from yolox_ela.system.files import require_writable, write_atomically
+from yolox_ela.system.files import write_atomically
 from yolox_ela.tables.complexity import complexity_table
-from yolox_ela.tables.layout import STYLES, Table, insert_block, render
+from yolox_ela.tables.layout import Table, insert_block, render
 from yolox_ela.tables.record import RunRow, read_rows
 from yolox_ela.tables.results import results_tables
-from yolox_ela.tables.speed import (
-    MODES,
-    PRECISIONS,
-    SpeedSettings,
-    measure_speed,
-    read_measurement,
-    speed_tables,
-)
+from yolox_ela.tables.speed import SpeedSettings, measure_speed, read_measurement, speed_tables
 from yolox_ela.tables.summary import summary_table
 
 
-def main(home: Path) -> int:
-    """Run the command; `home` holds runs/ and datasets/."""
-    args = parse_arguments(home)
-    for path in filter(None, [args.output, *args.into]):
-        require_writable(path)
-    deliver(args.build(args), args)
+def main(args: argparse.Namespace) -> int:
+    """Run the command; see `table_options.parse`."""
+    deliver(BUILDERS[args.table](args), args)
     return 0
 
 
-def parse_arguments(home: Path) -> argparse.Namespace:
-    """The options as typed, and `home`."""
-    parser = tool_parser(__doc__.splitlines()[0], experiment=False)
-    tables = parser.add_subparsers(dest="table", required=True)
-
-    complexity = add_table(
-        tables, "complexity", build_complexity, "parameters and operations beside the paper's"
-    )
-    add_experiments(complexity, home)
-
-    speed = add_table(tables, "speed", build_speed, "latency and images per second, in turns")
-    add_experiments(speed, home)
-    add_speed_options(speed)
-
-    results = add_table(tables, "results", build_results, "scores over seeds, by what agrees")
-    summary = add_table(tables, "summary", build_summary, "all recorded scores in one table")
-    for command in (results, summary):
-        command.add_argument(
-            "--from",
-            dest="source",
-            type=Path,
-            default=home / "exps" / "results.csv",
-            metavar="FILE",
-            help="recorded runs; default exps/results.csv",
-        )
-    parser.set_defaults(home=home)
-    return parser.parse_args()
-
-
-def add_table(
-    tables: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    name: str,
-    build: Callable[[argparse.Namespace], list[Table]],
-    description: str,
-) -> argparse.ArgumentParser:
-    """A subcommand with the options that all tables have; its name is also its block's."""
-    parser = tables.add_parser(name, help=description, description=description)
-    parser.set_defaults(build=build)
-    parser.add_argument("--style", choices=STYLES, default="text")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write here, not print")
-    parser.add_argument(
-        "--into",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="FILE",
-        help=f"replace what is between <!-- {name} --> and <!-- /{name} --> in Markdown files",
-    )
-    return parser
-
-
-def add_experiments(parser: argparse.ArgumentParser, home: Path) -> None:
-    """-f with any number of experiment files."""
-    parser.add_argument(
-        "-f",
-        "--experiment",
-        type=Path,
-        nargs="+",
-        default=sorted((home / "exps").glob("*.py")),
-        help="experiment files; default all in exps/",
-    )
-
-
-def add_speed_options(parser: argparse.ArgumentParser) -> None:
-    """What to measure, or a saved measurement to show."""
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
-    parser.add_argument("--mode", nargs="+", choices=MODES, default=list(MODES))
-    parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=["fp32"])
-    parser.add_argument("--batch", type=int, nargs="+", default=[1, 16], help="default: 1 16")
-    parser.add_argument("--image-size", type=int, default=640, help="default: 640")
-    parser.add_argument("--rounds", type=int, default=20, help="default: 20")
-    parser.add_argument("--save", type=Path, metavar="FILE", help="write the measurement as JSON")
-    parser.add_argument(
-        "--from", dest="source", type=Path, metavar="FILE", help="show a saved measurement instead"
-    )
-
-
 def build_complexity(args: argparse.Namespace) -> list[Table]:
-    """Every experiment's network, counted."""
+    """The table of parameters and operations of every experiment's network."""
     return [complexity_table([load_experiment(path) for path in args.experiment])]
 
 
 def build_speed(args: argparse.Namespace) -> list[Table]:
-    """Every experiment's network, timed now or as saved."""
+    """The tables of speed of every experiment's network, measured now or read from a file."""
     if args.source:
         return speed_tables(read_measurement(args.source))
-    if args.save:
-        require_writable(args.save)
     settings = SpeedSettings(
         device=str(select_device(args.device)),
         modes=tuple(args.mode),
         precisions=tuple(args.precision),
-        batches=tuple(args.batch),
+        batches=tuple(args.batch_size),
         image_size=args.image_size,
         rounds=args.rounds,
     )
@@ -145,29 +46,44 @@ def build_speed(args: argparse.Namespace) -> list[Table]:
 
 
 def build_results(args: argparse.Namespace) -> list[Table]:
-    """The recorded runs, compared over seeds."""
+    """The tables that compare recorded runs over seeds."""
     return results_tables(recorded(args.source))
 
 
 def build_summary(args: argparse.Namespace) -> list[Table]:
-    """The recorded runs, each method in a row."""
+    """The table of recorded runs, with a row for each method."""
     return [summary_table(recorded(args.source))]
 
 
 def recorded(path: Path) -> list[RunRow]:
-    """The rows of a record, of which there must be some."""
+    """The rows of a record; UserError if it has none."""
     rows = read_rows(path)
     if not rows:
         raise UserError(f"{path} has no rows; train.py and eval.py with --record add them")
     return rows
 
 
+BUILDERS = {
+    "complexity": build_complexity,
+    "speed": build_speed,
+    "results": build_results,
+    "summary": build_summary,
+}
+
+
 def deliver(tables: list[Table], args: argparse.Namespace) -> None:
-    """Put the tables where the options want them; on the screen if nowhere else."""
+    """Write the tables where the options say; print them if they name no file."""
     for path in args.into:
         insert_block(path, args.table, render(tables, "markdown"))
-    if args.output:
-        text = render(tables, args.style)
-        write_atomically(args.output, lambda path: path.write_text(text, encoding="utf-8"))
-    elif not args.into:
+    for path, style in ((args.output, args.style), (args.json, "json")):
+        if path and path != SCREEN:
+            write_text(render(tables, style), path)
+    if args.json == SCREEN:
+        print(render(tables, "json"), end="")
+    elif not (args.output or args.json or args.into):
         print(render(tables, args.style), end="")
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a file of text."""
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

@@ -1,10 +1,4 @@
-"""Train an experiment and evaluate it.
-
-python tools/train.py -f exps/nano_ela_s.py
-python tools/train.py -f exps/nano_ela_s.py --sample
-python tools/train.py -f exps/nano_ela_s.py --recipe tuned
-python tools/train.py -f exps/nano_ela_s.py --data ~/VOCdevkit -e 30 lr 0.005 seed 1
-"""
+"""`yolox-ela train`: train an experiment and evaluate it."""
 
 import argparse
 import os
@@ -18,57 +12,45 @@ import torch
 from accelerate import Accelerator
 from loguru import logger
 
-from yolox_ela.augment.bank import CACHES
-from yolox_ela.augment.feed import AUGMENTS
 from yolox_ela.augment.loader import require_batch_fits
+from yolox_ela.commands.data_settings import fitted_to_data
 from yolox_ela.commands.entry import EXIT_INTERRUPTED, launcher_words
-from yolox_ela.commands.options import (
-    add_data_options,
-    add_overrides,
-    add_record_options,
-    data_name,
-    tool_parser,
-    write_result,
-)
+from yolox_ela.commands.next_steps import next_steps
+from yolox_ela.commands.options import SCREEN, data_name, write_result
 from yolox_ela.commands.train_inputs import load_splits, locate_inputs, open_feed, report_data
+from yolox_ela.commands.train_options import configured
+from yolox_ela.datasets.recognise import open_data
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.results_text import format_results
 from yolox_ela.evaluate.saved import load_evaluation
-from yolox_ela.experiment import RECIPES, SAMPLE_SETTINGS, Experiment, load_experiment
-from yolox_ela.network.starts import DEFAULT, STARTS, start_of_run
+from yolox_ela.experiment import Experiment, load_experiment
+from yolox_ela.network.starts import start_of_run
 from yolox_ela.network.weights import read_checkpoint
-from yolox_ela.overrides import override, pairs_to_dict
 from yolox_ela.report.curves import read_metrics
 from yolox_ela.report.single import RunMaterial, write_single_report
 from yolox_ela.system.device import select_device
 from yolox_ela.system.environment import describe_environment
-from yolox_ela.system.files import require_writable
 from yolox_ela.system.logs import collect_log, log_to_file, log_to_screen
+from yolox_ela.system.threads import threads_of_environment
 from yolox_ela.tables.entry import checkpoint_origin, run_row
-from yolox_ela.tables.record import append_row, require_record
+from yolox_ela.tables.record import append_row
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
 from yolox_ela.train.run_claim import claim_run, required_path
 from yolox_ela.train.run_folder import RunFolder
 from yolox_ela.train.start import in_class_order_of, load_start
 from yolox_ela.train.together import on_main, together
-from yolox_ela.train.trackers import DEFAULT_TRACKERS, TRACKERS, require_trackers
 
 
-def main(home: Path) -> int:
-    """Run the command; `home` holds runs/ and datasets/."""
-    with ExitStack() as held:  # the run's folder and its log, until the end, however it comes
-        return run(parse_arguments(home), held)
+def main(args: argparse.Namespace) -> int:
+    """Run the command; see `train_options.parse`."""
+    with ExitStack() as held:  # the run's folder and log are released at the end, also by an error
+        return run(args, held)
 
 
 def run(args: argparse.Namespace, held: ExitStack) -> int:
     """Train; the run's folder and log are entered into `held`."""
-    trackers = require_trackers(args.tracker)
-    exp = configured_experiment(args)
-    if args.json:
-        require_writable(args.json)
-    if args.record:
-        require_record(args.record)
+    exp = configured(load_experiment(args.experiment), args)
     if args.devices > 1 and "WORLD_SIZE" not in os.environ:
         launch_processes(args, exp)
     accelerator = build_accelerator(args.device, exp.precision)
@@ -84,15 +66,18 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
     if args.resume:  # held before it is read, so that nobody writes it meanwhile
         folder = RunFolder(on_main(accelerator, claim))
         state = together(accelerator, lambda: read_checkpoint(folder.state))
-        exp = in_class_order_of(exp, state)
 
     # All that can be wrong with the input shows here, before a run folder exists.
     data, weights = together(
         accelerator, lambda: locate_inputs(args, exp), first=accelerator.is_main_process
     )
+    reader = together(accelerator, lambda: open_data(data))
+    exp = together(accelerator, lambda: fitted_to_data(exp, reader, training=True))
+    if args.resume:
+        exp = in_class_order_of(exp, state)
     train_split, test_split = together(
         accelerator,
-        lambda: load_splits(args, exp, data),
+        lambda: load_splits(args, exp, reader),
         first=accelerator.is_local_main_process,  # the others find the images verified
     )
     model = exp.build_model()
@@ -112,7 +97,7 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
         accelerator,
         start=start.name,
         start_sha256=start.sha256,
-        trackers=trackers,
+        trackers=args.tracker,
         feed=feed,
         compile=args.compile,
     )
@@ -123,7 +108,7 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
         held.enter_context(log_to_file(folder.path / "train.log", earlier()))
         folder.append_environment(
             describe_environment(accelerator.device, accelerator.num_processes)
-            | {"data": str(data), "weights": start.report}
+            | {"data": str(data.absolute()), "weights": start.report}
             | {"start": start.name, "start_sha256": start.sha256}
         )
         if not args.resume:
@@ -131,19 +116,22 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
 
     on_main(accelerator, begin)
     logger.info("run folder: {}", folder.path)
-    report_data(data, train_split, test_split)
+    report_data(reader, train_split, test_split)
     logger.info("weights: {}", start)
+    training.choose_threads(args.threads)
     results = training.run()
     if results is None:
         return EXIT_INTERRUPTED
     if accelerator.is_main_process:
-        print(format_results(results))
+        if args.json != SCREEN:
+            print(format_results(results))
         kept = [str(path) for path in (folder.best, folder.last) if path.is_file()]
         logger.info("weights to use: {}", " and ".join(kept))  # no best one without scores
         if args.json:
             write_result(results, args.json)
         if args.record:
             record(args, exp, results, folder, accelerator)
+        page: Path | None = None
         if not args.no_report:
             evaluation = load_evaluation(folder.evaluation)
             material = RunMaterial(
@@ -153,62 +141,10 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
                 folder.path, folder.path.name, folder.facts(), evaluation, material
             )
             logger.info("report: {}", page)
+        logger.info("commands to try next:")
+        screen = sys.stderr if args.json == SCREEN else sys.stdout  # which is then for JSON alone
+        print(next_steps(folder, exp, args.experiment, page, test_split), file=screen, flush=True)
     return 0
-
-
-def parse_arguments(home: Path) -> argparse.Namespace:
-    """The options as typed, and `home`."""
-    parser = tool_parser(__doc__.splitlines()[0])
-    parser.add_argument(
-        "--recipe",
-        choices=RECIPES,
-        default="paper",
-        help="paper: as the experiment has it; tuned: 8 epochs from COCO's, chosen at 320 px",
-    )
-    parser.add_argument("-b", "--batch-size", type=int, help="images per step, all processes")
-    parser.add_argument("-d", "--devices", type=int, default=1, help="processes on this machine")
-    parser.add_argument(
-        "-c",
-        "--checkpoint",
-        help=f"weights to start from: a file, {', '.join(STARTS)}, or none; default {DEFAULT}",
-    )
-    parser.add_argument("-e", "--epochs", type=int)
-    parser.add_argument("--precision", choices=("fp32", "fp16", "bf16"))
-    parser.add_argument("--seed", type=int)
-    parser.add_argument(
-        "--sample", action="store_true", help="a small run from random weights on drawn pictures"
-    )
-    parser.add_argument(
-        "--cache",
-        choices=CACHES,
-        default="auto",
-        help="keep decoded images in ram, or on disk for later runs; auto: in ram if they fit",
-    )
-    parser.add_argument(
-        "--augment",
-        choices=AUGMENTS,
-        default="auto",
-        help="draw samples on the cpu or on the device; auto: on a GPU whose memory fits them",
-    )
-    parser.add_argument(
-        "--compile", action="store_true", help="through torch.compile, which takes minutes first"
-    )
-    parser.add_argument("--resume", action="store_true", help="continue the run in -o, or the last")
-    parser.add_argument("-o", "--output", type=Path, help="run folder; default runs/<name>")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the final results here")
-    parser.add_argument("--no-report", action="store_true", help="leave out report.html at the end")
-    parser.add_argument(
-        "--tracker",
-        nargs="+",
-        default=DEFAULT_TRACKERS,
-        metavar="NAME",
-        help=f"where to log, one or more of {', '.join(TRACKERS)}, or none; default tensorboard",
-    )
-    add_data_options(parser)
-    add_record_options(parser, home)
-    add_overrides(parser)
-    parser.set_defaults(home=home)
-    return parser.parse_intermixed_args()
 
 
 def launch_processes(args: argparse.Namespace, exp: Experiment) -> NoReturn:
@@ -221,36 +157,16 @@ def launch_processes(args: argparse.Namespace, exp: Experiment) -> NoReturn:
     locate_inputs(args, exp)  # one process downloads, and complains if it cannot
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(count)]
     command = [sys.executable, *launcher, *launcher_words()]
+    threads = threads_of_environment()
+    if threads is not None and args.threads is None and not args.resume:
+        command += ["--threads", str(threads)]  # torchrun hides whether the user has set it
     if os.name == "nt":  # where execv returns to the shell at once
         sys.exit(subprocess.call(command))
     os.execv(sys.executable, command)
 
 
-def configured_experiment(args: argparse.Namespace) -> Experiment:
-    """The experiment with the recipe's settings, the sample's, the flags and the overrides, in
-    this order.
-    """
-    exp = override(load_experiment(args.experiment), RECIPES[args.recipe])
-    if args.sample:
-        if args.data or args.archives:
-            raise UserError("--sample draws its own data; leave out --data and --archives")
-        if args.recipe != "paper" and not args.checkpoint:
-            raise UserError(
-                f"--sample starts from random weights, --recipe {args.recipe} from COCO's"
-            )
-        exp = override(exp, SAMPLE_SETTINGS)
-    flags = {
-        name: getattr(args, name)
-        for name in ("batch_size", "epochs", "precision", "seed")
-        if getattr(args, name) is not None
-    }
-    exp = override(override(exp, flags), pairs_to_dict(args.overrides))
-    exp.validate()
-    return exp
-
-
 def run_name(args: argparse.Namespace, exp: Experiment) -> str:
-    """What the run's folder is called in runs/, but for a number."""
+    """The name of the run's folder in runs/, to which a number may be added."""
     return f"{exp.name}_sample" if args.sample else exp.name
 
 

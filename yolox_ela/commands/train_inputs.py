@@ -9,22 +9,23 @@ from loguru import logger
 
 from yolox_ela.augment.bank import ImageBank, choose_cache, open_images
 from yolox_ela.augment.feed import DeviceFeed, Feed, HostFeed, draws_on_device
-from yolox_ela.commands.options import (
-    locate_data,
-)
-from yolox_ela.datasets.load import load_split, require_objects
+from yolox_ela.choices import DEFAULT_START
+from yolox_ela.commands.options import locate_data
+from yolox_ela.datasets.load import load_split
+from yolox_ela.datasets.readers.reader import Reader
 from yolox_ela.datasets.sample import draw_sample
-from yolox_ela.datasets.split import VocSplit, require_disjoint, share_values
+from yolox_ela.datasets.split import VocSplit
+from yolox_ela.datasets.train_and_test import require_disjoint, require_objects, share_values
 from yolox_ela.experiment import Experiment
 from yolox_ela.images.values import UNDECIDED
-from yolox_ela.network.starts import DEFAULT, start_file
+from yolox_ela.network.starts import start_file
 from yolox_ela.system.files import default_cache
 from yolox_ela.tables.entry import require_scores
 from yolox_ela.train.together import on_main, together
 
 
 def locate_inputs(args: argparse.Namespace, exp: Experiment) -> tuple[Path, Path | None]:
-    """The data's folder and the weights to start from, drawn or downloaded if need be."""
+    """The data's folder and the weights to start from, generated or downloaded if need be."""
     if args.sample:
         data = draw_sample(args.home / "datasets" / "sample")
     else:
@@ -32,11 +33,17 @@ def locate_inputs(args: argparse.Namespace, exp: Experiment) -> tuple[Path, Path
     return data, starting_weights(args)
 
 
-def load_splits(args: argparse.Namespace, exp: Experiment, data: Path) -> tuple[VocSplit, VocSplit]:
-    """The images to train on and to evaluate on, fit for both."""
-    train_split = load_split(data, exp.train_sets, exp.classes)
-    require_objects(train_split, data, exp.train_sets)
-    test_split = load_split(data, exp.test_sets, exp.classes)
+def load_splits(
+    args: argparse.Namespace, exp: Experiment, reader: Reader
+) -> tuple[VocSplit, VocSplit]:
+    """Load the training and the test images; refuse sets that cannot be trained or scored on."""
+    ignore_others = exp.other_classes == "ignore"
+    train_split, test_split = (
+        load_split(reader, sets, exp.classes, ignore_others=ignore_others)
+        for sets in (exp.train_sets, exp.test_sets)
+    )
+    train_split = train_split.without_crowds()
+    require_objects(train_split, reader.root, exp.train_sets)
     require_disjoint(train_split, test_split)
     if args.record:
         require_scores(test_split)
@@ -46,13 +53,13 @@ def load_splits(args: argparse.Namespace, exp: Experiment, data: Path) -> tuple[
 def open_feed(
     args: argparse.Namespace, exp: Experiment, split: VocSplit, accelerator: Accelerator
 ) -> Feed:
-    """Samples to train on, made as --augment and --cache say; a cache is filled now."""
+    """Open the source of training samples that --augment and --cache name; fill the cache."""
     device, side, folder = accelerator.device, exp.image_size, default_cache() / "images"
     on_device = draws_on_device(args.augment, split, exp, device)
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    # To the device go all images, through memory or a file.
+    # The device gets all images, through memory or a file.
     wanted = "ram" if on_device and args.cache != "disk" else args.cache
-    # All do as the first; later the memory is less.
+    # All processes do as the first one decides: the memory shrinks as the others start.
     cache = on_main(accelerator, lambda: choose_cache(split, side, wanted, processes=processes))
     # One process of each machine writes a file on disk; the others find it.
     images = together(
@@ -69,18 +76,19 @@ def starting_weights(args: argparse.Namespace) -> Path | None:
     """The file to start from; None for random weights."""
     if args.checkpoint == "none" or args.resume or (args.sample and not args.checkpoint):
         return None
-    return start_file(args.checkpoint or DEFAULT)
+    return start_file(args.checkpoint or DEFAULT_START)
 
 
-def report_data(data: Path, train_split: VocSplit, test_split: VocSplit) -> None:
-    """Say what is trained on, and warn of classes that cannot be learned."""
+def report_data(reader: Reader, train_split: VocSplit, test_split: VocSplit) -> None:
+    """Log the number of images and objects; warn of classes without training objects."""
     absent = sorted(set(range(len(train_split.classes))) - set(train_split.labels.tolist()))
     if absent:
         names = ", ".join(train_split.classes[label] for label in absent)
         logger.warning("no objects to train on for: {}", names)
     logger.info(
-        "data: {}: {} images to train on with {} objects, {} to evaluate on",
-        data,
+        "data: {} ({}): {} images to train on with {} objects, {} to evaluate on",
+        reader.root,
+        reader.layout,
         len(train_split),
         len(train_split.labels),
         len(test_split),

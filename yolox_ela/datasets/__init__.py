@@ -1,1 +1,1 @@
-"""Data sets as they lie on disk, read into one `Split`."""
+"""Data sets on disk: downloading, generating, checking, and reading them into a `VocSplit`."""

@@ -1,6 +1,6 @@
-"""Pascal VOC's XML, as it is written.
+"""Reading Pascal VOC's XML annotations strictly.
 
-Boxes are x1, y1, x2, y2 in pixels counted from 0: the XML's numbers, which count from 1, less 1.
+Boxes are x1, y1, x2, y2 in pixels counted from 0. The XML counts from 1, so 1 is subtracted.
 """
 
 import codecs
@@ -14,36 +14,36 @@ from pathlib import Path
 
 import numpy as np
 
-# How an XML file begins that is written in ASCII's letters and names its encoding.
+# The start of an XML file that names its encoding, in ASCII characters.
 DECLARATION = re.compile(rb"""<\?xml[^>]*?\sencoding\s*=\s*["']([\w.:-]+)["']""")
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 DIFFICULT = {"": False, "0": False, "0.0": False, "false": False}
 DIFFICULT |= {"1": True, "1.0": True, "true": True}
-# What VOC's tools write about an image besides its objects.
+# Elements that VOC's tools write about an image besides its objects.
 HEADERS = {"folder", "filename", "path", "source", "owner", "size", "imagesize", "segmented"}
-# Tags and attributes that hold a place in the image, in VOC's XML and in others'.
+# Tags and attributes that hold a position in the image, in VOC's XML or in other formats.
 PLACES = {"bndbox", "robndbox", "polygon", "points", "point", "pt", "box", "bbox", "rectangle"}
 PLACES |= {"xmin", "xmax", "xtl", "left", "x1"}
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
-# What other tools say of an object that makes it another one, or none; harmless where it is not so.
+# Flags of other tools that change or remove an object; harmless if their value is in NOT_SO or 0.
 FLAGS = {"deleted", "ignore", "ignored", "iscrowd", "crowd", "isgroupof", "rotation", "angle"}
 NOT_SO = {"", "false", "no", "none"}
-# Attributes of tags that change nothing; `type` is Python's, as in <xmin type="int">.
+# Attributes without influence on objects; `type` is a Python type, as in <xmin type="int">.
 NAMES = {"id", "uuid", "verified", "pose", "truncated", "occluded"}
 TYPES = {"str", "int", "float", "bool", "dict", "list", "number"}
 
 
 @dataclass(frozen=True)
 class Annotation:
-    """One XML file, as written.
+    """The content of an XML file.
 
     Attributes:
         names: class name of each object.
         boxes: (N, 4) float64, counted from 0, neither clipped nor checked.
         difficult: (N,) bool; False where the tag is missing.
-        size: (width, height), or None where the XML does not say.
-        filename: what the XML calls its image; empty where it does not say.
+        size: (width, height) of the image, or None if the XML does not state it.
+        filename: the image's file name according to the XML; empty if it does not state one.
     """
 
     names: tuple[str, ...]
@@ -54,14 +54,16 @@ class Annotation:
 
 
 def parse_annotation(path: Path) -> Annotation:
-    """Read an annotation; tolerates a missing <size> or <difficult>, decimal coordinates, any
-    encoding that the file declares and Python knows, and namespaces, which are left out.
+    """Read an annotation.
+
+    <size> and <difficult> may be missing, coordinates may be decimal, the encoding may be any that
+    the file declares and Python knows, and namespaces are ignored.
 
     Raises:
-        ValueError: the file is not readable as XML; or it is, and something in it is not
-            understood: another root, objects under other tags, an object without one name and
-            one box of four finite coordinates, a <difficult> that is neither 0 nor 1, or what other
-            tools write to say that an object is deleted, or its box another than it seems.
+        ValueError: the file is not readable as XML, or something in it is not understood: another
+            root, objects under other tags, an object without exactly one name and one box of four
+            finite coordinates, a <difficult> that is neither 0 nor 1, or a flag of another tool
+            that an object is deleted, or that its box is rotated.
     """
     root = _read_xml(path)
     for element in root.iter():
@@ -88,7 +90,7 @@ def parse_annotation(path: Path) -> Annotation:
 
 
 def _read_xml(path: Path) -> ET.Element:
-    """The root of an XML file, decoded as it declares."""
+    """The root of an XML file, decoded by the encoding that it declares."""
     data = path.read_bytes()
     declared = DECLARATION.match(data)
     encoding = declared[1].decode() if declared else ""
@@ -96,11 +98,11 @@ def _read_xml(path: Path) -> ET.Element:
         codecs.lookup(encoding or "utf-8")
         if data.startswith(codecs.BOM_UTF8):
             return ET.fromstring(data.decode("utf-8-sig"))
-        # Expat knows these itself, and of all others only those with one byte for each letter.
+        # Expat decodes these itself; of others it knows only those with one byte per character.
         if encoding and not encoding.lower().startswith(("utf-", "iso-8859-1", "us-ascii")):
             return ET.fromstring(data.decode(encoding))
         return ET.fromstring(data)
-    except LookupError as error:  # no such encoding, or none of text
+    except LookupError as error:  # no such encoding, or one that is not for text
         raise ValueError(f"unknown encoding: {error}") from error
     except UnicodeDecodeError as error:
         raise ValueError(_blame_encoding(data, encoding, error)) from error
@@ -123,10 +125,10 @@ def _blame_encoding(data: bytes, encoding: str, error: UnicodeDecodeError) -> st
 
 
 def _require_no_other_objects(root: ET.Element, items: Sequence[ET.Element]) -> None:
-    """Raise ValueError for what may be objects and is not read as such.
+    """Raise ValueError for elements that may be objects but are not read as such.
 
-    Beside objects that is an element with a place in the image, or another spelling of <object>.
-    Where there is no object at all, VOC's headers and plain text are all that may stand there.
+    These are elements with a position in the image, and other spellings of <object>. In a file
+    without any <object>, only VOC's headers and elements of plain text are accepted.
     """
     for child in root:
         if child.tag in HEADERS or child.tag == "object":
@@ -151,7 +153,7 @@ def _name(item: ET.Element, where: str) -> str:
 
 
 def _corners(item: ET.Element, where: str) -> list[float]:
-    """The box of an object; boxes of its parts stand deeper, in <part>, and are none of its own."""
+    """The box of an object; boxes of its parts are nested in <part> and not read."""
     box = _only(item, "bndbox", where)
     if box is None:
         others = [child.tag for child in item if child.tag.lower() in PLACES]
@@ -163,7 +165,7 @@ def _corners(item: ET.Element, where: str) -> list[float]:
 
 
 def _is_rotated(item: ET.Element) -> bool:
-    """Whether CVAT says that the box is to be turned."""
+    """Whether an attribute that CVAT writes says that the box is rotated."""
     for attribute in item.find("attributes") or ():
         if (attribute.findtext("name") or "").strip() == "rotation":
             return not _is_not_so(attribute.findtext("value") or "")
@@ -171,7 +173,7 @@ def _is_rotated(item: ET.Element) -> bool:
 
 
 def _require_understood(item: ET.Element, where: str) -> None:
-    """Raise ValueError for what may make an object another one than its name and box say."""
+    """Raise ValueError for tags and attributes that may change the meaning of an object."""
     advice = "take it out, or give the object as VOC has it"
     for element in item:
         tag = element.tag.lower()
@@ -185,7 +187,7 @@ def _require_understood(item: ET.Element, where: str) -> None:
     for element in (item, *own, *corners):
         for name, value in element.attrib.items():
             harmless = (
-                name.startswith("{")  # of another namespace, as xml:space
+                name.startswith("{")  # from another namespace, such as xml:space
                 or name.lower() in NAMES
                 or (name == "type" and value in TYPES)
                 or (name.lower() in FLAGS | {"difficult"} and _is_not_so(value))
@@ -200,7 +202,7 @@ def _require_understood(item: ET.Element, where: str) -> None:
 
 
 def _is_not_so(text: str) -> bool:
-    """Whether the value of a flag, or an angle, means that there is none."""
+    """Whether the value of a flag means False, or an angle is 0."""
     text = text.strip().lower()
     return text in NOT_SO or (NUMBER.fullmatch(text) is not None and float(text) == 0)
 
@@ -215,7 +217,7 @@ def _number(box: ET.Element, tag: str, where: str) -> float:
 
 
 def _parsed(text: str) -> float:
-    """A number as XML has it; NaN for anything else, such as Python's 1_00."""
+    """The number in a text; NaN for anything else, also for Python's spellings such as 1_00."""
     return float(text) if NUMBER.fullmatch(text.strip()) else math.nan
 
 
@@ -228,7 +230,7 @@ def _difficult(item: ET.Element, where: str) -> bool:
 
 
 def _size(root: ET.Element) -> tuple[int, int] | None:
-    """Width and height of the XML, None where missing or written as 0."""
+    """Width and height according to the XML; None if they are missing or 0."""
     size = _only(root, "size", "the annotation")
     if size is None:
         return None
@@ -241,10 +243,10 @@ def _size(root: ET.Element) -> tuple[int, int] | None:
 
 
 def _only(parent: ET.Element, tag: str, where: str) -> ET.Element | None:
-    """The child of this tag, None if there is none.
+    """The only child with this tag, or None if there is none.
 
     Raises:
-        ValueError: there are several, and which is meant cannot be told.
+        ValueError: there are several children with this tag.
     """
     found = parent.findall(tag)
     if len(found) > 1:

@@ -1,4 +1,4 @@
-"""A check of a whole data set: every problem in one pass, by file."""
+"""Checking a whole data set, with every problem by file."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,11 +13,12 @@ from yolox_ela.datasets.similar import similar_pairs
 from yolox_ela.datasets.verification import verify_images
 from yolox_ela.errors import UserError
 from yolox_ela.images.values import ValueRange
+from yolox_ela.system.text_table import text_table
 
 
 @dataclass
 class SetSummary:
-    """Counts of one set."""
+    """The counts of images and objects in one set."""
 
     name: str
     images: int = 0
@@ -37,7 +38,7 @@ class CheckReport:
 
     @property
     def errors(self) -> int:
-        """Number of findings that make training on the data wrong."""
+        """Number of problems that make the data unfit for training."""
         return sum(p.severity is Severity.ERROR for p in self.problems)
 
     def to_dict(self) -> dict[str, Any]:
@@ -51,21 +52,19 @@ class CheckReport:
         }
 
     def to_text(self) -> str:
-        """The report as a table for the screen."""
-        lines = [f"{'set':18} {'images':>7} {'objects':>8} {'difficult':>10} {'no objects':>11}"]
-        lines += [
-            f"{s.name:18} {s.images:7} {s.objects:8} {s.difficult:10} {s.negatives:11}"
-            for s in self.sets
+        """The report as tables for the screen."""
+        lines = [
+            text_table(
+                ["set", "images", "objects", "difficult", "no objects"],
+                [[s.name, s.images, s.objects, s.difficult, s.negatives] for s in self.sets],
+                align="lrrrr",
+            )
         ]
         names = sorted({name for s in self.sets for name in s.per_class})
         if names:
-            lines += [
-                "",
-                f"{'objects of class':18} " + " ".join(f"{s.name:>16}" for s in self.sets),
-            ]
-            for name in names:
-                counts = " ".join(f"{s.per_class[name]:16}" for s in self.sets)
-                lines.append(f"{name:18} {counts}")
+            rows = [[name, *(s.per_class[name] for s in self.sets)] for name in names]
+            headers = ["objects of class", *(s.name for s in self.sets)]
+            lines += ["", text_table(headers, rows, align="l" + "r" * len(self.sets))]
         if self.problems:
             lines += ["", format_problems(self.problems)]
         kinds = Counter((p.severity.value, p.kind) for p in self.problems)
@@ -85,7 +84,7 @@ def check_dataset(
     train_sets: Sequence[str] = (),
     ignore_others: bool = False,
 ) -> CheckReport:
-    """Read every list, annotation and image of the sets, decoding all pixels.
+    """Check every list, annotation and image of the sets, decoding all pixels.
 
     Pictures that are nearly the same are warned of, as likely leakage where they are in two sets.
 
@@ -93,17 +92,17 @@ def check_dataset(
         data: the data set, or where it is; see `open_data`.
         sets: names of its sets; an image in two of them is reported as leakage.
         classes: the allowed class names.
-        train_sets: those of the sets that are to be trained on, which must have objects.
+        train_sets: the sets to train on, a part of `sets`; together they must have objects.
         ignore_others: leave objects of other classes out, instead of reporting them.
 
     Raises:
-        UserError: a set does not exist at all.
+        UserError: a set does not exist.
     """
     reader = as_reader(data)
     root = reader.root
     problems: list[Problem] = []
     summaries: list[SetSummary] = []
-    seen: dict[bytes | Path, tuple[Path, str]] = {}  # by pixels and by place, in order
+    seen: dict[bytes | Path, tuple[Path, str]] = {}  # keys: hash of the pixels, or path
     for entry in sets:
         of_set = reader.read(entry, classes, ignore_others=ignore_others)
         images, found = of_set.images, set_problems(reader, entry, of_set)
@@ -157,12 +156,12 @@ def _similar(different: Sequence[tuple[Path, str]]) -> Iterator[Problem]:
 def _training_problems(
     root: Path, classes: Sequence[str], sets: Sequence[SetSummary]
 ) -> Iterator[Problem]:
-    """What only shows in all sets to train on together."""
+    """Problems of all sets to train on together."""
     where = " + ".join(summary.name for summary in sets)
     found = {name for summary in sets for name in summary.per_class}
     absent = [name for name in classes if name not in found]
     if not any(summary.images for summary in sets):
-        return  # said already
+        return  # reported for each set
     if not found:
         yield Problem(root, "nothing to train on", f"no image of {where} has an object")
     elif absent:

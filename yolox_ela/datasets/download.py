@@ -1,4 +1,4 @@
-"""Getting the official Pascal VOC archives, always by checksum."""
+"""Downloading and unpacking the official Pascal VOC archives, verified by checksum."""
 
 import shutil
 import tarfile
@@ -31,7 +31,7 @@ class _Archive:
     year: str
     name: str
     md5: str
-    base_dir: str  # the year's folder inside it
+    base_dir: str  # path of the year's folder inside the archive
     urls: tuple[str, ...]
 
 
@@ -44,10 +44,10 @@ def prepare_voc(
 ) -> Path:
     """Make sure that `root/VOCdevkit/VOC<year>` holds every split, and return `root/VOCdevkit`.
 
-    A split is there when ImageSets/Main/<split>.txt, JPEGImages and Annotations are; then
-    nothing is downloaded or touched. A missing one comes from its official archive: out of
-    `archives` if given, else out of `root` if it lies there, else downloaded into `root` and
-    deleted after extraction. Archives that the user put there are kept.
+    A split is complete if ImageSets/Main/<split>.txt, JPEGImages and Annotations exist; then
+    nothing is downloaded or changed. A missing split is extracted from its official archive, which
+    is taken from `archives` if given, else from `root` if it is there, else downloaded into `root`
+    and deleted after extraction. Archives that the user put there are kept.
 
     Args:
         root: the data folder, such as `datasets`.
@@ -56,8 +56,8 @@ def prepare_voc(
         table: the known archives; torchvision's list by default.
 
     Raises:
-        UserError: an unknown set, a missing, wrong or unsafe archive, a full disk, or no
-            connection.
+        UserError: a set is unknown, an archive is missing, wrong or unsafe, the disk is full, or
+            there is no connection.
     """
     devkit = Path(root) / "VOCdevkit"
     missing = [(y, split) for y, split in sets if not _has_split(devkit / f"VOC{y}", split)]
@@ -72,7 +72,7 @@ def prepare_voc(
             _check_md5(own, archive)
             _extract(own, archive.base_dir, home)
             continue
-        # Not under the official name, which tells it from a tar that the user put into root.
+        # The suffix distinguishes the download from an archive that the user put into root.
         tar = Path(root) / f"{archive.name}.download"
         try:
             fetch(archive.urls, tar, algorithm="md5", digest=archive.md5, label=archive.name)
@@ -90,7 +90,7 @@ def prepare_voc(
 def voc_archive_names(
     sets: Sequence[tuple[str, str]], *, table: ArchiveTable = DATASET_YEAR_DICT
 ) -> list[str]:
-    """Official names of the tar files that hold the (year, split) pairs, each once.
+    """Official names of the tar files that hold the (year, split) pairs, without repetition.
 
     Raises:
         UserError: no official archive holds one of them.
@@ -109,7 +109,7 @@ def _archives_of(sets: Sequence[tuple[str, str]], table: ArchiveTable) -> list[_
                 f"no official archive holds VOC{year} {split}: there are train, val and trainval "
                 f"of {years}, and test of {tests}"
             )
-        # Named by the url: torchvision's own "filename" of 2008 is that of 2012.
+        # The name is taken from the url, as torchvision's "filename" of 2008 is that of 2012.
         url = table[key]["url"]
         name = PurePosixPath(url).name
         mirrors = [mirror.format(year=year, file=name) for mirror in VOC_MIRRORS]
@@ -157,10 +157,11 @@ def _ways_out(needed: Sequence[_Archive]) -> str:
 
 
 def _extract(archive: Path, base_dir: str, home: Path) -> None:
-    """Unpack an archive into its year's folder; killed at any moment, no split looks complete.
+    """Unpack an archive into its year's folder.
 
-    Everything is unpacked into `home/.extracting` and then renamed into place file by file.
-    Files that exist already stay as they are.
+    Everything is unpacked into `home/.extracting` and then renamed into place file by file, the
+    split files last, so that no split looks complete if the process is killed. Existing files stay
+    as they are.
     """
     staging = home / ".extracting"
     with disk_errors(home, archive.name):
@@ -189,7 +190,7 @@ def _unpack(archive: Path, folder: Path) -> None:
 
 
 def _safe_files(tar: tarfile.TarFile, archive: Path) -> list[tarfile.TarInfo]:
-    """The regular files; links and devices have no place in VOC and are left out."""
+    """The regular files of an archive; links and devices, which VOC does not have, are skipped."""
     members = tar.getmembers()
     for member in members:
         path = PurePosixPath(member.name)
@@ -201,7 +202,7 @@ def _safe_files(tar: tarfile.TarFile, archive: Path) -> list[tarfile.TarInfo]:
 
 
 def _merge(source: Path, home: Path) -> None:
-    """Move files into place, those that name a split's images last of all."""
+    """Move files into place, the split files last."""
 
     def order(name: Path) -> tuple[bool, bool]:
         return name.parts[0] == "ImageSets", name.stem in OFFICIAL_SPLITS

@@ -1,4 +1,4 @@
-"""Where a VOC data set lies below the folder that was named, and what to do where it does not."""
+"""Finding a VOC data set below the given folder, or explaining how to arrange one."""
 
 import os
 import re
@@ -10,21 +10,20 @@ from yolox_ela.errors import UserError
 from yolox_ela.images.read import IMAGE_SUFFIXES
 
 PARTS = ("Annotations", "ImageSets", "JPEGImages")
-PICTURES = ("ImageSets", "JPEGImages")  # all that a test set without annotations has
+PICTURES = ("ImageSets", "JPEGImages")  # the folders of a test set without annotations
 
 
 def find_voc_folder(root: Path, year: str, parts: Sequence[str] = PARTS) -> Path:
     """The folder with Annotations, ImageSets and JPEGImages for a year.
 
-    Accepts the VOCdevkit, its parent, or the folder itself (then the year is not checked).
-
     Args:
-        root: what the user named.
-        year: four digits, as a rule.
-        parts: the folders that it must hold.
+        root: a VOCdevkit, its parent, or the folder itself (then the year is not checked).
+        year: the year in the folder's name, usually four digits.
+        parts: the subfolders that the folder must have.
 
     Raises:
-        UserError: none of these has the VOC layout; says what is missing and how to make it.
+        UserError: none of these has the VOC layout; the message says what is missing, and how to
+            arrange it.
     """
     root = Path(root)
     places = (root / f"VOC{year}", root / "VOCdevkit" / f"VOC{year}", root)
@@ -81,7 +80,7 @@ def annotated_folders(root: Path) -> Iterator[tuple[Path, Path]]:
     """Folders with XML, at most two levels down, each with the folder that has images of the same
     names, which may be the same.
     """
-    names: dict[Path, dict[str, set[str]]] = {}  # of each folder: suffixes by stem
+    names: dict[Path, dict[str, set[str]]] = {}  # for each folder: suffixes by stem
     for place, folders, files in os.walk(root):
         folder = Path(place)
         if len(folder.relative_to(root).parts) == 2:
@@ -99,7 +98,7 @@ def annotated_folders(root: Path) -> Iterator[tuple[Path, Path]]:
             )
             for folder, of_folder in names.items()
         }
-        # Beside the XML, if images are there.
+        # The folder with the most images, or else the one that has the XML files.
         best = max(images, key=lambda folder: (images[folder], folder == annotated))
         if images[best]:
             yield annotated, best

@@ -1,4 +1,4 @@
-"""Lists of images, one a line, and the files that their lines mean."""
+"""Reading lists of images (split files), and finding the file that each line means."""
 
 import re
 import unicodedata
@@ -10,8 +10,8 @@ from yolox_ela.datasets.problems import Problem, Severity
 from yolox_ela.errors import UserError
 from yolox_ela.images.read import IMAGE_SUFFIXES
 
-LABEL = re.compile(r"-1|0|\+?1")  # behind an id in VOC's lists per class
-# Boxes with their classes behind a path, as lists for YOLO have them: x1,y1,x2,y2,class.
+LABEL = re.compile(r"-1|0|\+?1")  # the column behind an id in VOC's lists for a class
+# Boxes with classes behind a path, x1,y1,x2,y2,class, as in lists for YOLO.
 BOXES = re.compile(r"(.*?\S)(?:\s+-?\d+(?:\.\d+)?(?:,-?\d+(?:\.\d+)?){4})+")
 
 
@@ -21,19 +21,19 @@ class KnownIds(Protocol):
     def __contains__(self, image_id: object) -> bool: ...
 
     def has_folder(self, name: str) -> bool:
-        """Whether ids begin with this folder, as in `cam1/000506`."""
+        """Whether there are ids in this folder, as `cam1/000506` is in `cam1`."""
         ...
 
 
 class FilesById:
-    """The files of a folder by id: the path from there without its suffix, slashes between.
+    """Finds the files of a folder by id, which is the relative path without its suffix.
 
-    A folder is listed once, when an id in it is first asked for. Unicode's composed and decomposed
-    letters, which file systems and lists use for the same name, are the same here.
+    A subfolder is listed once, when an id in it is first looked up. Composed and decomposed Unicode
+    characters are treated as equal, because file systems and lists differ in them.
 
     Args:
-        folder: the folder of the files, which need not exist.
-        suffixes: the suffixes of the files to be found, in lower case.
+        folder: the folder of the files; it need not exist.
+        suffixes: suffixes of the files to find, in lower case.
     """
 
     def __init__(self, folder: Path, suffixes: Sequence[str]) -> None:
@@ -41,7 +41,7 @@ class FilesById:
         self._listed: dict[str, dict[str, list[Path]]] = {}
 
     def find(self, image_id: str) -> list[Path]:
-        """All files of an id, by name."""
+        """All files with an id, sorted by name."""
         parent, _, name = image_id.rpartition("/")
         return self._listing(parent).get(composed(name), [])
 
@@ -53,7 +53,7 @@ class FilesById:
         return self._place(name) is not None
 
     def nearest(self, image_id: str) -> str | None:
-        """An id that differs in capital letters only, or else that the first word is."""
+        """A similar id: one that differs in upper and lower case only, or else the first word."""
         parent, slash, name = image_id.rpartition("/")
         for other in self._listing(parent):
             if other.casefold() == composed(name).casefold():
@@ -73,7 +73,7 @@ class FilesById:
         return self._listed[parent]
 
     def _place(self, parent: str) -> Path | None:
-        """The folder of this name, however its letters are composed; none that is outside."""
+        """The subfolder with this name in either Unicode form; None if it is outside the folder."""
         if parent and not {"", ".", ".."}.isdisjoint(parent.split("/")):
             return None
         for form in ("NFC", "NFD"):
@@ -84,7 +84,7 @@ class FilesById:
 
 
 class IdSet:
-    """Ids that are in memory, as `KnownIds`."""
+    """A set of ids in memory, as `KnownIds`."""
 
     def __init__(self, ids: Iterable[str]) -> None:
         self._ids = {composed(image_id) for image_id in ids}
@@ -101,24 +101,26 @@ class IdSet:
 def read_split(
     folder: Path, year: str, split: str, images: FilesById
 ) -> tuple[list[str], list[Problem]]:
-    """Image ids of ImageSets/Main/<split>.txt, each once, and what is odd about the file.
-
-    A line that means no image stands for itself among the ids.
+    """Read the image ids of ImageSets/Main/<split>.txt.
 
     Args:
         folder: the year's folder.
-        year: as in the names of sets.
-        split: name of the list.
-        images: the files that its lines may mean.
+        year: the year in the set's name.
+        split: the split in the set's name.
+        images: the image files that lines may mean.
+
+    Returns:
+        The ids without repetition, and the problems of the file. A line that means no image is
+        itself returned as an id.
 
     Raises:
-        UserError: there is no such list.
+        UserError: there is no such file.
     """
     path = folder / "ImageSets" / "Main" / f"{split}.txt"
     if not path.is_file():
         raise UserError(_missing_list(path, year))
     problems = []
-    ids: dict[str, str] = {}  # to the line that first named it
+    ids: dict[str, str] = {}  # id: the first line that names it
     for number, line in enumerate(read_lines(path), 1):
         where = f"line {number}"
         if not line:
@@ -137,25 +139,26 @@ def read_split(
 
 
 def read_lines(path: Path) -> list[str]:
-    """Lines of a UTF-8 file without space around them; UserError if it is in another encoding."""
+    """The stripped lines of a UTF-8 file; raises UserError if it is in another encoding."""
     try:
-        text = path.read_text(encoding="utf-8-sig")  # Windows puts a mark first
+        text = path.read_text(encoding="utf-8-sig")  # Windows writes a byte order mark
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text ({error}); save it as UTF-8") from error
     return [line.strip() for line in text.splitlines()]
 
 
 def named_id(line: str, known: KnownIds, *, home: str = "") -> str | None:
-    """The known id that a line of a list means, None if it means none.
+    """The known id that a line of a list means, or None if it means none.
 
-    It is the whole line, spaces included, if there is such an id. Else what is known to stand
-    behind an id is left out: one label of VOC's lists per class, the image's own annotation, or
-    boxes; then the suffix of an image, then the folders of a path. Several ids in a line are none.
+    The id is the whole line, spaces included, if there is such an id. Otherwise columns that may
+    follow an id are removed (a label as in VOC's lists for a class, the image's own annotation, or
+    boxes), then the suffix of an image, then the folders of a path. A line with several ids means
+    none.
 
     Args:
-        line: not blank.
-        known: the ids.
-        home: name of the year's folder; a path into another year's means none of the ids.
+        line: a line that is not blank.
+        known: the known ids.
+        home: name of the year's folder; a path into another year's folder means none of the ids.
     """
     for text in _without_columns(line, known):
         for image_id in _spellings(composed(text), known, home):
@@ -165,7 +168,7 @@ def named_id(line: str, known: KnownIds, *, home: str = "") -> str | None:
 
 
 def _without_columns(line: str, known: KnownIds) -> Iterator[str]:
-    """The line, and what stands before the columns that lists are known to have."""
+    """The line, and the line without the columns that may follow an id."""
     yield line
     words = line.rsplit(maxsplit=1)
     if len(words) < 2:
@@ -184,13 +187,13 @@ def _stem(path: str) -> str:
 
 
 def _spellings(text: str, known: KnownIds, home: str) -> Iterator[str]:
-    """What a line may mean, the most literal first."""
+    """The ids that a text may mean, the most literal first."""
     yield text
     text = text.replace("\\", "/").removeprefix("./")
     yield text
     stem = without_suffix(text)
     if stem == text:
-        return  # an id, whose folders are a part of it
+        return  # without a suffix, the text is an id, and folders are part of it
     yield stem
     parts = stem.split("/")
     for start in range(1, len(parts)):
@@ -198,12 +201,12 @@ def _spellings(text: str, known: KnownIds, home: str) -> Iterator[str]:
         year = folder == "JPEGImages" and above.startswith("VOC") and home.startswith("VOC")
         path = "/".join(parts[:start]).strip("/")
         if (path and known.has_folder(path)) or (year and above != home):
-            return  # the file is meant to lie there
+            return  # the line means a file in this folder
         yield "/".join(parts[start:])
 
 
 def _twice(path: Path, where: str, image_id: str, first: str, line: str) -> Problem:
-    """An id that was named before; files of the same name in two folders are not the same."""
+    """The problem of an id that was named before: the same file again, or one in another folder."""
     folders = [text.replace("\\", "/").rpartition("/")[0] for text in (first, line)]
     if all(folders) and folders[0] != folders[1]:
         detail = f"{where}: '{line}' and '{first}' would both be {image_id}"
@@ -212,7 +215,7 @@ def _twice(path: Path, where: str, image_id: str, first: str, line: str) -> Prob
 
 
 def _missing_list(path: Path, year: str) -> str:
-    per_class = re.compile(r".*_(train|val|trainval|test)")  # VOC's own files per class
+    per_class = re.compile(r".*_(train|val|trainval|test)")  # VOC's own files for a class
     there = sorted(p.stem for p in path.parent.glob("*.txt") if not per_class.fullmatch(p.stem))
     misplaced = path.parent.parent / path.name
     if misplaced.is_file():
@@ -225,11 +228,11 @@ def _missing_list(path: Path, year: str) -> str:
 
 
 def without_suffix(file: str) -> str:
-    """The name of an image file without its suffix; any other text as it is."""
+    """The name of an image file without its suffix; other texts are returned unchanged."""
     suffix = PurePosixPath(file).suffix
     return file.removesuffix(suffix) if suffix.lower() in IMAGE_SUFFIXES else file
 
 
 def composed(text: str) -> str:
-    """The text as Unicode composes its letters, as in one for an e with an accent."""
+    """The text in Unicode's composed form, in which an e with an accent is one character."""
     return text if text.isascii() else unicodedata.normalize("NFC", text)

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,15 +97,6 @@ def check_command(root: Path, sets: Sequence[str], classes: Sequence[str]) -> st
     )
 
 
-def require_objects(split: VocSplit, root: Path, sets: Sequence[str]) -> None:
-    """Raise UserError if there is nothing to train on."""
-    if not len(split.labels):
-        raise UserError(
-            f"nothing to train on: none of the {len(split)} images of {' + '.join(sets)} under "
-            f"{root} has an object; see {check_command(root, sets, split.classes)}"
-        )
-
-
 def set_problems(reader: Reader, name: str, of_set: ReadSet) -> list[Problem]:
     """The problems of a set that is to be trained on or scored."""
     if of_set.images and not of_set.annotated:
@@ -142,7 +134,8 @@ def _verified(
     where = f"{' + '.join(sets)} under {reader.root}"
     _report([*problems, *verified.problems], where, _advice(reader, sets, classes, problems))
     categories = read[0].categories or {}
-    return _flat(images, classes, where, verified, values, categories)
+    split = _flat(images, classes, where, verified, values, categories)
+    return replace(split, headline=reader.headline)
 
 
 def _advice(

@@ -1,4 +1,4 @@
-"""The twenty classes of Pascal VOC."""
+"""The twenty classes of Pascal VOC, and the names of its sets."""
 
 from yolox_ela.errors import UserError
 
@@ -24,14 +24,14 @@ VOC_CLASSES: tuple[str, ...] = (
     "train",
     "tvmonitor",
 )
-"""Names in the official order, which is alphabetical; the index is the class number."""
+"""The class names in the official, alphabetical order; a label is an index into them."""
 
 
 def parse_set(entry: str) -> tuple[str, str]:
-    """`2007/trainval` -> year and split.
+    """Split the name of a set, such as `2007/trainval`, into year and split.
 
     Raises:
-        UserError: it is not two words with a slash between.
+        UserError: the name does not have the form year/split.
     """
     year, slash, split = entry.partition("/")
     if not (year and slash and split) or "/" in split:

@@ -1,26 +1,25 @@
-"""Pictograms of the twenty VOC classes, for the drawn sample data set.
+"""Pictograms of the twenty VOC classes as shapes, for the generated sample data set.
 
-Each is a list of shapes, painted in order in a unit square: x to the right, y down, colours as
-RRGGBB. `draw_pictogram` adds a dark outline, so that every one stands out from any background.
+Each pictogram is a list of shapes that are painted in this order into a unit square: x points to
+the right, y down, colours are RRGGBB. `pictogram_pixels` renders them.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-
-import cv2
-import numpy as np
-
-OUTLINE = "1c1c24"
-OUTLINE_WIDTH = 0.02  # of the unit square, outside the shapes
-SUPERSAMPLING = 4  # pictograms are painted this much larger and averaged down: smooth edges
 
 Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A polygon in the unit square: filled, or a closed or open line if it has a width."""
+    """A polygon in the unit square, or a line along its points.
+
+    Attributes:
+        colour: colour as RRGGBB.
+        points: corners (x, y) in the unit square.
+        width: width of the line in units of the square; 0 for a filled polygon.
+        closed: whether the line returns to its first point.
+    """
 
     colour: str
     points: tuple[Point, ...]
@@ -259,67 +258,3 @@ PICTOGRAMS: dict[str, tuple[Shape, ...]] = {
     ),
 }
 """Class name -> shapes in painting order."""
-
-
-def draw_pictogram(
-    name: str, side: float, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """One pictogram with some chance in its pose and colours, cut to what was painted.
-
-    Args:
-        name: a key of `PICTOGRAMS`.
-        side: pixels that the unit square takes, so about the longer side of the result.
-        rng: chooses mirroring, tilt, stretch, brightness and tint.
-
-    Returns:
-        Colours (H, W, 3) float32, BGR 0-255, multiplied by opacity; opacity (H, W) float32, 0-1,
-        at least half in some pixel of every border row and column.
-    """
-    mirror = rng.choice((-1, 1))
-    tilt = math.radians(rng.uniform(-8, 8))
-    stretch = rng.uniform(0.88, 1.14)  # height to width
-    tint = rng.uniform(0.85, 1.12) * rng.uniform(0.93, 1.07, 3)
-
-    # Unit square -> canvas with a margin for tilt and outline, around the centre.
-    zoom = side * SUPERSAMPLING
-    width, height = zoom * min(1, 1 / stretch), zoom * min(1, stretch)
-    turn = np.array([[math.cos(tilt), -math.sin(tilt)], [math.sin(tilt), math.cos(tilt)]])
-    matrix = turn @ np.diag((mirror * width, height))
-    canvas_side = SUPERSAMPLING * math.ceil(1.3 * side)
-    outline = max(2 * OUTLINE_WIDTH * zoom, 1.5 * SUPERSAMPLING)
-
-    colours = np.zeros((canvas_side, canvas_side, 3), np.uint8)
-    opacity = np.zeros((canvas_side, canvas_side), np.uint8)
-    shapes = PICTOGRAMS[name]
-    corners = [
-        np.rint((np.array(s.points) - 0.5) @ matrix.T + canvas_side / 2).astype(np.int32)
-        for s in shapes
-    ]
-    for shape, points in zip(shapes, corners, strict=True):
-        _paint(colours, shape, points, _bgr(OUTLINE), shape.width * zoom + outline)
-        _paint(opacity, shape, points, (255,), shape.width * zoom + outline)
-    for shape, points in zip(shapes, corners, strict=True):
-        ink = np.clip(np.multiply(_bgr(shape.colour), tint), 0, 255).tolist()
-        _paint(colours, shape, points, ink, shape.width * zoom)
-
-    small = (canvas_side // SUPERSAMPLING,) * 2
-    alpha = cv2.resize(opacity, small, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    paint = cv2.resize(colours, small, interpolation=cv2.INTER_AREA).astype(np.float32)
-    rows, columns = (np.flatnonzero((alpha >= 0.5).any(axis)) for axis in (1, 0))
-    cut = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return paint[cut], alpha[cut]
-
-
-def _paint(
-    canvas: np.ndarray, shape: Shape, points: np.ndarray, ink: Sequence[float], width: float
-) -> None:
-    """Fill the shape if it is an area, and draw its line `width` pixels wide unless that is 0."""
-    if not shape.width:
-        cv2.fillPoly(canvas, [points], ink)
-    if width:
-        cv2.polylines(canvas, [points], shape.closed, ink, max(1, round(width)))
-
-
-def _bgr(colour: str) -> tuple[int, int, int]:
-    red, green, blue = bytes.fromhex(colour)
-    return blue, green, red

@@ -1,4 +1,4 @@
-"""What can be wrong with a data set, by file."""
+"""The problems of a data set, by file."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,7 +8,10 @@ from pathlib import Path
 
 
 class Severity(Enum):
-    """ERROR: training on it would be wrong. WARNING: read as the detail says, and worth knowing."""
+    """How serious a problem is.
+
+    With an ERROR the data are unfit for training. With a WARNING they are read as its detail says.
+    """
 
     ERROR = "error"
     WARNING = "warning"
@@ -16,7 +19,7 @@ class Severity(Enum):
 
 @dataclass(frozen=True)
 class Problem:
-    """One finding: which file, what kind, and the detail that helps to mend it."""
+    """A problem: its file, its kind, and the detail that helps to fix it."""
 
     file: Path
     kind: str
@@ -24,7 +27,7 @@ class Problem:
     severity: Severity = Severity.ERROR
 
     def to_dict(self) -> dict[str, str]:
-        """The finding as plain JSON values."""
+        """The problem as plain JSON values."""
         return {
             "file": str(self.file),
             "kind": self.kind,
@@ -34,7 +37,7 @@ class Problem:
 
 
 def format_problems(problems: Sequence[Problem]) -> str:
-    """One line a finding, in aligned columns."""
+    """The problems as text, one in each line, in aligned columns."""
     if not problems:
         return ""
     width = max(len(p.kind) for p in problems)
@@ -44,7 +47,7 @@ def format_problems(problems: Sequence[Problem]) -> str:
 
 
 def summarise_problems(problems: Sequence[Problem]) -> str:
-    """One line a kind: how many there are, and the first of them."""
+    """One line for each kind of problem, with their number and the first of them."""
     counts = Counter(p.kind for p in problems)
     firsts = {p.kind: p for p in reversed(problems)}
     return "\n".join(

@@ -1,7 +1,7 @@
-"""A small drawn data set in VOC layout, for trying training and evaluation without a download.
+"""Generating a small data set in VOC layout, to try training and evaluation without a download.
 
-Pictograms of the twenty classes over soft backgrounds. YOLOX-Nano learns it from scratch in
-minutes on a CPU; scores on it say nothing about scores on photographs.
+Its images show pictograms of the twenty classes on soft backgrounds. YOLOX-Nano learns them from
+random weights in minutes on a CPU; scores on them say nothing about scores on photographs.
 """
 
 import json
@@ -14,24 +14,24 @@ import cv2
 import numpy as np
 
 from yolox_ela.datasets.names import VOC_CLASSES
-from yolox_ela.datasets.pictograms import draw_pictogram
+from yolox_ela.datasets.pictogram_pixels import render_pictogram
 from yolox_ela.errors import UserError
 
-VERSION = 1  # raised when pictures change, so that older samples are not taken for the same
-RECORD = "sample.json"  # in VOCdevkit, beside VOC2007
+VERSION = 1  # to be raised when the pictures change, so that older samples are recognised
+RECORD = "sample.json"  # file with the settings, in VOCdevkit beside VOC2007
 
-MIN_IMAGES = 8  # a set, so that every class occurs
-OBJECTS_PER_IMAGE = (4, 3, 4, 2, 4, 3, 4, 1)  # dealt in turn, then shuffled
-IMAGES_PER_NEGATIVE = 80  # one image without objects in each so many, and one at least
-OBJECTS_PER_DIFFICULT = 33  # one object in so many is faded and marked difficult
-IMAGE_SIDE = (176, 288)  # pixels
-OBJECT_SIDE = (0.22, 0.55)  # longer side of an object to the mean side of its image
-MAX_HIDDEN = 0.12  # of the smaller of two boxes
+MIN_IMAGES = 8  # smallest number of images in a set in which every class occurs
+OBJECTS_PER_IMAGE = (4, 3, 4, 2, 4, 3, 4, 1)  # repeated for all images, then shuffled
+IMAGES_PER_NEGATIVE = 80  # one image in 80 has no objects, and at least one
+OBJECTS_PER_DIFFICULT = 33  # one object in 33 is faded and marked difficult
+IMAGE_SIDE = (176, 288)  # range of width and height in pixels
+OBJECT_SIDE = (0.22, 0.55)  # range of an object's longer side over the mean side of its image
+MAX_HIDDEN = 0.12  # largest share of the smaller of two boxes that the other overlaps
 
 
 @dataclass(frozen=True)
 class PlannedObject:
-    """What to draw: a class and whether it shall be hard to see."""
+    """An object to render: its class, and whether it is faded and marked difficult."""
 
     name: str
     difficult: bool
@@ -39,11 +39,11 @@ class PlannedObject:
 
 @dataclass(frozen=True)
 class Scene:
-    """A drawn picture.
+    """A rendered picture.
 
     Attributes:
         image: (H, W, 3) uint8, BGR.
-        boxes: one row x1, y1, x2, y2 for each object, the first and last painted pixel counted
+        boxes: (N, 4) int64 x1, y1, x2, y2 of each object's first and last visible pixels, counted
             from 0.
     """
 
@@ -54,23 +54,23 @@ class Scene:
 def draw_sample(
     root: Path, *, train_images: int = 160, test_images: int = 40, seed: int = 0
 ) -> Path:
-    """Draw the sample under `root`, or keep it if it is already there.
+    """Generate the sample in `root`, or keep it if it is already there.
 
-    Writes VOCdevkit/VOC2007 with the sets trainval and test: 1 to 4 objects an image, each class
-    as often as the others, a few objects marked difficult, a few images without objects. The
-    same arguments give the same files. The folder appears under its name only when complete.
+    Writes VOCdevkit/VOC2007 with the sets trainval and test. Images have 1 to 4 objects, classes
+    are equally frequent, a few objects are marked difficult, and a few images are empty. The
+    same arguments give the same files. The folder gets its name only when it is complete.
 
     Args:
-        root: folder to hold VOCdevkit, made if needed.
-        train_images: images of trainval, 8 or more.
-        test_images: images of test, 8 or more.
-        seed: 0 or more; another seed gives other pictures.
+        root: folder for VOCdevkit; it is created if necessary.
+        train_images: number of images in trainval, 8 or more.
+        test_images: number of images in test, 8 or more.
+        seed: seed of the random generator, 0 or more.
 
     Returns:
         `root`.
 
     Raises:
-        UserError: `root` holds another data set, or a sample drawn with other arguments.
+        UserError: `root` holds another data set, or a sample generated with other arguments.
         ValueError: fewer than 8 images in a set.
     """
     if min(train_images, test_images) < MIN_IMAGES:
@@ -83,44 +83,44 @@ def draw_sample(
     if _holds(devkit, record):
         return root
     root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="drawing-", dir=root) as temporary:
-        drawing = Path(temporary) / "VOCdevkit"
-        _draw_devkit(drawing, train_images, test_images, seed)
-        (drawing / RECORD).write_text(record)
+    with tempfile.TemporaryDirectory(prefix="generating-", dir=root) as temporary:
+        unfinished = Path(temporary) / "VOCdevkit"
+        _write_devkit(unfinished, train_images, test_images, seed)
+        (unfinished / RECORD).write_text(record)
         try:
-            drawing.rename(devkit)
-        except OSError:  # fine if another process drew the same one meanwhile
+            unfinished.rename(devkit)
+        except OSError:  # no error if another process has generated the same sample meanwhile
             if not _holds(devkit, record):
                 raise
     return root
 
 
 def _refuse_other_data(root: Path) -> None:
-    """Raise a UserError if a data set in VOC layout other than a sample lies in `root`."""
+    """Raise UserError if `root` holds a data set in VOC layout other than a sample."""
     devkit = root / "VOCdevkit"
     others = [path for path in (root / "JPEGImages", root / "VOC2007") if path.exists()]
     if devkit.exists() and not (devkit / RECORD).is_file():
         others.append(devkit)
     if others:
         raise UserError(
-            f"{others[0]} belongs to a data set that is not the drawn sample; "
+            f"{others[0]} belongs to a data set that is not the generated sample; "
             "give another folder for the sample"
         )
 
 
 def _holds(devkit: Path, record: str) -> bool:
-    """Whether the sample of this record is there; False if none is."""
+    """Whether the folder holds the sample with these settings; UserError for other settings."""
     path = devkit / RECORD
     if path.is_file() and path.read_text() != record:
         raise UserError(
-            f"{devkit} holds a sample drawn with other settings (see {path}); "
+            f"{devkit} holds a sample generated with other settings (see {path}); "
             "delete that folder, or give another one for the sample"
         )
     return path.is_file()
 
 
-def _draw_devkit(devkit: Path, train_images: int, test_images: int, seed: int) -> None:
-    """All files of the data set, the split files after the images that they name."""
+def _write_devkit(devkit: Path, train_images: int, test_images: int, seed: int) -> None:
+    """Write all files of the data set, the split files last."""
     folder = devkit / "VOC2007"
     for part in ("JPEGImages", "Annotations", "ImageSets/Main"):
         (folder / part).mkdir(parents=True)
@@ -132,7 +132,7 @@ def _draw_devkit(devkit: Path, train_images: int, test_images: int, seed: int) -
         for objects in plan:
             number += 1
             image_id = f"{number:06d}"
-            scene = draw_scene(objects, np.random.default_rng((seed, index, number)))
+            scene = render_scene(objects, np.random.default_rng((seed, index, number)))
             image = folder / "JPEGImages" / f"{image_id}.jpg"
             image.write_bytes(_jpeg(scene.image))
             annotation = folder / "Annotations" / f"{image_id}.xml"
@@ -144,12 +144,12 @@ def _draw_devkit(devkit: Path, train_images: int, test_images: int, seed: int) -
 
 
 def plan_split(images: int, rng: np.random.Generator) -> list[list[PlannedObject]]:
-    """The objects of each image; numbers of any two classes differ by one at most."""
+    """The objects of each image; the numbers of objects of two classes differ by 1 at most."""
     negatives = max(1, images // IMAGES_PER_NEGATIVE)
     counts = [0] * negatives
     counts += [OBJECTS_PER_IMAGE[i % len(OBJECTS_PER_IMAGE)] for i in range(images - negatives)]
     rng.shuffle(counts)
-    # Like cards: every class once, in a new order each round.
+    # Classes are dealt like cards: each of them once in every round, in random order.
     rounds = -(-sum(counts) // len(VOC_CLASSES))
     names = [str(name) for _ in range(rounds) for name in rng.permutation(VOC_CLASSES)]
     deck = (
@@ -159,11 +159,11 @@ def plan_split(images: int, rng: np.random.Generator) -> list[list[PlannedObject
     return [[next(deck) for _ in range(count)] for count in counts]
 
 
-def draw_scene(objects: list[PlannedObject], rng: np.random.Generator) -> Scene:
-    """Draw objects over a new background, largest first, where they hide little of each other."""
+def render_scene(objects: list[PlannedObject], rng: np.random.Generator) -> Scene:
+    """Render objects on a random background, the largest first, with little overlap."""
     height, width = (int(side) for side in rng.integers(*IMAGE_SIDE, size=2, endpoint=True))
     canvas = _background(height, width, rng).astype(np.float32)
-    owner = np.full((height, width), -1)  # which object each pixel shows
+    owner = np.full((height, width), -1)  # index of the object that each pixel shows, or -1
     sides = np.sort(rng.uniform(*OBJECT_SIDE, size=len(objects)))[::-1] * (height + width) / 2
     taken: list[np.ndarray] = []
     for index, (planned, side) in enumerate(zip(objects, sides, strict=True)):
@@ -185,9 +185,9 @@ def _place(
     taken: list[np.ndarray],
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A pictogram and a box for it; drawn smaller step by step until there is room."""
+    """A pictogram and its box, reduced in size until it overlaps little of the other boxes."""
     while True:
-        paint, opacity = draw_pictogram(name, side, rng)
+        paint, opacity = render_pictogram(name, side, rng)
         height, width = opacity.shape
         for _ in range(20):
             x = rng.integers(0, image_size[1] - width, endpoint=True)
@@ -199,7 +199,7 @@ def _place(
 
 
 def _hidden(a: np.ndarray, b: np.ndarray) -> float:
-    """Intersection of two boxes over the area of the smaller."""
+    """The intersection of two boxes divided by the area of the smaller one."""
     overlap = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]) + 1
     areas = [np.prod(box[2:] - box[:2] + 1) for box in (a, b)]
     return float(np.prod(overlap.clip(min=0)) / min(areas))
@@ -214,7 +214,7 @@ def _bounds(mask: np.ndarray) -> tuple[int, int, int, int]:
 def _background(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
     """A muted colour with soft clouds and fine grain, (H, W, 3) uint8.
 
-    Its pixels stay brighter than the pictograms' outline.
+    Its pixels are brighter than the pictograms' outline.
     """
     hue, saturation, value = rng.integers((0, 15, 140), (180, 95, 215))
     colour = cv2.cvtColor(np.array([[[hue, saturation, value]]], np.uint8), cv2.COLOR_HSV2BGR)

@@ -20,22 +20,23 @@ class VocSplit:
     """A set of annotated images as flat arrays, which worker processes share without copying.
 
     Attributes:
-        classes: names of the labels.
+        classes: the class names, which labels index.
         ids: (I,) image ids, as in the split files.
-        paths: (I,) image files.
+        paths: (I,) paths of the image files.
         sizes: (I, 2) int32 width and height.
         offsets: (I + 1,) int64; the objects of image i are rows offsets[i]:offsets[i + 1].
         boxes: (M, 4) float32, inside their image.
         labels: (M,) int64 index into `classes`.
         difficult: (M,) bool; ignored by VOC's evaluation.
         hashes: (I,) SHA-256 of each image file in hexadecimal, as bytes; empty where unknown.
-        stamps: (I, 3) int64; see `stamp_of`.
-        values: what is white in images of more than 8 bits.
+        stamps: (I, 3) int64 size and times of each image file; see `stamp_of`.
+        values: the values that are white in images of more than 8 bits.
         pixels: (I,) SHA-256 of each decoded picture, see `pixels_hash`; empty where unknown.
         crowd: (M,) bool; COCO's regions of many objects, which evaluation ignores.
         numbers: (I,) int64 ids of the images in a COCO JSON file, -1 where they are no numbers;
             empty for data in another format.
         categories: (C,) int64 ids of the classes there; empty for data in another format.
+        headline: the AP by which weights are judged on these data; one of `METRICS`.
     """
 
     classes: tuple[str, ...]
@@ -53,6 +54,7 @@ class VocSplit:
     crowd: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     numbers: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     categories: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    headline: str = "ap50_voc07"
 
     def __post_init__(self) -> None:
         if len(self.crowd) != len(self.labels):  # none, in formats that do not know them
@@ -69,7 +71,7 @@ class VocSplit:
         """The pixels of an image: (H, W, 3) uint8 BGR.
 
         Raises:
-            UserError: the file cannot be read, or is not what it was when the set was loaded.
+            UserError: the file cannot be read, or has changed since the set was loaded.
         """
         path = Path(self.paths[index])
         if len(self.hashes):
@@ -84,13 +86,13 @@ class VocSplit:
         return pixels
 
     def fingerprint(self) -> str:
-        """Hash of ids, sizes, objects and pixels, to tell whether data changed under a run."""
+        """A hash of ids, sizes, objects and files, to detect data that change during a run."""
         return hashlib.sha256(
             self.labels_fingerprint().encode() + self.hashes.tobytes()
         ).hexdigest()
 
     def labels_fingerprint(self) -> str:
-        """Hash of ids, sizes and objects, without pixels."""
+        """A hash of ids, sizes and objects, without image files."""
         digest = hashlib.sha256("\n".join(self.ids.tolist()).encode())
         for array in (self.sizes, self.offsets, self.boxes, self.labels, self.difficult):
             digest.update(array.tobytes())
@@ -99,14 +101,14 @@ class VocSplit:
         return digest.hexdigest()
 
     def has_same_data(self, other: "VocSplit") -> bool:
-        """Whether images and objects are the same; pixels count where both know theirs."""
+        """Whether images and objects are equal; files are compared if both hashes are known."""
         if self.classes != other.classes or self.labels_fingerprint() != other.labels_fingerprint():
             return False
         both = len(self.hashes) and len(other.hashes)
         return not both or np.array_equal(self.hashes, other.hashes)
 
     def subset(self, keep: Sequence[int]) -> "VocSplit":
-        """The images at these positions, in this order."""
+        """The split with only the images at these positions, in this order."""
         none = np.zeros(0, dtype=np.int64)
         rows = np.concatenate(
             [none, *(np.arange(self.offsets[i], self.offsets[i + 1]) for i in keep)]
@@ -128,6 +130,7 @@ class VocSplit:
             self.crowd[rows],
             self.numbers[list(keep)] if len(self.numbers) else self.numbers,
             self.categories,
+            self.headline,
         )
 
     def without_crowds(self) -> "VocSplit":
@@ -146,7 +149,7 @@ class VocSplit:
         )
 
     def subset_of_ids(self, ids: Sequence[str]) -> "VocSplit":
-        """The images with these ids, in the split's order.
+        """The split with only the images of these ids, in the split's order.
 
         Raises:
             UserError: an id is not in the split.
@@ -160,37 +163,13 @@ class VocSplit:
         return self.subset(np.flatnonzero(np.isin(self.ids, list(ids))).tolist())
 
 
-def require_disjoint(train_split: VocSplit, test_split: VocSplit) -> None:
-    """Raise UserError if images are trained on and evaluated on, which makes scores worthless.
-
-    Images are known by their pixels, whatever their names, folders and kinds of file.
-    """
-    shared, in_train, in_test = np.intersect1d(
-        train_split.pixels, test_split.pixels, return_indices=True
-    )
-    if len(shared):
-        at = in_train.argmin()
-        first, second = train_split.paths[in_train[at]], test_split.paths[in_test[at]]
-        same = str(first) if first == second else f"{first} has the pixels of {second}"
-        raise UserError(
-            f"{len(shared)} images are in the sets to train on and to evaluate on (first: "
-            f"{same}); take them out of one of the split files"
-        )
-
-
-def share_values(train_split: VocSplit, test_split: VocSplit) -> tuple[VocSplit, VocSplit]:
-    """Both sets, read with the range of values that holds those of either."""
-    values = train_split.values.joined(test_split.values)
-    return replace(train_split, values=values), replace(test_split, values=values)
-
-
 def read_id_list(path: Path, split: VocSplit) -> list[str]:
-    """Image ids of a split from a text file, one a line, by the rules of split files.
+    """Read image ids of a split from a text file, one in each line, by the rules of split files.
 
-    A line that means none of the split's images stays as it is.
+    A line that means none of the split's images is returned unchanged.
 
     Raises:
-        UserError: there is no such file, or it names no image.
+        UserError: there is no such file, or it names no images.
     """
     if not path.is_file():
         raise UserError(f"no list of image ids at {path}")

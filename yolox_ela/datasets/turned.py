@@ -1,4 +1,4 @@
-"""Annotations of pictures that EXIF turns: whether boxes count stored or upright pixels."""
+"""Annotations of pictures with an EXIF orientation: boxes in stored or in upright pixels."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,14 +13,14 @@ def turn_problems(
     size: tuple[int, int],
     written: tuple[int, int] | None,
 ) -> Iterator[Problem]:
-    """Where it is in doubt whether boxes count stored or upright pixels.
+    """The problem of an image for which boxes may be in stored instead of upright pixels.
 
     Args:
-        xml: the annotation.
-        path: the image.
-        orientation: by EXIF.
+        xml: path of the annotation.
+        path: path of the image.
+        orientation: EXIF orientation of the image, 1 to 8.
         size: width and height of the upright picture.
-        written: width and height in the XML, if it says.
+        written: width and height according to the XML; None if it does not state them.
     """
     if orientation == 1:
         return
@@ -29,7 +29,7 @@ def turn_problems(
             f"XML says {written[0]}x{written[1]}, which are the stored pixels of {path.name}; by "
             f"its EXIF orientation {orientation} it is looked at as {size[0]}x{size[1]}. If the "
             "boxes count stored pixels, remove the tag from the image (exiftool -Orientation= "
-            "FILE); if not, mend the size in the XML"
+            "FILE); if not, fix the size in the XML"
         )
         yield Problem(xml, "size mismatch", detail)
     elif orientation < 5 or size[0] == size[1] or written is None:

@@ -1,4 +1,4 @@
-"""Verifying images before they are used: read, hashed, and decoded once without damage."""
+"""Verifying images before they are used: they are read, hashed, and decoded once."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
@@ -29,15 +29,15 @@ _GO_ON = (
 
 @dataclass(frozen=True)
 class Verification:
-    """What was found about some image files.
+    """The result of `verify_images` for I image files.
 
     Attributes:
         paths: the image files.
-        hashes: (I,) SHA-256 of each file in hexadecimal, as bytes; empty where it is damaged.
-        stamps: (I, 3) int64; see `stamp_of`.
-        largest: value of each image of more than 8 bits.
-        problems: damage, pictures that are there twice, and what is odd.
-        pixels: (I,) SHA-256 of each upright picture, whatever file it is in; see `pixels_hash`.
+        hashes: (I,) SHA-256 of each file in hexadecimal, as bytes; empty for damaged files.
+        stamps: (I, 3) int64 size and times of each file; see `stamp_of`.
+        largest: largest value of each image of more than 8 bits.
+        problems: damaged and unusual files, and files with equal pixels.
+        pixels: (I,) SHA-256 of each decoded picture; see `pixels_hash`.
     """
 
     paths: list[Path]
@@ -48,14 +48,15 @@ class Verification:
     pixels: np.ndarray
 
     def range_of_values(self, known: ValueRange, name: str) -> ValueRange:
-        """What is white in images of more than 8 bits.
+        """The values that are white in images of more than 8 bits.
 
         Args:
-            known: the range of the weights that the images are for; it goes before their own.
-            name: what the log calls the images.
+            known: the range that the network's weights were trained with; it has precedence over
+                the images' own range.
+            name: name of the images for the log.
 
         Raises:
-            UserError: what their values mean cannot be told, or they go beyond the known range.
+            UserError: the images' values are ambiguous, or beyond the known range.
         """
         try:
             own = ValueRange.holding(self.largest)
@@ -77,14 +78,14 @@ class Verification:
 
 
 def verify_images(paths: Sequence[Path], *, again: bool = False) -> Verification:
-    """See that every image can be decoded without damage.
+    """Check that every image can be decoded without damage.
 
-    Each content is decoded once and then known by its hash, in a record in the cache folder; files
-    of the same size and time as in it are not even read, unless `again`.
+    Each content is decoded once. Its hash is stored in a record in the cache folder, together with
+    the size and times of its file; a file with the same size and times is not read again.
 
     Args:
         paths: the image files.
-        again: whether to read and hash all files.
+        again: whether to read and hash all files, also those with the same size and times.
     """
     record = VerifiedImages(default_cache() / "verified_images.sqlite")
     names = [str(Path(path).absolute()) for path in paths]
@@ -144,15 +145,15 @@ def verify_images(paths: Sequence[Path], *, again: bool = False) -> Verification
 
 
 def read_unchanged(path: Path, stamp: np.ndarray, sha256: bytes) -> bytes:
-    """The bytes of a verified file; they are hashed only where its size or times have changed.
+    """Read a verified file; its hash is compared only if its size or times have changed.
 
     Args:
         path: the file.
-        stamp: (3,) a row of `Verification.stamps`.
-        sha256: an entry of `Verification.hashes`.
+        stamp: (3,) the file's row of `Verification.stamps`.
+        sha256: the file's entry of `Verification.hashes`.
 
     Raises:
-        UserError: its content has changed, or it is gone.
+        UserError: the file's content has changed, or the file is gone.
     """
     try:
         data = read_file(path)
@@ -167,7 +168,7 @@ def read_unchanged(path: Path, stamp: np.ndarray, sha256: bytes) -> bytes:
 
 
 def real_path(path: Path) -> Path:
-    """A file with links of its folder followed."""
+    """The path of a file with symbolic links of its folder resolved."""
     return _real_folder(path.parent) / path.name
 
 
@@ -177,7 +178,7 @@ def _real_folder(folder: Path) -> Path:
 
 
 def stamp_of(path: str | Path) -> Stamp:
-    """Size of a file in bytes, and when its content and its status changed, in nanoseconds.
+    """Size of a file in bytes, and the times of its last change of content and of status in ns.
 
     Raises:
         UserError: there is no such file.
@@ -195,7 +196,7 @@ def hash_of(data: bytes) -> str:
 
 
 def pixels_hash(pixels: np.ndarray) -> str:
-    """SHA-256 in hexadecimal of a decoded picture: its size, kind of numbers and values."""
+    """SHA-256 in hexadecimal of a decoded picture: its shape, number type and values."""
     digest = hashlib.sha256(f"{pixels.shape} {pixels.dtype.str}".encode())
     digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()
@@ -203,7 +204,9 @@ def pixels_hash(pixels: np.ndarray) -> str:
 
 def _hash_file(name: str) -> tuple[Stamp, str] | UserError:
     try:
-        stamp = stamp_of(name)  # before reading: what changes meanwhile shows the next time
+        stamp = stamp_of(
+            name
+        )  # taken before reading, so that a change meanwhile is noticed next time
         return stamp, hash_of(read_file(Path(name)))
     except UserError as error:
         return error
@@ -216,7 +219,7 @@ def _verify_file(name: str) -> tuple[Stamp, str, Content] | UserError:
         decoded = decode_undamaged(data, path)
         try:
             largest = largest_value(decoded.pixels)
-            ValueRange.holding([ValueRange(max(largest))])  # not beyond 16 bits
+            ValueRange.holding([ValueRange(max(largest))])  # raises for more than 16 bits
         except UserError as error:
             raise UserError(f"cannot use image {path}: {error}") from error
     except UserError as error:
@@ -226,7 +229,7 @@ def _verify_file(name: str) -> tuple[Stamp, str, Content] | UserError:
 
 
 def _in_threads(work: Callable[[str], T], names: Sequence[str], what: str) -> Iterable[T]:
-    """The results for all names, with a bar on a terminal; decoders let other threads run."""
+    """Call `work` for all names in threads, with a progress bar on a terminal."""
     if not names:
         return []
     options: dict[str, Any] = {"unit": "image", "leave": False, "disable": None}

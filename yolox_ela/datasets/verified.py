@@ -1,7 +1,7 @@
-"""A record of images that were verified, so that each content is decoded for it once.
+"""A record of verified images, so that each content is decoded for verification only once.
 
-Content decides: images are known by their SHA-256. Path, size and times of a file only say that it
-need not be read again; the same data elsewhere, or unpacked anew, are hashed but not decoded.
+Images are identified by the SHA-256 of their content. A file with a recorded path, size and times
+is not read again; a copy of the data elsewhere is hashed, but not decoded again.
 """
 
 import sqlite3
@@ -15,9 +15,9 @@ from loguru import logger
 
 from yolox_ela.images.values import ValueRange
 
-VERSION = 2  # raised when more is found out of a file, or by other rules
-WAIT_SECONDS = 30  # for another process that writes
-CHUNK = 500  # values in a query
+VERSION = 2  # to be raised when the recorded facts or their rules change
+WAIT_SECONDS = 30  # longest time to wait for another process that writes
+CHUNK = 500  # largest number of values in a query
 TABLES = """
     CREATE TABLE IF NOT EXISTS files (
         path TEXT PRIMARY KEY, size INTEGER, modified INTEGER, changed INTEGER, sha256 TEXT);
@@ -30,12 +30,12 @@ Stamp = tuple[int, int, int]  # size in bytes; modification and status change in
 
 @dataclass(frozen=True)
 class Content:
-    """What is known of an image whose every pixel was decoded without damage.
+    """The facts about an image that was decoded without damage.
 
     Attributes:
-        largest: value, where it has more than 8 bits.
-        oddity: see `Decoded`.
-        pixels: SHA-256 of the upright picture; the same for another file of the same pixels.
+        largest: the largest value of an image of more than 8 bits.
+        oddity: a description of what is unusual about the file; see `Decoded`.
+        pixels: SHA-256 of the decoded picture, equal for files with equal pixels.
     """
 
     largest: ValueRange
@@ -44,27 +44,27 @@ class Content:
 
 
 class VerifiedImages:
-    """The record in a file, which several processes may use at once.
+    """The record in an SQLite file, which several processes may use at once.
 
-    Where the file is damaged it is begun anew; where it cannot be used (a full or read-only disk)
-    a warning says that images are verified at each start.
+    A damaged file is replaced by a new one. If the file cannot be used (on a full or read-only
+    disk), a warning says that images are verified at each start.
 
     Args:
-        path: the record's file; its folder is made.
+        path: path of the file; its folder is created.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def files(self, paths: Sequence[str]) -> dict[str, tuple[Stamp, str]]:
-        """Stamp and SHA-256 of the files that are known."""
+        """Stamp and SHA-256 of those of the files that are in the record."""
         return {
             path: ((size, modified, changed), sha256)
             for path, size, modified, changed, sha256 in self._select("files", "path", paths)
         }
 
     def contents(self, hashes: Iterable[str]) -> dict[str, Content]:
-        """What is known by SHA-256."""
+        """The contents with these SHA-256, as far as they are in the record."""
         return {
             sha256: Content(ValueRange(integers, floats), oddity, pixels)
             for sha256, integers, floats, oddity, pixels in self._select(
@@ -73,7 +73,7 @@ class VerifiedImages:
         }
 
     def add(self, files: Mapping[str, tuple[Stamp, str]], contents: Mapping[str, Content]) -> None:
-        """Keep these, in one step."""
+        """Store files and contents in one transaction."""
         of_files = [(path, *stamp, sha256) for path, (stamp, sha256) in files.items()]
         of_contents = [
             (sha256, *content.largest, content.oddity, content.pixels)
@@ -109,11 +109,11 @@ class VerifiedImages:
         return rows
 
     def _open(self) -> sqlite3.Connection:
-        """The database with its tables; a damaged one, or an older version's, is begun anew."""
+        """Open the database; a damaged one, or one of another version, is replaced."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
             return self._connect()
-        except sqlite3.OperationalError:  # locked, read-only, full: not its content
+        except sqlite3.OperationalError:  # locked, read-only or full, but not damaged
             raise
         except sqlite3.DatabaseError as error:
             logger.warning("{} is damaged ({}): it is begun anew", self.path, error)

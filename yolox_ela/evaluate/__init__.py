@@ -1,1 +1,1 @@
-"""Evaluation: inference over a split, average precision, tables."""
+"""Evaluation: running a network over a split, matching, and average precision."""

@@ -1,8 +1,8 @@
 """Average precision from matches: the curve of precision over recall and three ways to average it.
 
-Going down the scores, precision falls with each false detection and recall rises with each true
-one, so the best precision at a recall or beyond is always reached at a true positive. All three
-averages use nothing else and are computed from the true positives alone.
+In the order of scores, precision falls with each false detection, and recall rises with each true
+one. The best precision at a recall or beyond is therefore always reached at a true positive, and
+all three averages are computed from the true positives alone.
 """
 
 from collections.abc import Callable
@@ -12,11 +12,11 @@ import numpy as np
 
 from yolox_ela.evaluate.matching import Matches
 
-# pycocotools' own points: 0.35 among them is a rounding error more than 35 / 100.
+# The recalls of pycocotools; by rounding, 0.35 among them is slightly more than 35 / 100.
 COCO_RECALLS = np.linspace(0.0, 1.0, 101)
-# The expression of voc_eval, detectron2 and mmdetection. Its 0.3, 0.6 and 0.7 are a rounding error
-# more than three, six and seven tenths, so a recall of exactly 0.3 does not reach that point. Exact
-# tenths would print up to 0.1 points of AP more than the field does for the same detections.
+# The expression of voc_eval, detectron2 and mmdetection. By rounding, its 0.3, 0.6 and 0.7 are
+# slightly more than three, six and seven tenths, so that a recall of exactly 0.3 does not reach
+# that point. With exact tenths, AP would be up to 0.1 points higher than by these tools.
 VOC07_RECALLS = np.arange(0.0, 1.1, 0.1)
 
 
@@ -57,11 +57,11 @@ def average_precision(
     """AP of every class at every threshold.
 
     Args:
-        matches: detections and what they found.
+        matches: the matches of detections and objects.
         average: `eleven_point`, `all_points` or `hundred_one_points`.
 
     Returns:
-        (T, C) float64 in 0-1; NaN for a class without an object that can be missed.
+        (T, C) float64 in 0-1; NaN for a class without objects that count.
     """
     result = np.full((len(matches.thresholds), len(matches.positives)), np.nan)
     counted = np.concatenate([[0], np.cumsum(matches.in_range)])
@@ -96,21 +96,21 @@ def _of_class(matches: Matches, threshold: int, label: int) -> tuple[np.ndarray,
     return places[low:high] - of_class.start, matches.true[rows][low:high]
 
 
-# Each takes precision and recall, (N,), after each detection that counts or each true positive.
+# These functions take precision and recall, (N,), after each detection or each true positive.
 
 
 def eleven_point(precision: np.ndarray, recall: np.ndarray) -> float:
-    """VOC2007's: mean over `VOC07_RECALLS` of the best precision at that recall or beyond."""
+    """VOC2007's average: mean over `VOC07_RECALLS` of the best precision there or beyond."""
     return sampled_points(precision, recall, VOC07_RECALLS)
 
 
 def hundred_one_points(precision: np.ndarray, recall: np.ndarray) -> float:
-    """COCO's: the same over recalls 0, 0.01, ..., 1."""
+    """COCO's average: the same over recalls 0, 0.01, ..., 1."""
     return sampled_points(precision, recall, COCO_RECALLS)
 
 
 def all_points(precision: np.ndarray, recall: np.ndarray) -> float:
-    """VOC2010's and later: area under the curve of the best precision at a recall or beyond."""
+    """VOC2010's average: area under the curve of the best precision at a recall or beyond."""
     return float((np.diff(recall, prepend=0.0) * _best_beyond(precision)).sum())
 
 

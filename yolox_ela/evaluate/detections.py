@@ -1,4 +1,4 @@
-"""Detections of a whole split as flat arrays, and their COCO results format."""
+"""Detections of a whole split as flat arrays, of one image, and in COCO's results format."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from yolox_ela.images.boxes import draw_boxes
 
 @dataclass(frozen=True)
 class Detections:
-    """Scored boxes.
+    """The detections of a split as flat arrays.
 
     Attributes:
         images: (D,) int64 position of the image in the split.
@@ -43,13 +43,26 @@ class Detections:
 
 
 def to_coco_results(detections: Detections, split: VocSplit) -> list[dict[str, Any]]:
-    """COCO's results format; `image_id` is VOC's id, `category_id` counts the classes from 1."""
+    """COCO's results format.
+
+    `image_id` and `category_id` are those of the COCO JSON file that the split was read from. For
+    data in another format `image_id` is the image's name, and the classes are numbered from 1.
+    """
+    images: list[int | str] = split.ids.tolist()
+    if len(split.numbers):
+        images = [
+            number if number >= 0 else name
+            for number, name in zip(split.numbers.tolist(), images, strict=True)
+        ]
+    categories = np.arange(1, len(split.classes) + 1)
+    if len(split.categories):
+        categories = split.categories  # -1 for a class that the file does not have
     boxes = detections.boxes.astype(np.float64)
     boxes[:, 2:] -= boxes[:, :2]
     return [
         {
-            "image_id": str(split.ids[image]),
-            "category_id": int(label) + 1,
+            "image_id": images[image],
+            "category_id": int(categories[label]),
             "category_name": split.classes[label],
             "bbox": [round(float(value), 3) for value in box],
             "score": float(score),
@@ -62,7 +75,7 @@ def to_coco_results(detections: Detections, split: VocSplit) -> list[dict[str, A
 
 @dataclass(frozen=True)
 class ImageDetections:
-    """What was found in one picture, best score first.
+    """The detections of one picture, best score first.
 
     Attributes:
         boxes: (D, 4) float32 x1, y1, x2, y2 in pixels of the original picture.
@@ -81,7 +94,7 @@ class ImageDetections:
 
     def drawn_on(self, image: np.ndarray) -> np.ndarray:
         """A copy of the (H, W, 3) uint8 BGR picture with these boxes, the best ones on top."""
-        order = np.argsort(self.scores, kind="stable")
+        order = np.argsort(-self.scores, kind="stable")
         captions = [f"{self.names[i]} {self.scores[i]:.2f}" for i in order]
         return draw_boxes(image, self.boxes[order], self.labels[order].tolist(), captions)
 

@@ -24,7 +24,13 @@ from yolox_ela.system.randomness import isolated_generators
 
 @dataclass(frozen=True)
 class EvalSettings:
-    """What an AP depends on besides network and data."""
+    """The settings that an AP depends on besides network and data.
+
+    Attributes:
+        image_size: side of the network's input in pixels.
+        score_threshold: smallest score of a detection, in 0-1.
+        nms_iou: IoU above which NMS removes the weaker of two boxes of a class.
+    """
 
     image_size: int
     score_threshold: float
@@ -32,7 +38,7 @@ class EvalSettings:
 
     @classmethod
     def of(cls, recipe: Recipe) -> "EvalSettings":
-        """Those of a recipe."""
+        """The settings of a recipe."""
         return cls(recipe.image_size, recipe.score_threshold, recipe.nms_iou)
 
 
@@ -50,8 +56,10 @@ def detect_split(
 ) -> Detections:
     """Run the network over a split, or over this process's share of it.
 
-    The model's mode is restored afterwards. Without `inference.rectangular`, the detections come
-    in the order of the images.
+    The model's mode is restored afterwards. For the arguments, see `evaluate`.
+
+    Returns:
+        The detections in the order of the images.
     """
     loader = eval_loader(
         split,
@@ -67,7 +75,7 @@ def detect_split(
     predict = predictor(model, device, inference)
     parts = []
     try:
-        # None: shown on a terminal only.
+        # disable=None shows the progress bar on a terminal only.
         for batch in tqdm(
             loader, "evaluating", unit="batch", leave=False, disable=None if rank == 0 else True
         ):
@@ -123,7 +131,7 @@ def summarise(
     settings: EvalSettings,
     seconds: float,
 ) -> dict[str, Any]:
-    """What `score_detections` returns, for whoever needs the matches of `score_split` as well."""
+    """The results of `score_detections`, from scores that `score_split` has computed already."""
     classes = len(split.classes)
     difficult = np.bincount(split.labels[split.difficult], minlength=classes)
     detected = np.bincount(detections.labels, minlength=classes)
@@ -182,7 +190,7 @@ def evaluate(
         device: where to compute.
         batch_size: images at a time on each process.
         workers: processes that load images; see `Recipe.workers`.
-        rank: which of the processes this is; the images are shared out between them.
+        rank: number of this process; the images are distributed over all processes.
         world: number of processes that evaluate together.
         inference: how the network is run.
 

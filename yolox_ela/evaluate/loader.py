@@ -21,7 +21,7 @@ class EvalBatch:
     Attributes:
         indices: position of each image in the split.
         images: (B, 3, H, W) uint8 BGR, letterboxed; H = W = S unless rectangular.
-        scales: (B,) by which boxes are divided to get original pixels.
+        scales: (B,) scale of each image; boxes divided by it are in pixels of the original.
     """
 
     indices: list[int]
@@ -34,7 +34,7 @@ class EvalBatch:
 
 
 class EvalDataset(Dataset):
-    """Images of a split whose longer side is `image_size`."""
+    """The images of a split, resized so that the longer side is `image_size` pixels."""
 
     def __init__(self, split: VocSplit, image_size: int) -> None:
         self.split = split
@@ -44,7 +44,7 @@ class EvalDataset(Dataset):
         return len(self.split)
 
     def __getitem__(self, index: int) -> tuple[int, np.ndarray, float]:
-        """The position, (H, W, 3) uint8 BGR, and its scale."""
+        """The position of an image, its pixels (H, W, 3) uint8 BGR, and its scale."""
         image, scale = resize_to_fit(self.split.read(index), self.image_size)
         return index, image, scale
 
@@ -59,10 +59,10 @@ def eval_loader(
     rank: int = 0,
     world: int = 1,
 ) -> DataLoader:
-    """`EvalBatch`es over every `world`-th image of the split.
+    """A loader of `EvalBatch`es over every `world`-th image of the split, from image `rank` on.
 
-    They are squares of `image_size` and in order, or, if `rectangular`, sorted by shape and only
-    as wide and as high (in multiples of 32) as the images of the batch need.
+    Images are padded to squares of `image_size` and come in order. If `rectangular`, they are
+    sorted by shape, and padded to the smallest multiples of 32 that fit all images of the batch.
     """
     order = np.arange(rank, len(split), world)
     if rectangular:
@@ -79,12 +79,12 @@ def eval_loader(
 
 
 def _stack(images: Sequence[np.ndarray]) -> Tensor:
-    """(H, W, 3) images -> (B, 3, H, W), in channels_last memory, without a copy per image."""
+    """Stack (H, W, 3) images to (B, 3, H, W) in channels_last memory, with a single copy."""
     return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
 
 
 def _collate_eval(samples: list[tuple[int, np.ndarray, float]], *, side: int | None) -> EvalBatch:
-    """Pad to a square of `side`, or to the next multiples of 32 that hold all images."""
+    """Pad images to a square of `side`, or to the smallest multiples of 32 that fit all images."""
     indices, images, scales = zip(*samples, strict=True)
     height, width = (
         side or -(-max(image.shape[axis] for image in images) // 32) * 32 for axis in (0, 1)

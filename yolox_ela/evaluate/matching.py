@@ -1,8 +1,8 @@
-"""Which detection found which object: one pass for all classes and IoU thresholds.
+"""Matching detections with objects in one pass for all classes and IoU thresholds.
 
-Only detections that overlap an object of their class far enough can be anything but false, so the
-work is on those pairs. Within an image and class the detections take turns, the best score first;
-turn k of all images, classes and thresholds is one step of array operations.
+Only pairs of a detection and an object of its class that overlap enough can match. Within an image
+and class, detections are processed from the best score on; the k-th detections of all images,
+classes and thresholds are processed together by array operations.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from yolox_ela.evaluate.rules import Rules
 
 
 class Verdict(IntEnum):
-    """What a detection is at a threshold."""
+    """The result of matching for a detection at a threshold."""
 
     FALSE = 0
     TRUE = 1
@@ -28,20 +28,21 @@ class Verdict(IntEnum):
 
 @dataclass(frozen=True)
 class Matches:
-    """Detections in the order of their scores, and what they found at each threshold.
+    """Detections in the order of their scores, and their objects at each threshold.
 
     Attributes:
         thresholds: (T,) float64 IoU.
-        order: (K,) int64 rows of the detections that take part: by class, then best score first.
+        order: (K,) int64 rows of the detections that count: by class, then best score first.
         class_offsets: (C + 1,) int64; class c has order[class_offsets[c]:class_offsets[c + 1]].
         scores: (K,) scores of the detections in that order.
         in_range: (K,) bool; a detection that matches nothing is false if set, else ignored.
-        positives: (C,) int64 number of objects that can be missed.
-        detections: number of detections, those that take no part included.
-        offsets: (T + 1,) int64; matches at threshold t are rows offsets[t]:offsets[t + 1] of:
-        places: (N,) int64 index into `order`, ascending within a threshold.
-        objects: (N,) int64 row of the object.
-        true: (N,) bool; not set where the object is one to be ignored.
+        positives: (C,) int64 number of objects that count, so that missing them lowers recall.
+        detections: number of all detections, also those that do not count.
+        offsets: (T + 1,) int64; the matches at threshold t are rows offsets[t]:offsets[t + 1] of
+            the following arrays.
+        places: (N,) int64 indices into `order`, ascending within a threshold.
+        objects: (N,) int64 row of the matched object.
+        true: (N,) bool; False if the object is to be ignored.
     """
 
     thresholds: np.ndarray
@@ -65,12 +66,12 @@ class Matches:
         return slice(int(self.class_offsets[label]), int(self.class_offsets[label + 1]))
 
     def verdicts(self, threshold: int) -> tuple[np.ndarray, np.ndarray]:
-        """What became of each detection.
+        """The verdict on each detection.
 
         Returns:
-            (D,) int8 `Verdict` and (D,) int64 row of the object that it matched, -1 for none, both
-            in the order of the detections that were given. Those beyond the number that counts
-            for an image and class are ignored.
+            (D,) int8 `Verdict`, and (D,) int64 row of the matched object or -1, both in the order
+            in which the detections were given. Detections beyond the largest number for an image
+            and class are ignored.
         """
         rows = self.at(threshold)
         ranked = np.where(self.in_range, Verdict.FALSE, Verdict.IGNORED).astype(np.int8)
@@ -88,13 +89,13 @@ def match(
     """Match all detections with all objects.
 
     Args:
-        detections: in any order; equal scores count in the given order.
-        objects: of the same images, with labels of the same classes.
+        detections: detections in any order; those with equal scores keep their order.
+        objects: objects of the same images and classes.
         rules: `VOC_RULES` or `COCO_RULES`.
-        thresholds: (T,) IoU, over 0 and at most 1.
+        thresholds: (T,) IoU thresholds above 0 and at most 1.
 
     Raises:
-        ValueError: a threshold is out of range, or a detection has a label that is no class.
+        ValueError: a threshold is out of range, or a detection has an unknown label.
     """
     floors = np.array(thresholds, dtype=np.float64)
     if len(floors) == 0 or floors.min() <= 0 or floors.max() > 1:
@@ -116,7 +117,9 @@ def match(
 
     pairs = overlapping_pairs(detections.boxes, groups, objects, object_groups, rules)
     if not rules.strict:
-        floors = np.minimum(floors, 1 - 1e-10)  # as pycocotools: a rounded 1 reaches 1
+        floors = np.minimum(
+            floors, 1 - 1e-10
+        )  # as in pycocotools, so that an IoU of 1 with rounding errors reaches 1
     pairs = pairs.select((pairs.overlaps >= floors.min()) & (place[pairs.detections] >= 0))
     pairs = _by_preference(pairs, place, ignored, rules)
     accepted = np.greater if rules.strict else np.greater_equal
@@ -139,7 +142,7 @@ def match(
 
 
 def _by_class_and_score(detections: Detections) -> np.ndarray:
-    """Rows by class, then best score first, then as given."""
+    """Rows sorted by class, then from the best score on, then in the given order."""
     by_score = np.argsort(-detections.scores, kind="stable")
     labels = detections.labels[by_score]
     # numpy sorts small integers by radix, which is far faster.
@@ -173,7 +176,7 @@ def _turns(groups: np.ndarray) -> np.ndarray:
 
 
 def _by_preference(pairs: Pairs, place: np.ndarray, ignored: np.ndarray, rules: Rules) -> Pairs:
-    """Sorted by detection, best score first, and the object that it would rather have first."""
+    """Pairs sorted by detection from the best score on, and then by the rules' preference."""
     places = place[pairs.detections]
     tie = -pairs.objects if rules.last_of_equals else pairs.objects
     last = ignored[pairs.objects] & rules.difficult_last
@@ -194,8 +197,8 @@ def _take_turns(
     Args:
         pairs: P pairs sorted by detection, best score first, then by preference.
         groups: (D,) image and class of each detection.
-        accepted: (T, P) bool: the overlap suffices.
-        reusable: (M,) bool: the object is never taken.
+        accepted: (T, P) bool, whether the overlap suffices.
+        reusable: (M,) bool, whether the object can be matched repeatedly.
 
     Returns:
         (N,) int64 index of the threshold and (N,) int64 index of the pair, for each match.

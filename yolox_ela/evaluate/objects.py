@@ -1,4 +1,4 @@
-"""The objects to be found, as flat arrays."""
+"""The annotated objects of a set as flat arrays."""
 
 from dataclasses import dataclass
 
@@ -15,9 +15,9 @@ class Objects:
         images: (M,) int64 position of the image in the set, in any order.
         boxes: (M, 4) x1, y1, x2, y2 in pixels counted from 0.
         labels: (M,) int64 class indices, below `classes`.
-        difficult: (M,) bool; missing one is no miss.
-        crowd: (M,) bool; a region of many objects (COCO), treated as difficult, and a detection's
-            overlap with it is the share of the detection that lies inside.
+        difficult: (M,) bool; missing a difficult object does not lower recall.
+        crowd: (M,) bool; a region of many objects (COCO), which is treated as difficult. The
+            overlap of a detection with it is the share of the detection inside the region.
         classes: number of classes.
     """
 
@@ -30,12 +30,12 @@ class Objects:
 
     @classmethod
     def of_split(cls, split: VocSplit) -> "Objects":
-        """Those of a VOC set, which knows no crowds."""
+        """The objects of a set."""
         return cls(
             images=np.repeat(np.arange(len(split)), np.diff(split.offsets)),
             boxes=split.boxes,
             labels=split.labels,
             difficult=split.difficult,
-            crowd=np.zeros(len(split.labels), dtype=bool),
+            crowd=split.crowd,
             classes=len(split.classes),
         )

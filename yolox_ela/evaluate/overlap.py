@@ -1,4 +1,4 @@
-"""Which detections overlap which objects of their image and class, and by how much."""
+"""The overlaps of detections with objects of their image and class."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class Pairs:
     overlaps: np.ndarray
 
     def select(self, keep: np.ndarray) -> "Pairs":
-        """Those of a mask, or of indices."""
+        """The pairs selected by a mask or by indices."""
         return Pairs(self.detections[keep], self.objects[keep], self.overlaps[keep])
 
 
@@ -33,11 +33,11 @@ def overlapping_pairs(
     """All pairs within a group that have pixels in common.
 
     Args:
-        boxes: (D, 4) detections.
-        groups: (D,) int64 number of each detection's image and class.
-        objects: the objects.
-        object_groups: (M,) int64 likewise for them.
-        rules: which pixels belong to a box.
+        boxes: (D, 4) boxes of the detections.
+        groups: (D,) int64 number that identifies each detection's image and class.
+        objects: the M objects.
+        object_groups: (M,) int64 the same number for each object.
+        rules: the rules, which define the pixels of a box.
     """
     number_of_groups = 1 + max(groups.max(initial=-1), object_groups.max(initial=-1))
     counts = np.bincount(object_groups, minlength=number_of_groups)

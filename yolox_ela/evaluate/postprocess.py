@@ -1,10 +1,10 @@
-"""From a network's predictions to detections: threshold and class-wise NMS."""
+"""Turning a network's predictions into detections: score threshold and NMS for each class."""
 
 import torch
 from torch import Tensor
 from torchvision.ops import nms
 
-# Devices on which NMS takes quadratic time and a call next to none: image by image there.
+# Devices where NMS takes quadratic time and a call costs little: NMS is done for each image there.
 QUADRATIC = ("cpu",)
 
 
@@ -18,8 +18,8 @@ def postprocess(predictions: Tensor, score_threshold: float, nms_iou: float) -> 
     Args:
         predictions: (B, A, 5 + classes): centre x, centre y, width, height, objectness and class
             scores in 0-1.
-        score_threshold: smallest objectness times class score that is kept.
-        nms_iou: of two boxes of a class that overlap more, the weaker is dropped.
+        score_threshold: smallest score, objectness times class score, that is kept.
+        nms_iou: IoU above which the weaker of two boxes of a class is dropped.
 
     Returns:
         For each image (D, 6): x1, y1, x2, y2, score, label; best score first.
@@ -43,10 +43,9 @@ def postprocess(predictions: Tensor, score_threshold: float, nms_iou: float) -> 
 
 
 def _grouped_nms(rows: Tensor, groups: Tensor, nms_iou: float) -> Tensor:
-    """Rows that survive, best score first, when only boxes of one group suppress each other.
+    """Rows that NMS keeps, best score first; only boxes of the same group suppress each other.
 
-    Every group is moved to a place of its own, far from the others; in float64, where that
-    costs no precision.
+    Boxes are shifted so that groups do not overlap; in float64, so that no precision is lost.
     """
     boxes = rows[:, :4].double() if rows.device.type != "mps" else rows[:, :4]
     span = boxes.max() - boxes.min() + 1 if len(boxes) else boxes.new_zeros(())

@@ -2,6 +2,11 @@
 
 from typing import Any
 
+from yolox_ela.evaluate.scores import METRIC_HEADERS, METRICS
+from yolox_ela.system.text_table import text_table
+
+COUNTS = ("objects", "difficult", "detections")
+
 
 def format_results(results: dict[str, Any]) -> str:
     """A table with one line per class, the means, and the settings that they were measured with.
@@ -9,18 +14,17 @@ def format_results(results: dict[str, Any]) -> str:
     Args:
         results: as `score_detections` returns them, AP in 0-1.
     """
-    width = max(12, *(len(name) for name in results["per_class"])) if results["per_class"] else 12
-    header = f"{'class':{width}} {'AP50 07':>8} {'AP50':>8} {'AP50:95':>8}"
-    lines = [f"{header} {'objects':>8} {'difficult':>10} {'detections':>11}"]
-    for name, row in results["per_class"].items():
-        lines.append(
-            f"{name:{width}} {_percent(row)} {row['objects']:8} {row['difficult']:10} "
-            f"{row['detections']:11}"
+    named = [*results["per_class"].items(), ("mean", results)]
+    lines = [
+        text_table(
+            ["class", *METRIC_HEADERS.values(), *COUNTS],
+            [
+                [name, *(_percent(row[metric]) for metric in METRICS), *(row[c] for c in COUNTS)]
+                for name, row in named
+            ],
+            align="lrrrrrr",
         )
-    lines.append(
-        f"{'mean':{width}} {_percent(results)} {results['objects']:8} "
-        f"{results['difficult']:10} {results['detections']:11}"
-    )
+    ]
     if results["classes_without_objects"]:
         absent = ", ".join(results["classes_without_objects"])
         lines.append(f"without objects, not in the mean: {absent}")
@@ -37,6 +41,5 @@ def format_results(results: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _percent(row: dict[str, Any]) -> str:
-    values = [row[key] for key in ("ap50_voc07", "ap50", "ap50_95")]
-    return " ".join(f"{'-':>8}" if value is None else f"{100 * value:8.2f}" for value in values)
+def _percent(score: float | None) -> str:
+    return "-" if score is None else f"{100 * score:.2f}"

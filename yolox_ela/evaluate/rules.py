@@ -26,7 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 
 VOC_IOU = 0.5
-# By this very expression of pycocotools: 0.5 + 4 * 0.05 is a little more than 0.7 or not.
+# The expression of pycocotools; others would round some thresholds differently.
 COCO_IOUS = np.linspace(0.5, 0.95, 10)
 
 
@@ -35,16 +35,17 @@ class Rules:
     """How detections are matched with objects.
 
     Attributes:
-        inclusive_pixels: sides of boxes are x2 - x1 + 1, not x2 - x1.
-        strict: an overlap must exceed the threshold, not only reach it.
-        best_object_only: a detection whose best object is taken is false; otherwise it may take
-            the best one still free.
-        difficult_last: a difficult object is matched only if no other can be.
-        difficult_once: a second detection of a difficult object (crowds excepted) is false.
-        last_of_equals: of objects overlapped alike the last annotated is taken, not the first.
-        max_detections: number that count for each image and class.
-        area_range: square pixels; objects outside are treated as difficult ones, and detections
-            outside that match nothing are ignored.
+        inclusive_pixels: whether the width of a box is x2 - x1 + 1 instead of x2 - x1.
+        strict: whether an overlap must exceed the threshold instead of reaching it.
+        best_object_only: whether a detection is false if its best object is already matched;
+            otherwise the best object that is still free is matched.
+        difficult_last: whether a difficult object is matched only if no other object can be.
+        difficult_once: whether a second detection of a difficult object (not a crowd) is false.
+        last_of_equals: whether of objects with equal overlap the last annotated one is matched
+            instead of the first.
+        max_detections: largest number of detections that count for each image and class.
+        area_range: range of areas in square pixels. Objects outside it are treated as difficult,
+            and detections outside it that match nothing are ignored.
     """
 
     inclusive_pixels: bool

@@ -1,6 +1,6 @@
-"""An evaluation in one file: detections, the objects they are scored against, and the results.
+"""Saving an evaluation in one file: detections, annotated objects, and results.
 
-With it a report can be made, and two runs compared, without the network or the annotations.
+From such files, reports can be made and runs compared without the network or the annotations.
 """
 
 import io
@@ -22,12 +22,12 @@ from yolox_ela.system.files import write_atomically
 
 @dataclass(frozen=True)
 class SavedEvaluation:
-    """What an evaluation saw and said.
+    """An evaluation.
 
     Attributes:
-        detections: of the whole split.
-        split: images and objects; image paths as they were.
-        results: see `score_detections`.
+        detections: the detections of the whole split.
+        split: the images and objects; paths of images are those at the time of the evaluation.
+        results: the results of `score_detections`.
     """
 
     detections: Detections
@@ -35,10 +35,11 @@ class SavedEvaluation:
     results: dict[str, Any]
 
     def in_class_order(self, classes: Sequence[str]) -> "SavedEvaluation":
-        """The same with labels that count these classes; unchanged if they are not the same ones.
+        """The evaluation with its classes in another order.
 
         Args:
-            classes: the names in the order that is wanted.
+            classes: the class names in the wanted order; if they are not the evaluation's classes,
+                it is returned unchanged.
         """
         if self.split.classes == tuple(classes) or set(self.split.classes) != set(classes):
             return self
@@ -71,13 +72,15 @@ def load_evaluation(path: Path) -> SavedEvaluation:
     """Read what `save_evaluation` wrote.
 
     Raises:
-        UserError: the file is missing, damaged, or something else.
+        UserError: the file is missing, damaged, or not a saved evaluation.
     """
     try:
         with np.load(path, allow_pickle=False) as arrays:
             # Older files lack what has a default.
             split = {f.name: arrays[name] for f in _SPLIT if (name := f"split.{f.name}") in arrays}
             split["classes"] = tuple(split["classes"].tolist())
+            if "headline" in split:
+                split["headline"] = str(split["headline"])
             if "values" in split:
                 split["values"] = ValueRange(*split["values"].tolist())
             return SavedEvaluation(

@@ -1,4 +1,4 @@
-"""All scores of a split, with the matches behind them."""
+"""All scores of a split, and the matches that they are computed from."""
 
 from dataclasses import dataclass
 
@@ -19,11 +19,12 @@ from yolox_ela.evaluate.objects import Objects
 from yolox_ela.evaluate.rules import COCO_IOUS, COCO_RULES, VOC_IOU, VOC_RULES
 
 METRICS = ("ap50_voc07", "ap50", "ap50_95")  # fields of SplitScores
+METRIC_HEADERS = dict(zip(METRICS, ("AP50 07", "AP50", "AP50:95"), strict=True))  # of columns
 
 
 @dataclass(frozen=True)
 class SplitScores:
-    """What a set of detections is worth; the arrays of APs are NaN for classes without objects.
+    """The scores of a set of detections; APs are NaN for classes without objects.
 
     Attributes:
         ap50_voc07: (C,) AP at IoU 0.5 by VOC's rules, over 11 points.
@@ -46,7 +47,7 @@ class SplitScores:
     def verdicts(self) -> tuple[np.ndarray, np.ndarray]:
         """For each detection its `Verdict` at IoU 0.5 by VOC's rules, and the object's row or -1.
 
-        A detection of a difficult object is ignored, but names it.
+        A detection of a difficult object is ignored, but has that object's row.
         """
         return self.voc.verdicts(0)
 
@@ -70,4 +71,4 @@ METRIC_TITLES = {
     "ap50": "AP50, all points",
     "ap50_95": "AP50:95 (COCO)",
 }
-"""For each of `METRICS`, as pictures name it."""
+"""The titles of `METRICS` in plots."""

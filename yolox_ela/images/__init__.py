@@ -1,1 +1,1 @@
-"""Pictures: reading them, resizing them, and boxes on them."""
+"""Pictures: reading them, resizing them, and rendering bounding boxes on them."""

@@ -1,8 +1,9 @@
-"""Decoding JPEG files strictly: what other decoders patch up with a warning is damage.
+"""Decoding JPEG files strictly: what other decoders repair with a warning counts as damage.
 
-Measured by zeroing parts of photographs: lost data show as "premature end of data segment" or
-"bad Huffman code", and at qualities above 90 mostly as "extraneous bytes before marker", since the
-decoder is done before the data are. Where zeros happen to be valid codes, nothing shows at all.
+In measurements with zeroed parts of photographs, lost data cause the warnings "premature end of
+data segment" or "bad Huffman code", and at qualities above 90 mostly "extraneous bytes before
+marker", because the picture is complete before the data end. Where zeros are valid codes, there is
+no warning.
 """
 
 import re
@@ -14,22 +15,22 @@ import simplejpeg
 from PIL import Image
 
 SURPLUS = re.compile(r"(\d+) extraneous bytes before marker 0xd9")
-MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # in or behind a scan's data
+MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # a marker in or behind the data of a scan
 START_OF_SCAN, HUFFMAN_TABLES, END = 0xDA, 0xC4, 0xD9
 HUFFMAN_FRAMES = (0xC0, 0xC1, 0xC2)  # sequential and progressive
 ALONE = (0x01, *range(0xD0, 0xD8))  # markers without a length
-LOST = 64  # zero bytes in a row
-MAX_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # where Pillow, too, refuses
+LOST = 64  # number of consecutive zero bytes that count as lost data
+MAX_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 0)  # the limit above which Pillow refuses, too
 
 
 class Segment(NamedTuple):
     """A part of a file.
 
     Attributes:
-        marker: its second byte.
-        start: where it begins.
-        body: its content, without marker and length.
-        scan: the coded data behind the header of a scan.
+        marker: the second byte of the segment's marker.
+        start: the position in the file at which the segment begins.
+        body: the content, without marker and length.
+        scan: the coded data behind the header of a scan; empty for other segments.
     """
 
     marker: int
@@ -39,10 +40,10 @@ class Segment(NamedTuple):
 
 
 def decode_jpeg(data: bytes) -> tuple[np.ndarray, str]:
-    """Decode completely, as stored.
+    """Decode a whole file, without turning the picture by its EXIF orientation.
 
     Returns:
-        (H, W, 3) uint8 BGR, and what is odd about the file but does no harm to its pixels.
+        (H, W, 3) uint8 BGR, and a description of what is unusual about the file but harmless.
 
     Raises:
         ValueError: it is damaged, cut short, or of a kind that libjpeg-turbo does not read.
@@ -59,9 +60,9 @@ def decode_jpeg(data: bytes) -> tuple[np.ndarray, str]:
 def has_lost_data(data: bytes) -> bool:
     """Whether a part of the picture's data was replaced by zeros that are valid codes.
 
-    A long run of zeros is legitimate where zero bits mean "nothing more in this block", as in flat
-    pictures with Huffman tables of their own. Where they are the code of a coefficient, the run
-    would be hundreds of equal coefficients one after the other, which no picture has.
+    A long run of zeros is legitimate where zero bits mean "end of block", as in flat pictures with
+    optimised Huffman tables. Where zero bits are the code of a coefficient, the run would stand for
+    hundreds of equal coefficients in a row, which no picture has.
     """
     symbols: dict[int, int] = {}
     zeros, is_huffman = bytes(LOST), False
@@ -71,7 +72,7 @@ def has_lost_data(data: bytes) -> bool:
         elif marker == HUFFMAN_TABLES:
             symbols |= _first_symbols(body)
         elif marker == START_OF_SCAN and is_huffman and len(body) >= 6:
-            last = body[-2]  # of the coefficients that the scan holds
+            last = body[-2]  # index of the last coefficient that the scan holds
             symbol = symbols.get(body[2] & 15, 0)  # by the table of its first component
             if last and symbol & 15 and zeros in scan:
                 return True
@@ -90,7 +91,7 @@ def _decode(data: bytes) -> np.ndarray:
 
 
 def _segments(data: bytes) -> Iterator[Segment]:
-    """The parts of the first picture, without what lies between them."""
+    """The segments of the first picture, without surplus bytes between them."""
     position = 2
     while 0 <= (start := data.find(b"\xff", position)) < len(data) - 1:
         marker = data[start + 1]
@@ -111,8 +112,10 @@ def _segments(data: bytes) -> Iterator[Segment]:
 
 
 def _without_surplus(data: bytes) -> bytes:
-    """Without bytes between the segments ahead of the picture's data, and without padding of one
-    value behind these; libjpeg skips both with a warning.
+    """The file without surplus bytes, which libjpeg skips with a warning.
+
+    These are bytes between the segments before the picture's data, and padding of equal bytes
+    behind the data.
     """
     segments = list(_segments(data))
     scans = [part.start for part in segments if part.marker == START_OF_SCAN]
@@ -136,9 +139,9 @@ def _without_surplus(data: bytes) -> bytes:
 
 
 def _first_symbols(tables: bytes) -> dict[int, int]:
-    """For each table of coefficients, the symbol whose code is all zero bits.
+    """For each Huffman table of coefficients, the symbol whose code consists of zero bits.
 
-    The low half of a symbol is the number of bits of a coefficient; 0: there is none.
+    The lower four bits of a symbol are the number of bits of a coefficient; 0 for no coefficient.
     """
     first, position = {}, 0
     while position + 17 < len(tables):

@@ -14,14 +14,14 @@ def resized(size: tuple[int, int] | np.ndarray, scale: float) -> tuple[int, int]
     return max(1, int(size[0] * scale)), max(1, int(size[1] * scale))
 
 
-PAD_VALUE = 114  # YOLOX's grey
+PAD_VALUE = 114  # grey level of the padding, as in YOLOX
 
 
 def resize_to_fit(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
     """An image resized, up or down, so that its longer side is `side` pixels.
 
     Returns:
-        (H, W, 3) uint8, and the scale by which boxes are divided to get back.
+        (H, W, 3) uint8, and the scale: boxes divided by it are in pixels of the original image.
     """
     size = (image.shape[1], image.shape[0])
     scale = letterbox_scale(size, side)
@@ -29,17 +29,17 @@ def resize_to_fit(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
 
 
 def pad(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """(H, W, 3) -> (height, width, 3) with the image at the top left of grey."""
+    """Pad an image (H, W, 3) with grey at the right and bottom to (height, width, 3)."""
     canvas = np.full((height, width, 3), PAD_VALUE, dtype=np.uint8)
     canvas[: image.shape[0], : image.shape[1]] = image
     return canvas
 
 
 def letterbox(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
-    """An image at the top left of a grey square, as evaluation and prediction see it.
+    """Resize an image to the network's input for evaluation and prediction, padded with grey.
 
     Returns:
-        (side, side, 3) uint8, and the scale by which boxes are divided to get back.
+        (side, side, 3) uint8, and the scale; see `resize_to_fit`.
     """
     fitted, scale = resize_to_fit(image, side)
     return pad(fitted, side, side), scale

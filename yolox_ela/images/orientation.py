@@ -1,7 +1,7 @@
-"""EXIF's orientation: how a stored picture is to be turned before it is looked at.
+"""EXIF's orientation: how a stored picture has to be turned to be upright.
 
-Whoever labels a photograph sees it turned, so boxes count the pixels of the upright picture, and
-every reader here turns it.
+Labelling tools show photographs upright, so bounding boxes are in pixels of the upright picture,
+and every reader of this package turns pictures accordingly.
 """
 
 import io
@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 TAG = 0x0112
-# What announces an EXIF block in each format; without it nothing has to be parsed.
+# The bytes before an EXIF block in each format; files without them need no parsing.
 ANNOUNCED = {"jpeg": b"Exif\0\0", "png": b"eXIf", "webp": b"EXIF"}
 TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: lambda pixels: cv2.flip(pixels, 1),
@@ -27,13 +27,13 @@ TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def orientation_of(data: bytes, kind: str) -> int:
-    """1 (as stored) to 8, from a whole file; 1 where EXIF says nothing that can be understood."""
+    """The orientation, 1 (as stored) to 8, of a whole file; 1 if EXIF is missing or damaged."""
     if kind not in ANNOUNCED or ANNOUNCED[kind] not in data:
         return 1
     try:
         with Image.open(io.BytesIO(data)) as image:
             if "exif" not in image.info:
-                image.load()  # PNG may have it behind the pixels
+                image.load()  # PNG may store EXIF behind the pixels
             exif = Image.Exif()
             exif.load(image.info.get("exif", b""))
             value = exif.get(TAG, 1)
@@ -43,7 +43,7 @@ def orientation_of(data: bytes, kind: str) -> int:
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """(H, W) or (H, W, C) pixels as they are to be looked at."""
+    """Turn stored pixels, (H, W) or (H, W, C), so that the picture is upright."""
     turn = TURNS.get(orientation)
     return turn(pixels) if turn else pixels
 

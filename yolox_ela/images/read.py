@@ -43,7 +43,7 @@ class Decoded(NamedTuple):
 
     Attributes:
         pixels: (H, W) or (H, W, 3) BGR, upright, of 8 bits or the file's own depth, without alpha.
-        oddity: what is unusual about the file but does no harm to its pixels.
+        oddity: a description of what is unusual about the file but harmless; empty if nothing is.
     """
 
     pixels: np.ndarray
@@ -51,17 +51,19 @@ class Decoded(NamedTuple):
 
 
 def read_image(path: Path | str, values: ValueRange = UNDECIDED) -> np.ndarray:
-    """Read a picture of unknown condition: complete and undamaged, upright as EXIF says.
+    """Read a picture upright, as EXIF says, after checking that it is complete and undamaged.
 
     Args:
         path: the file.
-        values: what becomes 255 in files of more than 8 bits; by default the picture decides.
+        values: the values that become 255 in files of more than 8 bits; by default they follow
+            from the picture's own largest value.
 
     Returns:
         (H, W, 3) uint8 BGR.
 
     Raises:
-        UserError: the file is missing, damaged, cut short, not an image, or has other values.
+        UserError: the file is missing, damaged, cut short or not an image, or it has values
+            beyond `values`.
     """
     path = Path(path)
     return to_bgr(decode_undamaged(read_file(path), path).pixels, values, path)
@@ -80,11 +82,11 @@ def read_file(path: Path) -> bytes:
 
 
 def decode(data: bytes, path: Path) -> Decoded:
-    """Decode a file; damage that its decoder does not report is `decode_undamaged`'s.
+    """Decode a file; `decode_undamaged` also finds damage that the decoder does not report.
 
     Args:
-        data: the whole file.
-        path: for messages.
+        data: the content of the whole file.
+        path: the file's path, for messages.
 
     Raises:
         UserError: it cannot be decoded.
@@ -111,7 +113,7 @@ def decode(data: bytes, path: Path) -> Decoded:
 
 
 def decode_undamaged(data: bytes, path: Path) -> Decoded:
-    """Decode a file and look for damage that its decoder lets pass; see `decode`.
+    """Decode a file and look for damage that its decoder does not report; see `decode`.
 
     Raises:
         UserError: it cannot be decoded, or a part of it is damaged.
@@ -125,13 +127,13 @@ def decode_undamaged(data: bytes, path: Path) -> Decoded:
         )
     if kind == "jpeg":
         return decoded
-    try:  # Pillow refuses some damage that OpenCV forgives
+    try:  # Pillow reports some damage that OpenCV ignores
         if kind == "tiff":
             require_checksums(data)
         with Image.open(io.BytesIO(data)) as image:
             image.load()
             frames = getattr(image, "n_frames", 1)
-    except UnidentifiedImageError:  # a deep TIFF that OpenCV alone reads
+    except UnidentifiedImageError:  # a TIFF of more than 8 bits that only OpenCV reads
         return decoded
     except DAMAGE as error:
         raise UserError(
@@ -163,7 +165,7 @@ def image_header(path: Path) -> tuple[tuple[int, int], int]:
     """
     data = read_file(path)
     kind = _kind(data)
-    if kind == "tiff":  # whether its header's size is turned depends on Pillow's version
+    if kind == "tiff":  # only some versions of Pillow turn the size by the orientation
         height, width = decode(data, path).pixels.shape[:2]
         return (width, height), 1
     try:
@@ -187,14 +189,14 @@ def image_size(path: Path) -> tuple[int, int]:
 
 
 def _kind(data: bytes) -> str:
-    """The format by a file's first bytes, whatever its name says."""
+    """The format by the file's first bytes; its name does not matter."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "webp"
     return next((kind for start, kind in STARTS.items() if data.startswith(start)), "other")
 
 
 def _by_opencv(data: bytes, kind: str) -> np.ndarray:
-    """Stored pixels; several times as fast as Pillow, with the same result."""
+    """The stored pixels by OpenCV, which is several times as fast as Pillow, with equal results."""
     is_deep = kind == "png" and data[24:25] == b"\x10"
     flags = cv2.IMREAD_UNCHANGED if is_deep else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
@@ -206,7 +208,7 @@ def _by_opencv(data: bytes, kind: str) -> np.ndarray:
 
 
 def _by_pillow(data: bytes) -> np.ndarray:
-    """Upright pixels of GIF and whatever else Pillow knows."""
+    """The upright pixels by Pillow, for GIF and all formats that have no reader here."""
     with Image.open(io.BytesIO(data)) as image:
         turned = ImageOps.exif_transpose(image)
         if turned.mode.startswith("I") or turned.mode == "F":
@@ -215,7 +217,7 @@ def _by_pillow(data: bytes) -> np.ndarray:
 
 
 def _what_else(data: bytes, path: Path) -> str:
-    """What a file is that no decoder knows."""
+    """A description of a file that no decoder knows, with a remedy."""
     if not data:
         return "the file is empty; replace it"
     if path.suffix.lower() in VIDEO_SUFFIXES:

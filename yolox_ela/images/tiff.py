@@ -1,4 +1,4 @@
-"""Decoding TIFF files: of 8 bits by Pillow, deeper ones by OpenCV, which keeps their values."""
+"""Decoding TIFF files: those of 8 bits by Pillow, others by OpenCV, which keeps their values."""
 
 import io
 import zlib
@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageOps, TiffImagePlugin
 
 BITS, COMPRESSION, PHOTOMETRIC, CHANNELS, PLANES, FORMAT = 258, 259, 262, 277, 284, 339  # tags
-PARTS = ((273, 279), (324, 325))  # tags of offsets and lengths, of strips and of tiles
+PARTS = ((273, 279), (324, 325))  # tags of the offsets and lengths of strips, and of tiles
 DEFLATE = (8, 32946)
 GRAY, RGB = 1, 2
 UNSIGNED, FLOAT = 1, 3
@@ -23,14 +23,14 @@ DEFAULTS = {
 
 
 def decode_tiff(data: bytes) -> np.ndarray:
-    """The first picture of a file, upright.
+    """Decode the first picture of a file, upright.
 
     Returns:
         (H, W) or (H, W, 3) BGR, of 8 bits or the file's own depth; without alpha.
 
     Raises:
-        ValueError: it is damaged, or of a kind that would be read wrongly.
-        OSError: it is damaged.
+        ValueError: the file is damaged, or of a kind that OpenCV would decode wrongly.
+        OSError: the file is damaged.
     """
     directory = _read_directory(data)
     tags = {tag: directory.get(tag, default) for tag, default in DEFAULTS.items()}
@@ -40,7 +40,7 @@ def decode_tiff(data: bytes) -> np.ndarray:
             rgb = ImageOps.exif_transpose(image).convert("RGB")
         return np.ascontiguousarray(np.asarray(rgb)[:, :, ::-1])
     kind = f"{channels} channels of {'/'.join(map(str, bits))} bits"
-    # OpenCV reads other layouts of deep files as noise, or with black and white exchanged.
+    # OpenCV decodes other layouts of such files to noise, or with black and white exchanged.
     understood = (tags[PHOTOMETRIC], channels) in ((GRAY, 1), (RGB, 3), (RGB, 4))
     if not understood or (channels > 1 and tags[PLANES] != 1) or len(set(bits)) > 1:
         raise ValueError(
@@ -58,7 +58,7 @@ def decode_tiff(data: bytes) -> np.ndarray:
 
 
 def require_checksums(data: bytes) -> None:
-    """Compare the checksums of deflated parts, which libtiff does not.
+    """Verify the checksums of parts compressed by deflate, which libtiff does not do.
 
     Raises:
         zlib.error: a part is damaged.

@@ -1,8 +1,8 @@
-"""Pixel values of more than 8 bits, and how they become 8 bits.
+"""Converting pixel values of more than 8 bits to 8 bits.
 
-Files with 16 bits a value often hold 10 or 12 bits of data, and floating point mostly 0 to 1. The
-largest value of a whole data set tells which; it is decided once, kept with the weights that were
-trained so, and used again wherever they read pictures.
+Files of 16 bits often hold only 10 or 12 bits of data, and floating-point files mostly values from
+0 to 1. The largest value of a whole data set decides which value is white. This decision is made
+once, stored with the weights that are trained on the data, and used again for their predictions.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,11 +17,11 @@ BITS = (8, 10, 12, 14, 16)
 
 
 class ValueRange(NamedTuple):
-    """Which value becomes 255; values of 8 bits stay as they are.
+    """The values that become 255; files of 8 bits are used unchanged.
 
     Attributes:
-        integers: in files of whole numbers with more than 8 bits; 0: none were seen.
-        floats: in files of floating point; 0: none were seen.
+        integers: white in files of integers of more than 8 bits; 0 if there were no such files.
+        floats: white in files of floating-point numbers; 0 if there were no such files.
     """
 
     integers: float = 0.0
@@ -29,10 +29,11 @@ class ValueRange(NamedTuple):
 
     @classmethod
     def holding(cls, largest: Iterable["ValueRange"]) -> "ValueRange":
-        """The range of pictures from the largest values of each.
+        """The range of a set of pictures, from the largest values of each.
 
         Raises:
-            UserError: a value is larger than 16 bits, or means neither a share nor a level.
+            UserError: a value needs more than 16 bits, or floats end between 1 and 2, so that it
+                is unclear whether 1 or 255 is white.
         """
         integers, floats = np.max([(0.0, 0.0), *largest], axis=0).tolist()
         if 1 < floats <= 2:
@@ -43,11 +44,11 @@ class ValueRange(NamedTuple):
 
     @classmethod
     def recorded(cls, content: Mapping[str, Any]) -> "ValueRange":
-        """What a checkpoint says: undecided, if its data had 8 bits or its version kept none."""
+        """The range in a checkpoint's content; undecided if it has none."""
         return cls(*content.get("value_range", ()))
 
     def joined(self, other: "ValueRange") -> "ValueRange":
-        """The range that holds what either does."""
+        """The larger range of the two, for integers and floats separately."""
         return ValueRange(*map(max, self, other))
 
     def __str__(self) -> str:
@@ -60,7 +61,7 @@ UNDECIDED = ValueRange()
 
 
 def largest_value(pixels: np.ndarray) -> ValueRange:
-    """The largest value of a picture of more than 8 bits; zeros for one of 8.
+    """The largest value of a picture of more than 8 bits; undecided for a picture of 8 bits.
 
     Raises:
         UserError: a value is negative or not finite.
@@ -81,7 +82,8 @@ def to_eight_bits(pixels: np.ndarray, values: ValueRange) -> np.ndarray:
 
     Args:
         pixels: (H, W) or (H, W, 3) of any depth.
-        values: what becomes 255; where it does not say, the picture's own range decides.
+        values: the values that become 255; where undecided, the picture's own largest value
+            decides.
 
     Returns:
         uint8 of the same shape.
@@ -94,7 +96,7 @@ def to_eight_bits(pixels: np.ndarray, values: ValueRange) -> np.ndarray:
     largest = largest_value(pixels)
     own = ValueRange.holding([largest])
     at = 1 if pixels.dtype.kind == "f" else 0
-    white = values[at] or own[at] or 1.0  # 1: all is black
+    white = values[at] or own[at] or 1.0  # 1 for a picture that is black throughout
     if largest[at] > white:
         raise UserError(
             f"it has values up to {largest[at]:g}, and {white:g} is white in the data that the "
@@ -105,7 +107,7 @@ def to_eight_bits(pixels: np.ndarray, values: ValueRange) -> np.ndarray:
 
 
 def _white(largest: float) -> float:
-    """The largest number of as few bits as hold a value; 0 for 0."""
+    """The largest number with the smallest bit depth that can hold a value; 0 for 0."""
     for bits in BITS:
         if largest <= 2**bits - 1:
             return float(2**bits - 1) if largest else 0.0

@@ -1,8 +1,8 @@
-"""WebP files whose picture data are damaged where the decoder does not notice.
+"""Finding WebP files with damage to the picture's data that the decoder does not report.
 
-Whatever bytes are put in its place, the decoder goes on with what they happen to mean. Zeros mean
-"nothing more in this block" and last longer than the data that they replaced, so that the picture
-is complete before the data are. A long run of zeros alone is no damage: flat areas have thousands.
+The decoder accepts any bytes as picture data. Zeros mean "end of block", so a run of zeros decodes
+to more blocks than the data that it replaced, and the picture is complete before the data end. A
+long run of zeros alone is no damage: flat areas have thousands of them.
 """
 
 import io
@@ -10,18 +10,18 @@ import re
 
 from PIL import Image
 
-LOST = re.compile(rb"\0{64,}[^\0]")  # zeros at the end are padding
+LOST = re.compile(rb"\0{64,}[^\0]")  # zeros at the end would be padding
 PICTURES = (b"VP8 ", b"VP8L")
-SPARE = 32  # bytes: without its last ones a complete picture of either kind is refused
+SPARE = 32  # bytes at the end without which an intact picture of either kind is refused
 
 
 def has_lost_data(data: bytes) -> bool:
     """Whether a part of the picture's data was replaced by zeros.
 
-    Measured on photographs and graphics of many kinds and settings: see tests/images/test_webp.py.
+    The rule was measured on photographs and graphics of many kinds; see tests/images/test_webp.py.
 
     Args:
-        data: a file that can be decoded.
+        data: the content of a file that can be decoded.
     """
     for name, start, length in _chunks(data):
         if name in PICTURES and LOST.search(data, start, start + length):
@@ -40,7 +40,7 @@ def _chunks(data: bytes) -> list[tuple[bytes, int, int]]:
 
 
 def _shortened(data: bytes, start: int, length: int) -> bytes:
-    """The file without the last bytes of a chunk, its lengths set right."""
+    """The file without the last bytes of a chunk, with adapted lengths."""
     kept = max(0, length - SPARE)
     chunk = kept.to_bytes(4, "little") + data[start : start + kept] + bytes(kept % 2)
     body = data[8 : start - 4] + chunk + data[start + length + length % 2 :]

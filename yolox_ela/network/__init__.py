@@ -1,1 +1,1 @@
-"""YOLOX with attention at its sites: building, loss, weights in and out, running it."""
+"""YOLOX with attention at its sites: building and running it, its loss, its weights in files."""

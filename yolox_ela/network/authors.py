@@ -1,9 +1,9 @@
 """The network that the paper's authors released, as weights for this package.
 
-Their detector (arXiv 2403.01123) has upstream YOLOX's parameter names, one ELA module a width
-(`feat06`, `feat1`, `feat2` for 64, 128, 256 channels), two modules that nothing uses (`feat5`,
-`feat10`), and takes normalised RGB (see `normalisation`). The paper calls it ELA-S; its 5-tap
-depthwise convolutions are ELA-T by the paper's section 3.3.
+Their detector (arXiv 2403.01123) has upstream YOLOX's parameter names, one ELA module for each
+width (`feat06`, `feat1`, `feat2` for 64, 128, 256 channels), two unused modules (`feat5` and
+`feat10`), and takes normalised RGB (see `normalisation`). The paper calls it ELA-S; by the paper's
+section 3.3, its depthwise convolutions with kernel 5 are ELA-T.
 """
 
 from collections.abc import Mapping
@@ -27,10 +27,10 @@ def is_authors_state(state: Mapping[str, Tensor]) -> bool:
 
 
 def import_authors(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the attention and drop what is unused.
+    """Rename the attention's tensors, and drop the unused modules.
 
     Raises:
-        UserError: a tensor is left that belongs nowhere.
+        UserError: a tensor's name is unknown.
     """
     renamed = {}
     for name, tensor in state.items():

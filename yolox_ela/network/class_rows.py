@@ -1,8 +1,8 @@
-"""Which row of the class predictors belongs to which class: decided by names, here alone.
+"""Assigning the rows of the class predictors to classes by name.
 
-A checkpoint says its classes under `classes`, or else in its recipe. Where it says none, 80 rows
-are COCO's and 20 rows VOC's, in their official order. Names that the two spell differently are the
-same class.
+A checkpoint names its classes in its entry `classes`, or else in its recipe. Without names, 80 rows
+are taken for COCO's classes and 20 rows for VOC's, in their official order. A class that COCO and
+VOC spell differently is recognised as the same.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,12 +18,12 @@ from yolox_ela.datasets.names import VOC_CLASSES
 from yolox_ela.errors import UserError
 
 PREDICTORS = "head.cls_preds."
-# Whose rows are assumed where a checkpoint names no classes, by their number.
+# The classes assumed for a checkpoint that names none, by its number of rows.
 ASSUMED: dict[int, tuple[str, tuple[str, ...]]] = {
     len(COCO_CLASSES): ("COCO", tuple(COCO_CLASSES)),
     len(VOC_CLASSES): ("VOC", VOC_CLASSES),
 }
-# VOC class names that COCO spells otherwise; the other fourteen are the same.
+# VOC class names that COCO spells differently; the other fourteen are the same.
 VOC_TO_COCO = {
     "aeroplane": "airplane",
     "diningtable": "dining table",
@@ -35,15 +35,15 @@ VOC_TO_COCO = {
 
 
 def require_names(classes: Any, source: Path, entry: str = "'classes'") -> list[str]:
-    """The entry `classes` of a checkpoint, a list of distinct names.
+    """Check that the entry `classes` of a checkpoint is a list of distinct names, and return it.
 
     Args:
-        classes: the entry.
-        source: the file, for messages.
-        entry: what messages call it.
+        classes: the value of the entry.
+        source: path of the file, for messages.
+        entry: name of the entry, for messages.
 
     Raises:
-        UserError: it is something else.
+        UserError: the value is something else.
     """
     names = list(classes) if isinstance(classes, (list, tuple)) else []
     if not names or not all(isinstance(name, str) for name in names):
@@ -60,18 +60,18 @@ def require_names(classes: Any, source: Path, entry: str = "'classes'") -> list[
 def known_names(
     content: Mapping[str, Any], state: Mapping[str, Tensor], source: Path
 ) -> tuple[str, ...] | None:
-    """The classes of a checkpoint's rows: as it says, or COCO's or VOC's by their number.
+    """The classes of a checkpoint's rows: those it names, or COCO's or VOC's by their number.
 
     Args:
-        content: of the checkpoint, as `read_checkpoint` gives it.
-        state: its network.
-        source: the file, for messages.
+        content: content of the checkpoint, as `read_checkpoint` returns it.
+        state: state dict of the checkpoint's network.
+        source: path of the file, for messages.
 
     Returns:
-        The names in the order of the rows, or None if nothing is known.
+        The names in the order of the rows, or None if they are unknown.
 
     Raises:
-        UserError: it has no class predictors, or another number of them than names.
+        UserError: the network has no class predictors, or their number is not that of the names.
     """
     rows = _row_count(state, source)
     if "classes" in content:
@@ -95,16 +95,17 @@ def row_names(
     wanted: Sequence[str],
     source: Path,
 ) -> tuple[str, ...]:
-    """As `known_names`; where nothing is known that fits, the experiment's classes in their order.
+    """The classes of a checkpoint's rows, by `known_names` or else those of the experiment.
 
     Args:
         content: see `known_names`.
         state: see `known_names`.
-        wanted: classes of the experiment.
+        wanted: classes of the experiment, which are assumed if the checkpoint names none and the
+            classes assumed by their number are not the same.
         source: see `known_names`.
 
     Raises:
-        UserError: see `known_names`; or nothing is known and the numbers differ.
+        UserError: see `known_names`; or the classes are unknown and their numbers differ.
     """
     rows = _row_count(state, source)
     assumed = ASSUMED.get(rows, ("", ()))[1]
@@ -127,9 +128,9 @@ def row_names(
 
 
 def positions(names: Sequence[str], wanted: Sequence[str]) -> list[int | None]:
-    """Where each of the wanted names stands among `names`; None for those that do not.
+    """The position of each wanted name in `names`; None for names that are not there.
 
-    The same spelling goes first; another spelling of VOC or COCO finds what is left.
+    Equal spellings are matched first, then the different spellings of VOC and COCO.
     """
     exact = {name: row for row, name in enumerate(names)}
     other = {_coco_spelling(name): row for row, name in enumerate(names)}
@@ -142,23 +143,23 @@ def positions(names: Sequence[str], wanted: Sequence[str]) -> list[int | None]:
 
 
 def same_classes(names: Sequence[str], wanted: Sequence[str]) -> bool:
-    """Whether two lists name the same classes, in whatever order."""
+    """Whether two lists name the same classes, in any order."""
     return len(names) == len(wanted) and None not in positions(names, wanted)
 
 
 def pick_rows(
     state: Mapping[str, Tensor], names: Sequence[str], wanted: Sequence[str], source: Path
 ) -> dict[str, Tensor]:
-    """Weights with their class predictors cut to the wanted classes, in their order.
+    """Reduce the class predictors to the wanted classes, in their order.
 
     Args:
-        state: the network.
-        names: of its rows.
+        state: state dict of the network.
+        names: class names of its rows.
         wanted: classes of the result.
-        source: the file, for messages.
+        source: path of the file, for messages.
 
     Raises:
-        UserError: the weights do not know a wanted class.
+        UserError: a wanted class is not among `names`.
     """
     rows = positions(names, wanted)
     unknown = [name for name, row in zip(wanted, rows, strict=True) if row is None]
@@ -175,12 +176,12 @@ def pick_rows(
 
 @dataclass(frozen=True)
 class ClassStart:
-    """What the class predictors of a training start as.
+    """Initial weights of a training, with class predictors for its classes.
 
     Attributes:
-        state: the weights, their predictors fit for the training's classes.
-        kept: classes whose rows come from the file.
-        new: classes whose rows are the network's own random ones.
+        state: state dict of the initial weights.
+        kept: classes whose rows are taken from the file.
+        new: classes whose rows start at random.
     """
 
     state: dict[str, Tensor]
@@ -201,19 +202,19 @@ def start_rows(
     by_name: bool,
     source: Path,
 ) -> ClassStart:
-    """Weights to start a training from, with class predictors for its classes.
+    """The initial weights of a training, with class predictors for its classes.
 
     Args:
-        own: the network that is to be trained, at its random weights.
-        state: the weights of the file.
-        names: of its class rows; None if they are unknown.
+        own: state dict of the network to be trained, with its random initial weights.
+        state: state dict of the file.
+        names: class names of the file's rows; None if they are unknown.
         wanted: classes to train.
-        by_name: keep the rows of the classes that both know; otherwise rows are kept only if the
-            two know the same classes, and all start at random if not.
-        source: the file, for messages.
+        by_name: True to keep the rows of all classes that are also in the file; False to keep rows
+            only if file and training have the same classes, and else start all at random.
+        source: path of the file, for messages.
 
     Raises:
-        UserError: rows are to be kept by name and there are no names, or none in common.
+        UserError: `by_name` is set, and the names are unknown or none of them is wanted.
     """
     rows = positions(names or (), wanted)
     if by_name and names is None:
@@ -248,7 +249,7 @@ def _coco_spelling(name: str) -> str:
 
 
 def _row_count(state: Mapping[str, Tensor], source: Path) -> int:
-    """For how many classes a network has predictors, the same at each stride."""
+    """The number of classes for which a network has predictors, the same at each stride."""
     counts = {name: len(state[name]) for name in state if name.startswith(PREDICTORS)}
     if not counts:
         raise UserError(

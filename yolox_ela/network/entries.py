@@ -1,7 +1,7 @@
-"""What a checkpoint says beside its weights: checked here, once, before anything uses it.
+"""Checking the entries of a checkpoint beside its weights, before anything uses them.
 
-Foreign files may hold anything under the names that runs use, but for `classes`, `recipe` and
-`value_range`, which are used wherever they stand.
+Files from elsewhere may have other values under the names that runs of this package use. Only
+`classes`, `recipe` and `value_range` are used, and checked, in any file.
 """
 
 import math
@@ -15,16 +15,16 @@ from yolox_ela.errors import UserError
 from yolox_ela.network.class_rows import require_names
 from yolox_ela.recipe import Recipe, current_settings
 
-# Settings that every version has saved, and that are used.
+# Settings that all versions of this package save.
 NEEDED = ("name", "classes", "image_size", "epochs", "seed", "train_sets")
 
 
 class Entry(NamedTuple):
-    """What an entry must be.
+    """The rule for an entry's value.
 
     Attributes:
-        holds: tells whether a value is right.
-        what: the right values in words.
+        holds: returns whether a value is valid.
+        what: description of valid values, for messages.
     """
 
     holds: Callable[[Any], bool]
@@ -72,9 +72,10 @@ COUNT = Entry(_is_count, "a whole number that is not negative")
 MAPPING = Entry(lambda value: isinstance(value, Mapping), "a mapping")
 TENSORS = Entry(lambda value: isinstance(value, Mapping), "a state dict")
 VALUE_RANGE = Entry(_is_range, "two numbers that are not negative: what is white, see ValueRange")
-# What runs write into their checkpoints and states; see `Training`.
+# Entries of the checkpoints and states that runs write; see `Training`.
 OF_RUNS = {
     "experiment": TEXT,
+    "package_experiment": TEXT,
     "epoch": COUNT,
     "metrics": Entry(_are_scores, "a mapping of names to numbers"),
     "start": TEXT,
@@ -85,7 +86,7 @@ OF_RUNS = {
     "weights": TEXT,
     "commit": TEXT,
 }
-# What a state has besides, and what of it the first versions wrote as well.
+# Further entries of a state, and those of them that the first versions wrote, too.
 OF_STATES = {
     "model": TENSORS,
     "ema": TENSORS,
@@ -101,17 +102,17 @@ NEEDED_TO_RESUME = (
 
 
 def checked_entries(content: Mapping[str, Any], source: Path) -> dict[str, Any]:
-    """The content of a checkpoint, its entries known to be what they are used as.
+    """Check the entries of a checkpoint, and return its content.
 
-    Class names stand under `classes`; a run's state says them in its recipe alone, which counts
-    where there is no such entry. The recipe comes with the present names of its settings.
+    In the result, class names are in the entry `classes`, also if the file has them in its recipe
+    only, and the recipe has the current names of its settings.
 
     Args:
-        content: of the file.
-        source: the file, for messages.
+        content: content of the file.
+        source: path of the file, for messages.
 
     Raises:
-        UserError: an entry is something else.
+        UserError: an entry has an invalid value.
     """
     content = dict(content)
     if "value_range" in content:
@@ -129,14 +130,14 @@ def checked_entries(content: Mapping[str, Any], source: Path) -> dict[str, Any]:
 
 
 def require_state(content: Mapping[str, Any], source: Path) -> None:
-    """Make sure that a file is the state of a run, which can be resumed.
+    """Check that a file is the state of a run, so that the run can be resumed.
 
     Args:
-        content: of the file, as `checked_entries` gives it.
-        source: the file, for messages.
+        content: content of the file, as `checked_entries` returns it.
+        source: path of the file, for messages.
 
     Raises:
-        UserError: something is missing or something else.
+        UserError: an entry is missing or has an invalid value.
     """
     missing = [name for name in ("recipe", *NEEDED_TO_RESUME) if name not in content]
     if missing:
@@ -149,7 +150,7 @@ def require_state(content: Mapping[str, Any], source: Path) -> None:
 
 
 def _settings(recipe: Any, source: Path) -> dict[str, Any]:
-    """The settings of a run; those of `Recipe` have its types, an experiment's own have any."""
+    """The checked settings of a run; those of `Recipe` have its types, others have any type."""
     advice = "if this package did not write it, take it out and save the file again"
     if not isinstance(recipe, Mapping) or not all(map(_is_text, recipe)):
         raise UserError(
@@ -175,7 +176,7 @@ def _settings(recipe: Any, source: Path) -> dict[str, Any]:
 
 
 def _is_like(value: Any, default: Any) -> bool:
-    """Whether a setting is of its default's type."""
+    """Whether a setting has the type of its default."""
     if isinstance(default, tuple):
         same = isinstance(value, (list, tuple)) and len(value) > 0
         return same and all(_is_like(item, default[0]) for item in value)
@@ -195,6 +196,6 @@ def _require(content: Mapping[str, Any], name: str, entry: Entry, source: Path) 
 
 
 def _shown(value: Any) -> str:
-    """A value in an error message, which may be as long as a network."""
+    """The text of a value for an error message, shortened if necessary."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,4 +1,4 @@
-"""BatchNorm folded into the convolution before it: the same network in evaluation mode, faster."""
+"""Folding each BatchNorm into the convolution before it, for faster evaluation."""
 
 import copy
 from itertools import pairwise
@@ -11,11 +11,11 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def fuse_batchnorm(model: Network) -> Network:
-    """A copy in evaluation mode whose convolutions do the work of the BatchNorms after them.
+    """A copy of a network in evaluation mode, with BatchNorms folded into their convolutions.
 
-    Folded are the pairs of a convolution and the BatchNorm that their module registers next to
-    each other, which is how upstream's blocks and `nn.Sequential` apply them. The copy's outputs
-    differ by rounding only; it can no longer be trained, nor take the original's weights.
+    Every pair of a convolution and a BatchNorm that a module registers one after the other is
+    folded; upstream's blocks and `nn.Sequential` apply them in this order. The outputs of the copy
+    differ by rounding only. It cannot be trained, and cannot load the original's weights.
     """
     model = copy.deepcopy(model).eval()
     for module in model.modules():

@@ -1,4 +1,4 @@
-"""How a trained network is run: exact and plain, or with the same results sooner."""
+"""Running a trained network: plainly, or faster with the same results up to rounding."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,23 +6,25 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from yolox_ela.choices import PRECISION_NAMES
 from yolox_ela.errors import UserError
 from yolox_ela.network.fuse import fuse_batchnorm
 from yolox_ela.network.model import YoloxNano
 
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+DTYPES = (torch.float32, torch.bfloat16, torch.float16)
+PRECISIONS = dict(zip(PRECISION_NAMES, DTYPES, strict=True))
 
 
 @dataclass(frozen=True)
 class Inference:
-    """Ways of running a network that leave its weights alone.
+    """Options for running a network, which do not change its weights.
 
     Args:
-        fuse: fold BatchNorm into the convolutions; differs by rounding.
+        fuse: whether to fold BatchNorm into the convolutions; results differ by rounding.
         precision: fp32, bf16 or fp16 for backbone and neck; boxes are decoded in fp32.
-        compile: through torch.compile, which takes its time first.
-        rectangular: evaluate in batches of similar shapes, without the grey that makes every image
-            a square; what is near the border is seen in another context.
+        compile: whether to compile the network by torch.compile, which takes time at the start.
+        rectangular: whether to evaluate in batches of similar shapes instead of squares padded with
+            grey; predictions near the padded border then differ slightly.
     """
 
     fuse: bool = True
@@ -42,12 +44,13 @@ PLAIN = Inference(fuse=False)
 def predictor(
     model: YoloxNano, device: torch.device, inference: Inference
 ) -> Callable[[Tensor], Tensor]:
-    """A function that runs a network, which itself is left as it is when `fuse` is on.
+    """A function that runs a network.
 
     Args:
-        model: the network; without `fuse` it must be in evaluation mode and on `device`.
-        device: where to compute.
-        inference: how.
+        model: the network. With `fuse`, a copy of it is run; otherwise the network itself, which
+            must be in evaluation mode and on `device`.
+        device: the device to compute on.
+        inference: the options.
 
     Returns:
         A function from (B, 3, H, W) images, uint8 or float, BGR, 0-255, on any device, to

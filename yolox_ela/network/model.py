@@ -1,7 +1,8 @@
 """YOLOX-Nano with attention at seven sites.
 
-The network is upstream YOLOX's (package `yolox`): same modules, same parameter names. Attention
-lives beside them under `backbone.attention.<site>`, so weights trained without it load by name.
+The network is upstream YOLOX's (package `yolox`) with the same modules and parameter names. The
+attention modules are at `backbone.attention.<site>`, so that weights trained without attention can
+be loaded by name.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,20 +16,20 @@ from yolox_ela.network.loss.anchors import Anchors, decode
 from yolox_ela.network.loss.assignment import finite
 from yolox_ela.network.loss.dense import dense_loss
 
-# YOLOX-Nano. Widths are for the full model, `WIDTH` scales them.
+# The size of YOLOX-Nano; the channels are those of the full model, which `WIDTH` scales.
 DEPTH, WIDTH = 0.33, 0.25
 IN_CHANNELS = (256, 512, 1024)
 BATCHNORM_EPS = 1e-3  # upstream's value
 
 LOSSES = ("total_loss", "iou_loss", "conf_loss", "cls_loss", "l1_loss", "num_fg", "foreground")
 
-# Where attention acts, and the channels of the map there (at WIDTH).
+# The sites of attention, with the number of channels of the map there (at WIDTH).
 SITES = {
-    # After the backbone: what its three stages hand to the neck.
+    # On the backbone's three outputs.
     "dark3": 64,  # stride 8
     "dark4": 128,  # stride 16
     "dark5": 256,  # stride 32
-    # On the neck's concatenations, before the CSP layer that each is named after.
+    # On the neck's concatenations, before the CSP layer of this name.
     "C3_p4": 256,  # stride 16
     "C3_p3": 128,  # stride 8
     "C3_n3": 128,  # stride 16
@@ -39,8 +40,9 @@ SITES = {
 class AttentionPafpn(YoloPafpn):
     """Upstream's backbone and neck with attention at `SITES`.
 
-    `attention` maps site names to modules, or `width<channels>` to modules that all sites of that
-    width share. It is empty for the baseline, whose output then equals upstream's bit for bit.
+    Attributes:
+        attention: modules by site, or by `width<channels>` for modules that all sites of a width
+            share. It is empty for the baseline, whose output equals upstream's exactly.
     """
 
     def __init__(self) -> None:
@@ -91,33 +93,33 @@ def _shared_key(channels: int) -> str:
 
 
 class Head(YoloxHead):
-    """Upstream's head, with the same results, on every device and for broken numbers too.
+    """Upstream's head with the same results, on all devices and for non-finite predictions, too.
 
-    Upstream builds its grids by the name of a tensor type, which MPS and a second GPU do not
-    survive. Its assignment of objects to anchors crashes on predictions that are not finite (on
-    CUDA in a way that ends the process); here it sees numbers in their place, the losses become
-    NaN, and the training loop reports that.
+    Upstream creates its grids by the name of a tensor type, which fails on MPS and on a second GPU.
+    Its assignment of objects to anchors crashes on predictions that are not finite (on CUDA it ends
+    the process); here finite numbers replace them in the assignment, the losses become NaN, and the
+    training loop reports that.
 
-    Upstream's loss goes from image to image and waits for the device at each object. On devices
-    that work beside the program, `dense_loss` takes its place: the same result, without waiting.
+    Upstream's loss processes one image after another and waits for the device at each object. On
+    devices that compute asynchronously, `dense_loss` gives the same result without waiting.
 
     Attributes:
-        dense: whether to use `dense_loss`; None for everywhere but on the CPU, where upstream's
-            loop is faster.
+        dense: whether to use `dense_loss`; None to use it on all devices but the CPU, where
+            upstream's loop is faster.
     """
 
     dense: bool | None = None
-    _foreground: int = 0  # anchors with an object in the batch, counted by upstream's loop
+    _foreground: int = 0  # number of anchors with an object in the batch, in upstream's loop
 
     def forward(
         self, xin: Sequence[Tensor], labels: Tensor | None = None, imgs: Tensor | None = None
     ) -> Any:
-        """Losses in training mode, as `dense_loss` returns them; else decoded predictions.
+        """Losses in training mode, as `dense_loss` returns them; otherwise decoded predictions.
 
         Args:
-            xin: a map for each stride.
+            xin: the neck's map of each stride.
             labels: (N, M, 5) targets; see `YoloxNano.forward`.
-            imgs: the images, which upstream's loop passes on and nothing uses.
+            imgs: the images, which upstream's code passes on but does not use.
         """
         dense = xin[0].device.type != "cpu" if self.dense is None else self.dense
         if labels is None or not self.training:
@@ -180,7 +182,7 @@ class Head(YoloxHead):
         obj_preds: Tensor,
         mode: str = "gpu",
     ) -> tuple:
-        """Upstream's, for one image; its foreground anchors are added to the batch's number."""
+        """Upstream's assignment for one image, which also counts the anchors with an object."""
         image = slice(batch_idx, batch_idx + 1)
         assignment = super().get_assignments(
             0,
@@ -222,10 +224,10 @@ class YoloxNano(YoloxModule):
 
         Returns:
             Training: upstream's dict (`total_loss`, `iou_loss`, `conf_loss`, `cls_loss`,
-            `l1_loss`, a plain 0 while it is off, `num_fg`, the anchors with an object for each
-            object) and `foreground`, the number of anchors with an object, by which the losses
-            were divided unless it is 0. Evaluation: (N, A, 5 + classes),
-            centre x, centre y, width, height in pixels, objectness and class scores in 0-1.
+            `l1_loss`, which is the number 0 while it is off, and `num_fg`, the number of anchors
+            with an object per object) and `foreground`, the number of anchors with an object, by
+            which the losses are divided unless it is 0. Evaluation: (N, A, 5 + classes) centre x,
+            centre y, width, height in pixels, objectness and class scores in 0-1.
         """
         features = self.backbone(images)
         # Boxes are decoded and losses summed in float32 also under autocast: bfloat16 keeps
@@ -243,16 +245,17 @@ def build_yolox_nano(
     *,
     share_sites: bool = False,
 ) -> YoloxNano:
-    """YOLOX-Nano with attention.
+    """Build YOLOX-Nano, with attention if given.
 
-    Attention is attached last, so networks built from one seed share every other initial weight.
+    Attention is attached last, so that networks with the same seed have equal initial weights
+    everywhere else.
 
     Args:
-        num_classes: classes of the head.
-        attention: makes the module for a number of channels; None, or a module of None, leaves
-            a site as it is.
-        share_sites: one module for all sites of a width, as in the authors' released network,
-            instead of one a site, as their tables count.
+        num_classes: number of classes.
+        attention: function that builds the module for a number of channels. A site has no attention
+            if the function, or what it returns, is None.
+        share_sites: True for one module that all sites of a width share, as in the authors'
+            released network; False for a module at each site, as in their tables.
     """
     backbone = AttentionPafpn()
     head = Head(num_classes, WIDTH, in_channels=IN_CHANNELS, depthwise=True)

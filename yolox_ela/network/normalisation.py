@@ -1,7 +1,8 @@
-"""Networks that expect normalised RGB, turned into ones that take BGR in 0-255, as all here do.
+"""Folding input normalisation into a network's stem, so that it takes BGR in 0-255.
 
 YOLOX's legacy release and the paper's authors divide RGB by 255 and normalise it by ImageNet's mean
-and deviation. Both steps are linear, so they can be a part of the first convolution.
+and standard deviation. Both steps are linear, so that they can be folded into the first
+convolution. All networks of this package take BGR in 0-255.
 """
 
 from collections.abc import Mapping
@@ -23,25 +24,25 @@ MEAN, VARIANCE = f"{STEM}.bn.running_mean", f"{STEM}.bn.running_var"
 FOLDED = (WEIGHT, GAMMA, MEAN, VARIANCE)
 """The tensors that folding changes."""
 
-# Variance of the stem's output over its weights' squared norm, the median channel. It is the
-# variance of the pixels times what neighbouring pixels have in common: 0.06 for images in 0-1, 1.5
-# and 1.9 for normalised ones (two networks), 3,400 and 3,900 for those in 0-255 (two more). The
-# bounds lie halfway between, by ratio.
+# The variance of the stem's output divided by the squared norm of its weights, for the median
+# channel. It grows with the variance of the pixels and the correlation of neighbouring ones: 0.06
+# for images in 0-1, 1.5 and 1.9 for normalised images (two networks), 3,400 and 3,900 for images in
+# 0-255 (two more). The bounds are geometric means between these groups.
 LEAST_NORMALISED, MOST_NORMALISED = 0.3, 75.0
 
 
 def to_bgr_bytes(state: dict[str, Tensor], source: Path) -> dict[str, Tensor]:
-    """The weights for BGR in 0-255, folded if their stem was trained on normalised RGB.
+    """Weights for BGR in 0-255; they are folded if their stem was trained on normalised RGB.
 
-    Rescaling a convolution together with its BatchNorm does not change what is recognised. A stem
-    whose statistics have never been updated says nothing and is left alone.
+    The input range is recognised by the stem's statistics, also if a convolution and its BatchNorm
+    were rescaled together. A stem whose statistics were never updated is not changed.
 
     Args:
-        state: a network from elsewhere.
-        source: the file, for messages.
+        state: state dict of a network from elsewhere.
+        source: path of the file, for messages.
 
     Raises:
-        UserError: it was trained on pixels of another range than these two.
+        UserError: the network was trained on pixels of another range than these two.
     """
     ratio = _variance_ratio(state)
     if ratio is None or ratio > MOST_NORMALISED:
@@ -61,7 +62,7 @@ def to_bgr_bytes(state: dict[str, Tensor], source: Path) -> dict[str, Tensor]:
 
 
 def _variance_ratio(state: Mapping[str, Tensor]) -> float | None:
-    """Median over the stem's channels; None without a stem, or if it was never trained."""
+    """The median ratio over the stem's channels; None without a stem, or if it was not trained."""
     if any(name not in state for name in FOLDED) or state[WEIGHT].shape[1:2] != (12,):
         return None
     mean, variance = state[MEAN].double(), state[VARIANCE].double()
@@ -73,27 +74,28 @@ def _variance_ratio(state: Mapping[str, Tensor]) -> float | None:
 
 
 def fold_normalisation(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The stem's tensors for BGR 0-255 from those for normalised RGB.
+    """The stem's tensors for BGR in 0-255, from those for normalised RGB.
 
-    The function is the same but at the image's border, where the original pads with ImageNet's
-    mean and this one with black. The convolution keeps its norm: left 58 times smaller, its
-    gradient would be as much larger, and a first training step would destroy the network.
+    The network's outputs are the same except at the image's border, which the original pads with
+    ImageNet's mean and the folded network with black. The norm of the convolution is kept: without
+    that, weights would be 58 times smaller, gradients larger by the same factor, and the first
+    training step would destroy the network.
 
     Args:
-        state: has the four `FOLDED`; the weight is (O, 12, k, k), as Focus stacks the 3 colours of
-            4 neighbouring pixels.
+        state: state dict with the four tensors `FOLDED`; the convolution's weight is (O, 12, k, k),
+            because Focus stacks the 3 colours of 4 neighbouring pixels.
 
     Returns:
-        The four, computed in float64 and rounded once to the type that they had.
+        The four tensors, computed in float64 and rounded once to their original type.
     """
     weight, gamma, mean, variance = (state[name].double() for name in FOLDED)
-    # The constants as float32 has them: so was the file made that recorded runs started from.
+    # float32 constants, like those behind the file that recorded runs started from.
     colour_mean, colour_std = (torch.tensor(c).double() for c in (IMAGENET_MEAN, IMAGENET_STD))
     by_colour = weight.unflatten(1, (4, 3))
     shift = (by_colour * (colour_mean / colour_std)[:, None, None]).sum(dim=(1, 2, 3, 4))
     raw = (by_colour / (255 * colour_std)[:, None, None]).flip(2).flatten(1, 2)
     scale = weight.norm() / raw.norm()
-    # The convolution lacks the shift, so the mean that is taken off it lacks it too.
+    # The folded convolution lacks the shift, so its running mean must lack it, too.
     folded = {WEIGHT: raw * scale, MEAN: (mean + shift) * scale, VARIANCE: variance * scale**2}
     grown = (folded[VARIANCE] + BATCHNORM_EPS) / (variance + BATCHNORM_EPS)
     folded[GAMMA] = gamma * grown.sqrt() / scale

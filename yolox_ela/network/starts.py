@@ -1,4 +1,4 @@
-"""The weights that trainings start from by name, and what any file of weights is called."""
+"""Weights that are found by name, and what any file of weights is called as a start."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
+from yolox_ela.choices import DEFAULT_START as DEFAULT
+from yolox_ela.choices import DETECTOR, LEGACY_START
 from yolox_ela.errors import UserError
 from yolox_ela.network.normalisation import FOLDED
 from yolox_ela.network.weights import plain_state, read_checkpoint, weights_digest
@@ -17,15 +19,15 @@ RANDOM = "random"
 
 
 def sha256_of_file(path: Path) -> str:
-    """As `sha256sum` prints it."""
+    """SHA-256 of a file in hexadecimal, as `sha256sum` prints it."""
     return file_digest(path, "sha256")
 
 
 def sha256_of_kept_tensors(path: Path) -> str:
-    """See `weights_digest`; of what `fold_normalisation` leaves alone, folded or not."""
+    """`weights_digest` of the tensors that `fold_normalisation` does not change."""
     try:
         return weights_digest(plain_state(read_checkpoint(path), path), without=FOLDED)
-    except UserError:  # half a file, or a web page in its place
+    except UserError:  # an incomplete download, or a web page instead of the file
         return "of no weights"
 
 
@@ -34,11 +36,11 @@ class NamedStart:
     """Weights that can be given as `-c NAME`.
 
     Attributes:
-        title: what tables and reports call them.
-        url: where they come from.
-        file: their name in the cache.
-        digest_of: what tells them from all others.
-        digest: its value.
+        title: the name in tables and reports.
+        url: the address of the download.
+        file: the file's name in the cache.
+        digest_of: the function whose value identifies the weights.
+        digest: the value of `digest_of` for these weights.
     """
 
     title: str
@@ -48,7 +50,6 @@ class NamedStart:
     digest: str
 
 
-DEFAULT = "coco"
 STARTS = {
     DEFAULT: NamedStart(
         title="COCO weights (release 0.1.1rc0)",
@@ -57,8 +58,8 @@ STARTS = {
         digest_of=sha256_of_file,
         digest="cd28f55fbbc1829f99d9ac9b38a16d259a22889739c8728ea877610201feff7b",
     ),
-    # No published checksum of this file was found: its tensors tell it.
-    "coco_legacy": NamedStart(
+    # No published checksum of this file was found, so it is recognised by its tensors.
+    LEGACY_START: NamedStart(
         title="COCO weights (legacy release, folded)",
         url="https://github.com/Megvii-BaseDetection/storage/releases/download/0.0.1/yolox_nano.pth",
         file="yolox_nano_legacy.pth",
@@ -68,19 +69,41 @@ STARTS = {
 }
 
 
+PRETRAINED = Path(__file__).resolve().parents[1] / "pretrained"  # weights in the package
+
+
+def pretrained_file(name: str = DETECTOR) -> Path:
+    """The package's own weights of a name.
+
+    Raises:
+        UserError: the package has no weights of this name.
+    """
+    path = PRETRAINED / f"{name}.pth"
+    if not path.is_file():
+        names = ", ".join(sorted(p.stem for p in PRETRAINED.glob("*.pth"))) or "none"
+        raise UserError(
+            f"this installation has no weights '{name}' (no {path}; it has {names}): give other "
+            "weights with -c, as in -c coco"
+        )
+    return path
+
+
 def start_file(given: str | Path, cache: Path | None = None) -> Path:
-    """The file behind `-c`: that of a named start, downloaded once, or the one that is given.
+    """The file behind `-c`: that of a name, downloaded once if need be, or the one that is given.
 
     Args:
-        given: a key of `STARTS`, or a path.
+        given: a key of `STARTS`, the name of weights in the package, or a path.
         cache: the folder of downloads; by default that of `default_cache()`.
 
     Raises:
-        UserError: no connection, a full disk, or the download is something else.
+        UserError: no connection, a full disk, the download is something else, or there are no
+            weights of this name.
     """
     start = STARTS.get(str(given))
     if start is None:
-        return Path(given)
+        path = Path(given)
+        is_name = path.name == str(given) and not path.suffix and not path.exists()
+        return pretrained_file(path.name) if is_name else path
     path = (default_cache() if cache is None else Path(cache)) / start.file
     try:
         return fetch(
@@ -102,13 +125,13 @@ def start_file(given: str | Path, cache: Path | None = None) -> Path:
 
 @dataclass(frozen=True)
 class Start:
-    """Where a training's first weights come from.
+    """The origin of a training's initial weights.
 
     Attributes:
         name: as records have it: `random`, a key of `STARTS`, or a file's name.
         sha256: see `weights_digest`; of the file's network before its class rows are changed, or of
             the random one. Empty where it is unknown.
-        report: what became of the weights, for the log.
+        report: a line for the log: which tensors were loaded.
     """
 
     name: str
@@ -121,12 +144,12 @@ class Start:
 
 
 def start_of_file(path: Path, state: Mapping[str, Tensor], report: str = "") -> Start:
-    """A file of weights as a start; its name is the key of `STARTS` that it is by content.
+    """The start from a file of weights, named by its key in `STARTS` if its content is known.
 
     Args:
         path: the file.
         state: its network, as `state_dict_of` gives it.
-        report: what becomes of it.
+        report: a line for the log: which tensors were loaded.
     """
     known = (key for key, named in STARTS.items() if named.digest_of(path) == named.digest)
     other = f"file {path.name}" if path.name in (RANDOM, *STARTS) else path.name
@@ -135,13 +158,13 @@ def start_of_file(path: Path, state: Mapping[str, Tensor], report: str = "") -> 
 
 
 def start_of_run(content: Mapping[str, Any], path: Path) -> Start:
-    """What a run noted of its start in its checkpoint, or in state.pth, at `path`."""
+    """The start that a run recorded in its checkpoint, or in state.pth, at `path`."""
     name, digest = content.get("start") or "unknown", content.get("start_sha256", "")
     return Start(name, digest, f"those of {path}")
 
 
 def title_of_start(name: str) -> str:
-    """What tables and reports call a recorded start."""
+    """The name of a recorded start in tables and reports."""
     if name == RANDOM:
         return "random weights"
     return STARTS[name].title if name in STARTS else name

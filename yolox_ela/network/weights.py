@@ -1,4 +1,4 @@
-"""Weights in files: reading them safely, from whatever container, and loading them by name."""
+"""Reading weights safely from files of several formats, and loading them by name."""
 
 import hashlib
 import json
@@ -19,8 +19,8 @@ from yolox_ela.network.entries import checked_entries
 from yolox_ela.network.model import YoloxNano
 from yolox_ela.network.normalisation import to_bgr_bytes
 
-# Numbers of numpy that upstream's trainer saves beside its weights, under the names that numpy 1
-# and 2 give them.
+# The numpy scalars that upstream's trainer saves beside its weights, under their names in numpy 1
+# and 2; reading a file may unpickle these and plain tensors only.
 SCALAR: Any = np.float64(0).__reduce__()[0]
 NUMPY_SCALARS: list[Any] = [
     (SCALAR, "numpy.core.multiarray.scalar"),
@@ -32,7 +32,7 @@ NUMPY_SCALARS: list[Any] = [
 
 @dataclass
 class LoadReport:
-    """What happened to each tensor when weights were loaded by name."""
+    """The result of loading weights by name, for each tensor."""
 
     loaded: list[str] = field(default_factory=list)
     new: list[str] = field(default_factory=list)  # in the model only
@@ -56,7 +56,7 @@ def _summary(names: Sequence[str]) -> str:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The network of a checkpoint; see `state_dict_of`.
+    """Read the state dict of a checkpoint's network; see `state_dict_of`.
 
     Raises:
         UserError: the file is missing, unreadable, or holds no state dict.
@@ -65,14 +65,14 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Everything in a checkpoint file, tensors on the CPU, read with `weights_only=True`.
+    """Read everything in a checkpoint file with `weights_only=True`, tensors on the CPU.
 
-    A safetensors file holds tensors alone; the class names may be in its metadata, under `classes`
-    as a JSON list. What else is said beside the weights is as `checked_entries` gives it.
+    A safetensors file holds tensors only; class names may be in its metadata, under `classes` as a
+    JSON list. Entries beside the weights are checked by `checked_entries`.
 
     Raises:
-        UserError: the file is missing, corrupt, needs unpickling of arbitrary objects, or says
-            something else than it should.
+        UserError: the file is missing or damaged, would need unpickling of arbitrary objects, or an
+            entry has an invalid value.
     """
     path = Path(path)
     if not path.is_file():
@@ -97,7 +97,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def _is_safetensors(path: Path) -> bool:
-    """By content: a header of JSON after its length of 8 bytes."""
+    """Whether a file has the format safetensors: 8 bytes of length, and a JSON header."""
     with path.open("rb") as file:
         return file.read(9)[8:] == b"{"
 
@@ -112,7 +112,7 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
 
 
 def _names_in_metadata(text: str, path: Path) -> list[Any]:
-    """The class names of a safetensors file, whose metadata hold text alone."""
+    """The class names in the metadata of a safetensors file, which consist of texts."""
     try:
         names = json.loads(text)
     except ValueError:
@@ -126,14 +126,14 @@ def _names_in_metadata(text: str, path: Path) -> list[Any]:
 
 
 def state_dict_of(content: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
-    """The network's tensors inside a checkpoint's content, fit for this package's network.
+    """The network's tensors in a checkpoint's content, for this package's network.
 
-    They may stand under `model` or `state_dict`, or by themselves. What DataParallel and
-    torch.compile put before names is taken off. Networks from elsewhere that expect normalised RGB
-    are folded; see `to_bgr_bytes`.
+    They may be in the entry `model` or `state_dict`, or at the top level. Prefixes of DataParallel
+    and torch.compile are removed from names. Networks from elsewhere that expect normalised RGB are
+    folded; see `to_bgr_bytes`.
 
     Raises:
-        UserError: there are none, or they are not plain tensors.
+        UserError: there are no tensors, or they are not plain tensors.
     """
     state = plain_state(content, path)
     if "recipe" in content and "ema" in content:
@@ -141,11 +141,13 @@ def state_dict_of(content: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
     if is_authors_state(state):
         logger.info("{} is the authors' released network", path)
         state = import_authors(state)
-    return state if "recipe" in content else to_bgr_bytes(state, path)  # runs save BGR's
+    return (
+        state if "recipe" in content else to_bgr_bytes(state, path)
+    )  # weights of runs are for BGR
 
 
 def plain_state(content: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
-    """The tensors of `state_dict_of` as they are in the file, with plain names."""
+    """The network's tensors as they are in the file, under names without prefixes."""
     inner = next((content[key] for key in ("model", "state_dict") if key in content), content)
     tensors = inner.items() if isinstance(inner, Mapping) else ()
     state: dict[str, Tensor] = {}
@@ -169,7 +171,7 @@ def plain_state(content: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
 
 
 def _plain_name(name: str) -> str:
-    """A parameter's name without what DataParallel and torch.compile add."""
+    """A parameter's name without the prefixes of DataParallel and torch.compile."""
     parts = [part for part in name.split(".") if part != "_orig_mod"]
     while parts[:1] == ["module"]:
         del parts[0]
@@ -177,14 +179,14 @@ def _plain_name(name: str) -> str:
 
 
 def weights_digest(state: Mapping[str, Tensor], without: Iterable[str] = ()) -> str:
-    """SHA-256 of a network's weights, whatever file they are in.
+    """SHA-256 of a network's weights, independent of the file that holds them.
 
-    Over name, type, shape and bytes of each tensor, by name; BatchNorm's counters of batches, which
-    nothing uses, are left out.
+    It covers the name, type, shape and bytes of each tensor, in the order of names, without
+    BatchNorm's unused counters of batches.
 
     Args:
-        state: the weights.
-        without: further tensors to leave out.
+        state: state dict of the network.
+        without: names of further tensors to leave out.
     """
     digest = hashlib.sha256()
     left_out = set(without)
@@ -198,18 +200,18 @@ def weights_digest(state: Mapping[str, Tensor], without: Iterable[str] = ()) -> 
 
 
 def load_pretrained(model: YoloxNano, state: Mapping[str, Tensor], source: Path) -> LoadReport:
-    """Start from weights trained without attention, or with it.
+    """Load initial weights that were trained with or without attention.
 
-    Attention that the file lacks keeps its initial values, and is reported.
+    Attention modules that are not in the file keep their initial values, and are reported.
 
     Args:
-        model: the network to load into.
-        state: the weights, their class predictors fit for the model; see `start_rows`.
-        source: the file, for messages.
+        model: the network to load the weights into.
+        state: the weights, with class predictors for the model's classes; see `start_rows`.
+        source: path of the file, for messages.
 
     Raises:
-        UserError: anything else of the network is missing or has another shape, so this is not
-            a YOLOX-Nano checkpoint.
+        UserError: another tensor of the network is missing or has another shape, so that the file
+            is not a YOLOX-Nano checkpoint.
     """
     own = model.state_dict()
     report = LoadReport(unused=[name for name in state if name not in own])
@@ -234,7 +236,7 @@ def load_trained(model: YoloxNano, state: Mapping[str, Tensor], source: Path) ->
     """Load weights that must fit the model exactly, for evaluation and prediction.
 
     Raises:
-        UserError: any tensor is missing, left over, or of another shape.
+        UserError: a tensor is missing, superfluous, or of another shape.
     """
     own = model.state_dict()
     wrong = [n for n in own if n in state and state[n].shape != own[n].shape]

@@ -11,7 +11,7 @@ from yolox_ela.report.style import COLORS, new_figure, to_png
 
 
 def ap_per_class_numbers(scores: SplitScores, classes: tuple[str, ...]) -> dict[str, Any]:
-    """By class name: each of `METRICS` in 0-1, None without objects, and the number of objects."""
+    """For each class name: all of `METRICS` in 0-1, None without objects, and the object count."""
     return {
         name: {
             **{metric: plain_number(getattr(scores, metric)[label]) for metric in METRICS},

@@ -1,19 +1,19 @@
-"""How far a difference in AP may be owed to the choice of test images.
+"""How much of a difference in AP the choice of test images may explain.
 
-A paired bootstrap (Efron and Tibshirani 1993, ch. 16): images are drawn with replacement as often
-as there are images, both sides are scored on the same draw, and the differences over many draws
-show the spread. Where a side has several seeds, they are drawn with replacement too, and their APs
-averaged; with few seeds that understates their share of the spread, by a factor of 1 - 1/seeds in
-its variance, and with one seed leaves it out.
+A paired bootstrap (Efron and Tibshirani 1993, ch. 16): images are sampled with replacement as
+often as there are images, both sides are scored on the same resample, and the differences over
+many resamples show the spread. Where a side has several seeds, they are sampled with replacement
+too, and their APs averaged; with few seeds that understates their share of the spread, by a factor
+of 1 - 1/seeds in its variance, and with one seed leaves it out.
 
-A draw has fewer different images than the set, which raises AP, and that of the worse side more.
+A resample has fewer different images than the set, which raises AP, and more so for the worse side.
 The intervals are therefore the bias-corrected percentiles of Efron (1987, "Better bootstrap
 confidence intervals", without acceleration). Of 200 samples of 500 images from 1500 real ones, 92 %
 of such intervals held a difference of 4 points of AP50 between all 1500, and 73 % of plain
 percentile intervals; for a difference of 0.6 points 93 % and 94 %.
 
-Matching does not depend on the other images, so nothing is matched anew: an image that is drawn w
-times lets its detections and objects count w times in the ranking behind the AP.
+Matching does not depend on the other images, so nothing is matched anew: an image that is sampled
+w times lets its detections and objects count w times in the ranking behind the AP.
 """
 
 from collections.abc import Callable, Sequence
@@ -36,7 +36,9 @@ Run = tuple[Detections, SplitScores]
 Coverage = Callable[[np.ndarray], np.ndarray]
 """From recalls to the share of an AP's points at or below them."""
 
-BLOCK = 250  # draws computed at a time, which bounds the memory
+RESAMPLES = 1000
+CONFIDENCE = 0.95
+BLOCK = 250  # resamples computed at a time, which bounds the memory
 
 
 @dataclass(frozen=True)
@@ -44,15 +46,16 @@ class Difference:
     """How much higher the second side's AP is than the first's; all in 0-1.
 
     Attributes:
-        first: mean over classes and seeds.
-        second: likewise.
-        samples: (R,) the difference of those means in each draw.
-        low: lower end of the confidence interval of the difference.
-        high: upper end.
-        class_first: (C,) mean over seeds; NaN for a class without objects, as in all below.
-        class_second: (C,) likewise.
-        class_low: (C,) lower end of each class's interval.
-        class_high: (C,) upper end.
+        first: the first side's mean over classes and seeds.
+        second: the second side's mean over classes and seeds.
+        samples: (R,) the difference of those means in each resample.
+        low: the lower end of the confidence interval of the difference.
+        high: the upper end.
+        class_first: (C,) the first side's mean over seeds for each class; NaN for a class without
+            objects, as in all arrays below.
+        class_second: (C,) the second side's mean over seeds.
+        class_low: (C,) the lower end of each class's interval.
+        class_high: (C,) the upper end.
     """
 
     first: float
@@ -72,11 +75,11 @@ class Difference:
 
     @property
     def class_values(self) -> np.ndarray:
-        """(C,) the same by class."""
+        """(C,) the difference of each class."""
         return self.class_second - self.class_first
 
     def to_json(self, classes: tuple[str, ...]) -> dict[str, Any]:
-        """As plain values."""
+        """The difference as plain JSON values."""
         per_class = zip(
             classes,
             plain_list(self.class_values),
@@ -101,19 +104,19 @@ def bootstrap_differences(
     second: Sequence[Run],
     split: VocSplit,
     *,
-    resamples: int = 1000,
-    confidence: float = 0.95,
+    resamples: int = RESAMPLES,
+    confidence: float = CONFIDENCE,
     seed: int = 0,
 ) -> dict[str, Difference]:
     """Compare two sides on the same images.
 
     Args:
         first: the runs of one side, one for each of its seeds.
-        second: those of the other side.
+        second: the runs of the other side.
         split: the images that all of them were scored on.
-        resamples: number of draws.
-        confidence: of the intervals.
-        seed: of the draws; the same one gives the same intervals.
+        resamples: the number of resamples.
+        confidence: the share of intervals that are to hold the true value, in 0-1.
+        seed: the seed of the resamples; the same one gives the same intervals.
 
     Returns:
         For each of `METRICS` the difference of `second` from `first`.
@@ -128,9 +131,11 @@ def bootstrap_differences(
     weights = rng.multinomial(images, np.full(images, 1 / images), size=resamples)
     sides = []
     for runs in (first, second):
-        drawn_seeds = rng.multinomial(len(runs), np.full(len(runs), 1 / len(runs)), size=resamples)
+        sampled_seeds = rng.multinomial(
+            len(runs), np.full(len(runs), 1 / len(runs)), size=resamples
+        )
         samples = np.zeros((len(METRICS), resamples, len(split.classes)))
-        for run, times in zip(runs, drawn_seeds.T, strict=True):
+        for run, times in zip(runs, sampled_seeds.T, strict=True):
             samples += resampled_scores(*run, split, weights) * times[:, None] / len(runs)
         sides.append(samples)
     differences = {}
@@ -166,12 +171,12 @@ def interval(samples: np.ndarray, value: float, confidence: float) -> tuple[floa
     """The bias-corrected percentile interval.
 
     Args:
-        samples: (R,) what the draws gave; NaN for draws that gave nothing, which are left out.
-        value: what the set itself gave; NaN for nothing.
-        confidence: share of intervals that are to hold the true value, in 0-1.
+        samples: (R,) the value in each resample; those that are NaN are left out.
+        value: the value on the set itself, or NaN.
+        confidence: the share of intervals that are to hold the true value, in 0-1.
 
     Returns:
-        Low and high end; both NaN where `value` is, or where no draw gave anything.
+        The low and the high end; both NaN if `value` is, or if all samples are.
     """
     samples = samples[np.isfinite(samples)]
     if len(samples) == 0 or not np.isfinite(value):
@@ -187,13 +192,13 @@ def interval(samples: np.ndarray, value: float, confidence: float) -> tuple[floa
 def resampled_scores(
     detections: Detections, scores: SplitScores, split: VocSplit, weights: np.ndarray
 ) -> np.ndarray:
-    """The scores that a run has where images count several times or not at all.
+    """The scores of a run if images count several times or not at all.
 
     Args:
-        detections: of the split.
-        scores: of the detections.
-        split: images and objects.
-        weights: (R, I) integers: how often each image counts.
+        detections: the split's detections.
+        scores: the scores of these detections.
+        split: the images and objects.
+        weights: (R, I) integers: how often each image counts in each resample.
 
     Returns:
         (3, R, C) float64 in 0-1, in the order of `METRICS`; NaN where no object of a class counts.
@@ -223,11 +228,11 @@ def _weighted_ap(
     """Average precision where each detection and object counts as often as its image.
 
     Args:
-        matches: detections and what they found, at T thresholds.
-        detections: those detections.
-        weights: (R, I) int32.
-        positives: (R, C) number of objects that count.
-        coverages: A kinds of average.
+        matches: the detections and what they found, at T thresholds.
+        detections: the same detections.
+        weights: (R, I) int32: how often each image counts in each resample.
+        positives: (R, C) the number of objects that count.
+        coverages: one function for each of A ways to average precision over recall.
 
     Returns:
         (A, T, R, C) float64; NaN where `positives` is 0.
@@ -238,8 +243,8 @@ def _weighted_ap(
     for label in np.flatnonzero(positives.any(axis=0)).tolist():
         of_class = matches.of_class(label)
         in_range = matches.in_range[of_class]
-        drawn = weights[:, images[of_class]]
-        counted = np.cumsum(drawn * in_range, axis=1, dtype=np.int32)
+        times = weights[:, images[of_class]]
+        counted = np.cumsum(times * in_range, axis=1, dtype=np.int32)
         objects = positives[:, label]
         some = objects > 0
         for threshold in range(len(matches.thresholds)):
@@ -249,11 +254,11 @@ def _weighted_ap(
             places, true = places[inside], matches.true[rows][inside]
             # As in `average_precision`: matched detections count if true and only then.
             change = true.astype(np.int32) - in_range[places]
-            correction = np.cumsum(drawn[:, places] * change, axis=1)
+            correction = np.cumsum(times[:, places] * change, axis=1)
             ranks = (counted[:, places] + correction)[:, true]
-            hits = np.cumsum(drawn[:, places[true]], axis=1)
+            hits = np.cumsum(times[:, places[true]], axis=1)
             precision = np.divide(hits, ranks, out=np.zeros(hits.shape), where=ranks > 0)
-            # A match that is not drawn adds no recall, and no precision above the one before it.
+            # A match that is not sampled adds no recall, and no precision above the one before it.
             best_beyond = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
             recall = hits[some] / objects[some, None]
             for average, coverage in enumerate(coverages):

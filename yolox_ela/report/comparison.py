@@ -9,14 +9,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from yolox_ela.datasets.split import VocSplit
-from yolox_ela.evaluate.scores import METRIC_TITLES
-from yolox_ela.report.bootstrap import Difference, Run, bootstrap_differences
+from yolox_ela.evaluate.scores import METRIC_HEADERS, METRIC_TITLES
+from yolox_ela.report.bootstrap import (
+    CONFIDENCE,
+    RESAMPLES,
+    Difference,
+    Run,
+    bootstrap_differences,
+)
 from yolox_ela.report.page import PageTable, Section
-from yolox_ela.report.score_tables import LABELS
 from yolox_ela.report.style import COLORS, GREY, new_figure, to_png
-
-RESAMPLES = 1000
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,11 @@ class Comparison:
     """How much higher the second side scores than the first.
 
     Attributes:
-        names: of the two sides.
-        seeds: number of runs of each.
-        classes: names of the labels.
-        images: number of images that both were scored on.
-        differences: for each of `METRICS`, in their order.
+        names: the names of the two sides.
+        seeds: the number of runs of each side.
+        classes: the class names, in the order of the labels.
+        images: the number of images that both sides were scored on.
+        differences: the difference in each of `METRICS`, in their order.
     """
 
     names: tuple[str, str]
@@ -38,7 +40,7 @@ class Comparison:
     differences: dict[str, Difference]
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values; AP in 0-1."""
+        """The comparison as plain JSON values; AP in 0-1."""
         return {
             "names": list(self.names),
             "seeds": list(self.seeds),
@@ -58,23 +60,20 @@ def compare(
     """Compare two sides; about 5 s for each run on 1,500 images.
 
     Args:
-        names: of the two sides.
-        first: detections and scores of one side, one pair for each of its seeds.
-        second: those of the other side.
+        names: the names of the two sides.
+        first: the detections and scores of one side, one pair for each of its seeds.
+        second: the detections and scores of the other side.
         split: the images that all of them were scored on.
 
     Raises:
         ValueError: a side has no runs.
     """
-    differences = bootstrap_differences(
-        first, second, split, resamples=RESAMPLES, confidence=CONFIDENCE
-    )
     return Comparison(
         names=names,
         seeds=(len(first), len(second)),
         classes=split.classes,
         images=len(split),
-        differences=differences,
+        differences=bootstrap_differences(first, second, split),
     )
 
 
@@ -82,7 +81,7 @@ def plot_class_differences(comparison: Comparison, metric: str) -> Figure:
     """Bars of the difference of each class with its interval, the largest gain first.
 
     Args:
-        comparison: of two sides.
+        comparison: the two sides and their differences.
         metric: one of `METRICS`.
     """
     difference = comparison.differences[metric]
@@ -117,7 +116,7 @@ def plot_class_differences(comparison: Comparison, metric: str) -> Figure:
         )
     axes.set_xlabel(
         f"difference in percentage points; black: {100 * CONFIDENCE:.0f} % confidence over "
-        + _drawn(comparison)
+        + _resampled(comparison)
     )
     axes.set_title(f"{METRIC_TITLES[metric]}: {_sides(comparison)}", fontsize="medium")
     axes.grid(axis="x", alpha=0.3)
@@ -126,7 +125,7 @@ def plot_class_differences(comparison: Comparison, metric: str) -> Figure:
 
 
 def plot_bootstrap(comparison: Comparison) -> Figure:
-    """Histograms of the mean difference over the draws, one panel for each metric."""
+    """Histograms of the mean difference over the resamples, one panel for each metric."""
     figure = new_figure(3.8)
     panels = figure.subplots(1, len(comparison.differences), gridspec_kw={"wspace": 0.06})
     for axes, (metric, difference) in zip(panels, comparison.differences.items(), strict=True):
@@ -147,8 +146,8 @@ def plot_bootstrap(comparison: Comparison) -> Figure:
         axes.spines[["top", "right", "left"]].set_visible(False)
     figure.suptitle(f"{_sides(comparison)}, mean of classes", fontsize="medium")
     figure.supxlabel(
-        f"difference in percentage points over {len(difference.samples)} draws of "
-        f"{_drawn(comparison)}; black line: as measured, strong blue: {100 * CONFIDENCE:.0f} % "
+        f"difference in percentage points over {len(difference.samples)} resamples of "
+        f"{_resampled(comparison)}; black line: as measured, strong blue: {100 * CONFIDENCE:.0f} % "
         "confidence",
         fontsize="medium",
     )
@@ -165,7 +164,7 @@ def comparison_section(comparison: Comparison, number: str) -> Section:
     first, second = comparison.names
     rows = [
         [
-            LABELS[metric],
+            METRIC_HEADERS[metric],
             *(100 * value for value in (d.first, d.second, d.value, d.low, d.high)),
             "no" if d.low <= 0 <= d.high else "yes",
         ]
@@ -204,7 +203,7 @@ def _sides(comparison: Comparison) -> str:
     return f"{second} minus {first}"
 
 
-def _drawn(comparison: Comparison) -> str:
+def _resampled(comparison: Comparison) -> str:
     return "images and seeds" if max(comparison.seeds) > 1 else "images"
 
 

@@ -28,8 +28,8 @@ from yolox_ela.report.style import new_figure, to_png
 # VOC would call a detection of a taken object false; here it may have the next one.
 CONFUSION_RULES = replace(VOC_RULES, best_object_only=False)
 
-NUMBER_FROM = 0.05  # of a row; smaller shares are shown by their colour alone
-MOST_NUMBERED = 30  # classes; more leave no room for numbers
+NUMBER_FROM = 0.05  # share of a row; smaller ones are shown by their colour alone
+MOST_NUMBERED = 30  # with more classes there is no room for numbers
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ class Confusion:
     """Counts of pairs of a true and a predicted class.
 
     Attributes:
-        counts: (C + 1, C + 1) int64; rows are true classes, columns predicted ones, the last of
-            each is the background. A class's row sums to its objects that are not difficult, its
-            column to its detections less those of difficult objects.
-        threshold: the score that detections reach.
-        iou: the overlap that pairs exceed.
-        ignored: number of detections that were left out, of difficult objects.
+        counts: (C + 1, C + 1) int64; rows are true classes, columns are predicted ones, and the
+            last row and column are the background. A class's row sums to its objects that are not
+            difficult, its column to its detections less those of difficult objects.
+        threshold: the score threshold that detections reach.
+        iou: the IoU that pairs exceed.
+        ignored: the number of detections of difficult objects, which were left out.
     """
 
     counts: np.ndarray
@@ -52,13 +52,13 @@ class Confusion:
 
     @property
     def shares(self) -> np.ndarray:
-        """(C + 1, C + 1) counts over the sum of their row; NaN in rows of nothing."""
+        """(C + 1, C + 1) the counts divided by the sum of their row; NaN in rows without counts."""
         sums = self.counts.sum(axis=1, keepdims=True)
         nothing = np.full(self.counts.shape, np.nan)
         return np.divide(self.counts, sums, out=nothing, where=sums > 0)
 
     def to_json(self, classes: tuple[str, ...]) -> dict[str, Any]:
-        """As plain values."""
+        """The matrix as plain JSON values."""
         return {
             "classes": [*classes, "background"],
             "counts": self.counts.tolist(),
@@ -71,13 +71,13 @@ class Confusion:
 def confusion_matrix(
     detections: Detections, split: VocSplit, threshold: float, iou: float = VOC_IOU
 ) -> Confusion:
-    """Match detections with objects of any class and count; see the module.
+    """Match detections with objects of any class and count the pairs; see the module.
 
     Args:
-        detections: of the split, in any order.
-        split: images and objects.
-        threshold: keep detections whose score is at least this.
-        iou: the overlap that a pair must exceed, over 0 and at most 1.
+        detections: the split's detections, in any order.
+        split: the images and objects.
+        threshold: the lowest score of the detections that are kept.
+        iou: the IoU that a pair must exceed, above 0 and at most 1.
     """
     background = len(split.classes)
     kept = np.flatnonzero(detections.scores >= threshold)
@@ -116,7 +116,7 @@ def plot_confusion(confusion: Confusion, classes: tuple[str, ...]) -> Figure:
     figure = new_figure(max(4.5, 1.8 + (0.36 if numbered else 0.14) * len(names)))
     axes = figure.add_subplot()
     colors = colormaps["cividis"].with_extremes(bad="0.85")
-    # The root spreads the small shares, which are what one looks for.
+    # The square root spreads the small shares, which are of most interest.
     norm = PowerNorm(0.5, 0, 100)
     picture = axes.imshow(100 * shares, cmap=colors, norm=norm, aspect="auto")
     if numbered:
@@ -146,9 +146,10 @@ def plot_confusion(confusion: Confusion, classes: tuple[str, ...]) -> Figure:
 def confusion_section(confusion: Confusion, classes: tuple[str, ...]) -> Section:
     """The confusion matrix as a part of a report."""
     return Section(
-        "What is taken for what",
-        "Each row is shared out over what its objects were detected as, in percent; the last "
-        "column has the objects that were missed, the last row the detections of nothing.",
+        "Confusion matrix",
+        "Each row shows as which class the objects of one class were detected, in percent. The "
+        "last column has the objects that were missed, the last row the detections where there is "
+        "no object.",
         {"confusion": to_png(plot_confusion(confusion, classes))},
         numbers=confusion.to_json(classes),
     )

@@ -28,10 +28,10 @@ TITLES = {
     "l1": "box loss (L1), final epochs",
     "lr": "learning rate at the end of the epoch",
 }
-RAW = "raw_"  # before a metric's name: of the weights as trained, not of their average
-MARKERS = (".", "^", "s", "x")  # the next one where the colours are used up
+RAW = "raw_"  # starts the names of metrics of the weights as trained, not of their average
+MARKERS = (".", "^", "s", "x")  # the next one is used when all colours are
 PANELS_A_ROW = 3
-MARKS = 12  # on a line, at most; more would hide it
+MARKS = 12  # largest number on a line; more would hide it
 
 
 def read_metrics(path: Path) -> list[dict[str, float]]:
@@ -62,10 +62,11 @@ def plot_curves(runs: Mapping[str, Rows]) -> Figure:
     weights as trained, where the run evaluated these too (columns `raw_ap50_voc07` ...).
 
     Args:
-        runs: for each run's name its rows as in metrics.csv; a row lacks what its epoch lacks.
+        runs: for each run's name its rows as in metrics.csv; a row has only the values that its
+            epoch has.
 
     Raises:
-        ValueError: no run has anything to draw.
+        ValueError: no run has anything to plot.
     """
     panels = [
         name

@@ -49,7 +49,7 @@ MEANINGS = {
 
 @dataclass(frozen=True)
 class ErrorCosts:
-    """The errors and what they cost.
+    """The errors and what they cost in AP50.
 
     Attributes:
         errors: the kind of each error.
@@ -66,7 +66,7 @@ class ErrorCosts:
     false_negative_gain: float
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values, without the single detections."""
+        """The costs as plain JSON values, without the single detections."""
         return {
             "ap50": plain_number(self.ap),
             "kinds": {
@@ -188,7 +188,7 @@ def error_costs_section(costs: ErrorCosts, kept: np.ndarray, threshold: float) -
 def _best_of_each_object(
     rows: np.ndarray, objects: np.ndarray, detections: Detections
 ) -> np.ndarray:
-    """Of these detections the one with the best score for each object."""
+    """The detection with the best score for each object, out of these rows."""
     by_score = rows[np.argsort(-detections.scores[rows], kind="stable")]
     _, firsts = np.unique(objects[by_score], return_index=True)
     return by_score[firsts]
@@ -204,11 +204,11 @@ def _mean_ap(
     """Mean AP over all points of the given classes.
 
     Args:
-        labels: (K,) of the detections that count.
-        scores: (K,) theirs; equal ones count in this order.
-        true: (K,) bool.
-        positives: (C,) number of objects, of which none may be left.
-        classes: labels to average over.
+        labels: (K,) the labels of the detections that count.
+        scores: (K,) their scores; detections with equal scores count in this order.
+        true: (K,) bool: whether each of them is true.
+        positives: (C,) the number of objects of each class, which may be 0.
+        classes: the labels to average over.
     """
     if len(classes) == 0:
         return float("nan")
@@ -219,6 +219,6 @@ def _mean_ap(
     for label in classes.tolist():
         ranks = np.flatnonzero(hits_of_all[limits[label] : limits[label + 1]]) + 1
         hits = np.arange(1, len(ranks) + 1)
-        # Without a hit there is no precision to stretch: 0, however few objects are left.
+        # Without a hit AP is 0, even if no object is left.
         total += all_points(hits / ranks, hits / positives[label]) if len(hits) else 0.0
     return total / len(classes)

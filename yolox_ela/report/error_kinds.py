@@ -1,4 +1,4 @@
-"""What kind of error each false detection and each object that was not found is.
+"""The kind of error of each false detection and of each object that was not found.
 
 The kinds are those of TIDE (Bolya et al., arXiv 2008.08115), with VOC's rules where the two differ.
 Each false detection is of the first kind that applies, `same` and `other` being its highest IoU
@@ -126,14 +126,14 @@ class _Best:
 
 
 def _best_overlaps(detections: Detections, objects: Objects) -> tuple[_Best, _Best]:
-    """With objects of the detection's class, and with those of other classes."""
+    """The highest overlaps with objects of the detection's class, and of other classes."""
     pairs = overlapping_pairs(
         detections.boxes, detections.images, objects, objects.images, VOC_RULES
     )
     same = detections.labels[pairs.detections] == objects.labels[pairs.objects]
 
     def best(pairs: Pairs) -> _Best:
-        # Of an assignment to one row the last stays: the highest overlap, the first annotated.
+        # Later assignments to a row win, so sort the highest overlap, first annotated, to the end.
         pairs = pairs.select(np.lexsort((-pairs.objects, pairs.overlaps)))
         overlaps = np.zeros(len(detections))
         overlaps[pairs.detections] = pairs.overlaps

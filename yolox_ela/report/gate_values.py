@@ -1,8 +1,8 @@
 """The gates by row and column of a network, on photographs, and their statistics.
 
 ELA multiplies each channel of a map by a gate for each row, y_h, and one for each column, y_w; so
-it passes y_h * y_w of what is at a position. Every attention module with a method `gates(x)` that
-returns these two is looked at; others have no such gates, and are left out.
+it passes y_h * y_w of what is at a position. This covers every attention module
+with a method `gates(x)` that returns these two; others have no such gates, and are left out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,12 +29,12 @@ class Gated(Protocol):
 
 @dataclass(frozen=True)
 class SiteGates:
-    """The gates of one site on one photograph, without those of the letterbox's grey.
+    """The gates of one site on one photograph, without those of the grey padding.
 
     Attributes:
         rows: (C, H) float32 in 0-1, y_h from top to bottom.
         columns: (C, W) float32 in 0-1, y_w from left to right.
-        cell: side in pixels of the photograph of what one of the map's cells stands for.
+        cell: the side of one cell of the map, in pixels of the photograph.
     """
 
     rows: np.ndarray
@@ -64,15 +64,15 @@ class GateStatistics:
     Attributes:
         site: one of `SITES`.
         direction: rows or columns.
-        mean: of the gates.
-        std: their standard deviation.
-        low: their 5th percentile.
-        high: their 95th percentile.
-        along: standard deviation along the rows or columns within one channel of one photograph,
-            root mean square: what says where. The rest of `std` is between channels and
-            photographs.
-        closed: share of gates below `CLOSED`.
-        open: share of gates above `OPEN`.
+        mean: the mean of the gates.
+        std: the standard deviation of the gates.
+        low: the 5th percentile of the gates.
+        high: the 95th percentile of the gates.
+        along: the standard deviation along the rows or columns within one channel of one
+            photograph, as root mean square: how much the gates depend on the position. The rest
+            of `std` is between channels and photographs.
+        closed: the share of gates below `CLOSED`.
+        open: the share of gates above `OPEN`.
     """
 
     site: str
@@ -87,7 +87,7 @@ class GateStatistics:
 
 
 def photograph_gates(model: YoloxNano, image: np.ndarray, image_size: int) -> dict[str, SiteGates]:
-    """The gates of every site that has them, while the network looks at a photograph.
+    """The gates of every site that has them, while the network processes a photograph.
 
     Args:
         model: the network, on any device; its mode is restored afterwards.
@@ -95,7 +95,7 @@ def photograph_gates(model: YoloxNano, image: np.ndarray, image_size: int) -> di
         image_size: side of the network's input.
 
     Returns:
-        By the names of `SITES`, in the network's order.
+        The gates by the names of `SITES`, in the network's order.
     """
     square, scale = letterbox(image, image_size)
     width, height = resized((image.shape[1], image.shape[0]), scale)
@@ -104,7 +104,7 @@ def photograph_gates(model: YoloxNano, image: np.ndarray, image_size: int) -> di
     found = {}
     for site, (y_h, y_w) in _gates_of_batch(model, batch).items():
         stride = image_size / y_h.shape[2]
-        # Of the cells that the photograph covers, in part at least.
+        # Only the cells that the photograph covers at least in part.
         rows, columns = int(np.ceil(height / stride)), int(np.ceil(width / stride))
         found[site] = SiteGates(
             y_h[0, :, :rows].float().cpu().numpy(),
@@ -115,7 +115,7 @@ def photograph_gates(model: YoloxNano, image: np.ndarray, image_size: int) -> di
 
 
 def gate_statistics(observed: Sequence[Mapping[str, SiteGates]]) -> list[GateStatistics]:
-    """Of every site and direction, over the gates of several photographs."""
+    """The statistics of every site and direction, over the gates of several photographs."""
     return [
         _statistics(site, direction, [getattr(gates[site], direction) for gates in observed])
         for site in (observed[0] if observed else ())
@@ -131,7 +131,7 @@ def _gates_of_batch(model: YoloxNano, batch: Tensor) -> dict[str, tuple[Tensor, 
         x = inputs[0]
         gates = None
         if isinstance(module, Gated):
-            # Of those that started as the identity, and reach 2: the share of what they can be.
+            # Gates of modules that started as the identity go up to 2: divide by what they can be.
             scale = getattr(module, "gate_scale", 1.0)
             y_h, y_w = module.gates(x)
             gates = y_h / scale, y_w / scale

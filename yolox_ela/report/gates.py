@@ -1,4 +1,4 @@
-"""What gates by row and column attend to, on photographs: the maps, the statistics, the words."""
+"""The part of a report on what gates by row and column attend to, on photographs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -38,9 +38,9 @@ def plot_gate_maps(
 
     Args:
         image: (H, W, 3) uint8 BGR.
-        title: of the photograph.
+        title: the photograph's title.
         maps: for each site an (h, w) map, and the side of its cells in pixels of the photograph.
-        boxes: (N, 4) annotated objects, outlined in all panels.
+        boxes: (N, 4) the boxes of annotated objects, outlined in all panels.
     """
     height, width = image.shape[:2]
     panels = 1 + len(maps)
@@ -62,7 +62,7 @@ def plot_gate_maps(
 
 
 def plot_gate_statistics(statistics: Sequence[GateStatistics]) -> Figure:
-    """For each site and direction the mean of the gates, and where nine of ten of them lie."""
+    """For each site and direction the mean of the gates, and the range of nine tenths of them."""
     figure = new_figure(0.8 + 0.26 * len(statistics))
     axes = figure.subplots()
     for low, high in ((0, CLOSED), (OPEN, 1)):
@@ -92,10 +92,10 @@ def gates_section(
 
     Args:
         model: the network.
-        split: photographs, of which some are taken evenly.
-        image_size: side of the network's input.
-        photographs: how many to show, at most.
-        statistics_over: over how many to take the statistics, at most.
+        split: the photographs, of which some at even distances are taken.
+        image_size: the side of the network's input in pixels.
+        photographs: the largest number of photographs to show.
+        statistics_over: the largest number of photographs to take the statistics over.
 
     Returns:
         A section that says so if the network has no gates, or photographs cannot be read.
@@ -129,17 +129,18 @@ def gates_section(
     figures["statistics_of_the_gates"] = to_png(plot_gate_statistics(statistics))
     text = (
         "Attention multiplies each channel of a map by a gate for each row and one for each "
-        "column, here as shares of the most that it can be. The maps show the product of the two, "
-        "once as the mean over channels, and once "
+        "column, here as shares of the largest value that a gate can have. The maps show the "
+        "product of the two, once as the mean over channels, and once "
         "for the channel in which it differs most between positions. Yellow is the largest share "
         "that a site passes on this photograph, dark blue the smallest; the numbers above a map "
-        "say how much that is. Where they are close to each other, colours exaggerate.\n\n"
+        "say how much that is. Where these numbers are close to each other, the colours "
+        "exaggerate.\n\n"
         f"The statistics are over all channels of {len(read)} photographs, and the rows or columns "
-        "that each covers. A dot is the mean, a thin line reaches from the 5th to the "
+        "that each photograph covers. A dot is the mean, a thin line reaches from the 5th to the "
         "95th percentile, and a thick one shows the standard deviation along the rows or columns "
-        "within one channel (column 'along' of the table): a site where it is short hardly says "
-        f"where to look, and gates its channels instead. Grey: gates below {CLOSED} and above "
-        f"{OPEN}."
+        "within one channel (column 'along' of the table): where it is short, "
+        "the gates of a site hardly depend on the position and weight channels instead. "
+        f"Grey: gates below {CLOSED} and above {OPEN}."
     )
     numbers = [asdict(row) for row in statistics]
     return Section(TITLE, f"{text}\n\n{note}", figures, _table(statistics), numbers)
@@ -166,7 +167,7 @@ def _without_gates(model: YoloxNano) -> str:
     kinds = {type(module).__name__ for module in modules if not isinstance(module, Gated)}
     if not kinds:
         return ""
-    return f"Not shown, for want of gates by row and column: {', '.join(sorted(kinds))}."
+    return f"Not shown, because they have no gates by row and column: {', '.join(sorted(kinds))}."
 
 
 def _outline(axes: Axes, boxes: np.ndarray) -> None:
@@ -178,5 +179,5 @@ def _outline(axes: Axes, boxes: np.ndarray) -> None:
 
 
 def _evenly(count: int, most: int) -> list[int]:
-    """At most so many of the positions 0 to count - 1, at even distances."""
+    """At most `most` of the positions 0 to count - 1, at even distances."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)).tolist()

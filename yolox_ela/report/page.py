@@ -127,12 +127,12 @@ def plain_number(value: float) -> float | None:
 
 
 def plain_list(values: np.ndarray) -> list[float | None]:
-    """The same for each element of an (N,) array."""
+    """`plain_number` of each element of an (N,) array."""
     return [plain_number(value) for value in values.tolist()]
 
 
 def _fact(value: Any) -> str:
-    """A fact in words: lists and mappings with commas, None as unknown."""
+    """A fact in words: lists and mappings joined by commas, None as unknown."""
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_fact(item)}" for name, item in value.items())
     if isinstance(value, (list, tuple)):
@@ -160,7 +160,7 @@ def _as_json(title: str, facts: Mapping[str, Any], sections: Sequence[Section]) 
 
 
 def _plain(value: Any) -> Any:
-    """Values that every JSON reader takes: NaN and infinity become null."""
+    """The same as values that every JSON reader takes: NaN and infinity become null."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (np.ndarray, np.generic)):
@@ -173,13 +173,17 @@ def _plain(value: Any) -> Any:
 
 
 def _listed_pictures(numbers: Path) -> set[str]:
-    """Names of the pictures of the report whose numbers are in this file."""
+    """The names of the pictures of the report whose numbers are in this file."""
     if not numbers.is_file():
         return set()
     try:
         sections = json.loads(numbers.read_text(encoding="utf-8"))["sections"]
         files = [Path(file) for section in sections for file in section["figures"]]
-    except (ValueError, KeyError, TypeError):  # not written by us: nothing there is ours
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+    ):  # not written by this program: none of the pictures is ours
         return set()
     return {file.stem for file in files if file.name == f"{file.stem}.png"}
 

@@ -1,4 +1,4 @@
-"""Precision over recall of each class and of their mean."""
+"""Precision over recall for each class and for their mean."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +11,13 @@ from yolox_ela.evaluate.scores import SplitScores
 from yolox_ela.report.page import Section, plain_list
 from yolox_ela.report.style import COLORS, legend_label, new_figure, to_png
 
-NAMED = 3  # classes at either end
+NAMED = 3  # classes named at either end of the ranking
 STYLES = ("-", "--", ":")
 
 
 @dataclass(frozen=True)
 class PrecisionRecall:
-    """The curves below which AP50 is the area, at IoU 0.5 by VOC's rules.
+    """The curves with AP50 as the area below them, at IoU 0.5 by VOC's rules.
 
     Attributes:
         recalls: (P,) float64: 0, 0.01, ..., 1.
@@ -30,11 +30,11 @@ class PrecisionRecall:
 
     @property
     def mean(self) -> np.ndarray:
-        """(P,) mean over the classes with objects; NaN without any."""
+        """(P,) the mean over the classes with objects; NaN without any."""
         return mean_over_classes(self.precision.T)
 
     def to_json(self, classes: tuple[str, ...]) -> dict[str, Any]:
-        """As plain values; classes without objects are left out."""
+        """The curves as plain JSON values; classes without objects are left out."""
         return {
             "recalls": plain_list(self.recalls),
             "mean": plain_list(self.mean),
@@ -62,9 +62,9 @@ def plot_precision_recall(
     """The curve of each class with objects; the mean and the best and worst classes named.
 
     Args:
-        curves: of all classes.
+        curves: the curves of all classes.
         ap50: (C,) AP50 over all points, the area below each curve, in 0-1.
-        classes: their names.
+        classes: the class names, in the order of the labels.
     """
     labels = np.flatnonzero(np.isfinite(ap50))
     best_first = labels[np.argsort(-ap50[labels], kind="stable")].tolist()

@@ -1,14 +1,13 @@
-"""Tables of scores: one row per class of a run, or one row per side of a comparison."""
+"""Tables of scores: one row for each class of a run, or for each side of a comparison."""
 
 import itertools
 import statistics
 from collections.abc import Mapping
 from typing import Any
 
-from yolox_ela.evaluate.scores import METRICS
+from yolox_ela.evaluate.scores import METRIC_HEADERS, METRICS
 from yolox_ela.report.page import PageTable, Section
 
-LABELS = dict(zip(METRICS, ("AP50 07", "AP50", "AP50:95"), strict=True))  # short, for columns
 COUNTS = ("objects", "difficult", "detections")
 
 
@@ -16,7 +15,7 @@ def class_scores_section(results: Mapping[str, Any]) -> Section:
     """The scores of one evaluation, one row per class and one for the mean.
 
     Args:
-        results: of the evaluation, as `score_detections` returns them.
+        results: the evaluation's results, as `score_detections` returns them.
     """
     rows = [
         [name, *(_percent(row[metric]) for metric in METRICS), *(row[count] for count in COUNTS)]
@@ -28,7 +27,7 @@ def class_scores_section(results: Mapping[str, Any]) -> Section:
         "In percent. AP50 at IoU 0.5 by VOC's rules (inclusive pixels, difficult objects ignored), "
         "over VOC2007's 11 points and over all points; AP50:95 by COCO's rules."
         + (f" Without objects, so not in the mean: {absent}." if absent else ""),
-        table=PageTable(["class", *LABELS.values(), *COUNTS], rows),
+        table=PageTable(["class", *METRIC_HEADERS.values(), *COUNTS], rows),
         numbers=dict(results),
     )
 
@@ -37,7 +36,7 @@ def side_scores_section(sides: Mapping[str, Mapping[str, Mapping[str, Any]]]) ->
     """The scores of several sides, one row per side with mean and standard deviation.
 
     Args:
-        sides: for each side the results of its runs, by the run's name; every run has an AP.
+        sides: for each side the results of its runs, by the run's name; each run must have an AP.
     """
     rows: list[list[str | float | None]] = []
     for side, runs in sides.items():
@@ -47,7 +46,11 @@ def side_scores_section(sides: Mapping[str, Mapping[str, Mapping[str, Any]]]) ->
             row.append(statistics.mean(values))
             row.append(statistics.stdev(values) if len(values) > 1 else None)
         rows.append(row)
-    columns = ["side", "runs", *itertools.chain(*((label, "sd") for label in LABELS.values()))]
+    columns = [
+        "side",
+        "runs",
+        *itertools.chain(*((label, "sd") for label in METRIC_HEADERS.values())),
+    ]
     return Section(
         "Scores",
         "Means over the runs of a side and their standard deviation, in percent. With one run "

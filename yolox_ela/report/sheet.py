@@ -11,14 +11,17 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
+from yolox_ela.images.boxes import caption_font
+from yolox_ela.images.captions import place_captions
 from yolox_ela.report.style import PAGE_INCHES
 
 GAP = 0.08  # inches between cells
-LINE = 0.155  # inches of a line of a caption
+LINE = 0.155  # height of a line of a caption, in inches
 LABEL_POINTS, CAPTION_POINTS = 7.5, 8
-RIM = 0.012  # white around a picture, of its longer side
-CHARACTERS_AN_INCH = 17  # of a caption, at least
-CONTEXT = 1.6  # side of a crop to the longer side of the boxes in it
+LABEL_PAD = 1.2  # points between a label and the edge of its background
+RIM = 0.012  # white around a picture, as a share of its longer side
+CHARACTERS_AN_INCH = 17  # characters of a caption that fit at least
+CONTEXT = 1.6  # side of a crop, as a multiple of the longer side of the boxes in it
 LEAST_CROP = 64  # pixels
 
 
@@ -29,8 +32,8 @@ class Mark:
     Attributes:
         box: (4,) x1, y1, x2, y2 in the picture's pixels.
         color: RGB in 0-1, or a name that matplotlib knows.
-        label: a word or two at its upper left corner.
-        dashed: instead of a solid line.
+        label: a word or two at the box.
+        dashed: whether its line is dashed instead of solid.
     """
 
     box: np.ndarray
@@ -44,10 +47,10 @@ class Cell:
     """One picture of a sheet.
 
     Attributes:
-        image: (H, W, 3) uint8 BGR, or why there is none.
-        marks: boxes on it; what lies outside the window is cut off.
-        caption: lines below it.
-        window: x1, y1, x2, y2 of the part to show; None for all.
+        image: (H, W, 3) uint8 BGR, or the reason why there is no image.
+        marks: the boxes on it; what lies outside the window is cut off.
+        caption: the lines of text below it.
+        window: x1, y1, x2, y2 of the part to show; None for the whole image.
     """
 
     image: np.ndarray | str
@@ -63,7 +66,7 @@ def plot_sheet(cells: Sequence[Cell], columns: int) -> Figure:
         ValueError: there are no cells.
     """
     if not cells:
-        raise ValueError("a sheet needs a cell at least")
+        raise ValueError("a sheet needs at least one cell")
     side = (PAGE_INCHES - GAP * (columns - 1)) / columns
     captions = [_wrapped(cell.caption, side) for cell in cells]
     lines = max(len(caption.splitlines()) for caption in captions)
@@ -96,8 +99,8 @@ def crop_window(
     """A square around boxes with some context, moved and cut so as to lie inside the image.
 
     Args:
-        boxes: (4,) x1, y1, x2, y2 each.
-        size: width and height of the image.
+        boxes: the boxes, each (4,) x1, y1, x2, y2.
+        size: the width and height of the image.
 
     Returns:
         x1, y1, x2, y2 in whole pixels.
@@ -115,7 +118,7 @@ def crop_window(
 
 
 def unreadable(cells: Iterable[Cell]) -> str:
-    """A sentence on the pictures that are missing from sheets; empty if none is."""
+    """A sentence about the pictures that are missing from sheets; empty if there are none."""
     reasons = [cell.image for cell in cells if isinstance(cell.image, str)]
     if not reasons:
         return ""
@@ -123,7 +126,11 @@ def unreadable(cells: Iterable[Cell]) -> str:
 
 
 def _plot_cell(axes: Axes, cell: Cell, side: float) -> float:
-    """Draw into axes of `side` inches; the height of what is drawn over its width."""
+    """Plot a cell into axes of `side` inches.
+
+    Returns:
+        The height of what is shown, divided by its width.
+    """
     if isinstance(cell.image, str):
         axes.add_patch(Rectangle((0, 0), 1, 1, facecolor="#dddddd"))
         text = _wrapped(cell.image, 0.8 * side)
@@ -132,11 +139,12 @@ def _plot_cell(axes: Axes, cell: Cell, side: float) -> float:
     height, width = cell.image.shape[:2]
     x1, y1, x2, y2 = cell.window or (0, 0, width, height)
     axes.imshow(cell.image[y1:y2, x1:x2, ::-1], extent=(x1, x2, y2, y1))
-    # Some white around it, or the line of a box at the border would be cut in half.
+    # With some white around it, so that the line of a box at the border is not cut in half.
     rim = RIM * max(x2 - x1, y2 - y1)
     axes.set(xlim=(x1 - rim, x2 + rim), ylim=(y2 + rim, y1 - rim))
     for mark in cell.marks:
         _plot_mark(axes, mark)
+    _plot_labels(axes, cell.marks, side)
     return (y2 - y1 + 2 * rim) / (x2 - x1 + 2 * rim)
 
 
@@ -155,24 +163,42 @@ def _plot_mark(axes: Axes, mark: Mark) -> None:
     rim = "#000000a0" if sum(to_rgb(mark.color)) > 1.5 else "#ffffffa0"
     outline.set_path_effects([withStroke(linewidth=2.8, foreground=rim)])
     axes.add_patch(outline)
-    if mark.label:
-        (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-        at_right = x1 > left + 0.75 * (right - left)  # where a word would be cut off
-        above = y1 > top + 0.07 * (bottom - top)  # where it hides nothing of a small object
+
+
+def _plot_labels(axes: Axes, marks: Sequence[Mark], side: float) -> None:
+    """Captions of marks on axes of `side` inches, inside them and apart from each other."""
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    point = max(right - left, bottom - top) / side / 72  # in the picture's pixels
+    limits = np.array([left, top, right, bottom])
+    labelled = [mark for mark in marks if mark.label]
+    sizes = [_label_size(mark.label) * point for mark in labelled]
+    places = place_captions(
+        np.array([np.clip(mark.box, limits[[0, 1] * 2], limits[[2, 3] * 2]) for mark in labelled]),
+        np.minimum(np.array(sizes).reshape(-1, 2), limits[2:] - limits[:2]),
+        (left, top, right, bottom),
+    )
+    for mark, (x, y, _, _) in zip(labelled, places, strict=True):
         axes.text(
-            min(x2, right) if at_right else max(x1, left),
-            max(y1, top),
+            x + LABEL_PAD * point,
+            y + LABEL_PAD * point,
             mark.label,
             fontsize=LABEL_POINTS,
             color="white",
-            ha="right" if at_right else "left",
-            va="bottom" if above else "top",
+            ha="left",
+            va="top",
             clip_on=True,
-            bbox={"facecolor": (0, 0, 0, 0.65), "edgecolor": mark.color, "pad": 1.2},
+            bbox={"facecolor": (0, 0, 0, 0.65), "edgecolor": mark.color, "pad": LABEL_PAD},
         )
 
 
+def _label_size(text: str) -> np.ndarray:
+    """(2,) width and height in points, with the background."""
+    font = caption_font(100)
+    size = np.array([font.getlength(text), sum(font.getmetrics())]) * LABEL_POINTS / 100
+    return size + 2 * LABEL_PAD
+
+
 def _wrapped(text: str, inches: float) -> str:
-    """Lines broken where they would be wider than their cell."""
+    """The text with its lines broken to the width of their cell."""
     width = int(inches * CHARACTERS_AN_INCH)
     return "\n".join(textwrap.fill(line, width) for line in text.splitlines())

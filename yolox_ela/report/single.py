@@ -76,7 +76,7 @@ def write_single_report(
 def detection_sections(
     detections: Detections, split: VocSplit, scores: SplitScores
 ) -> list[Section]:
-    """What follows from the detections of a split, part by part.
+    """The parts of a report that follow from the detections of a split.
 
     Where a part needs one score threshold, it is the one with the best F1 of all classes together.
 

@@ -1,4 +1,4 @@
-"""How well objects are found by their size.
+"""How well small, medium and large objects are found.
 
 The bounds are COCO's, on the area of the annotated box in the original photograph (pixels counted
 as VOC does); an object on a bound is in both ranges. VOC's rules at IoU 0.5 hold otherwise:
@@ -34,13 +34,13 @@ class SizeScores:
     """Objects of one range of sizes.
 
     Attributes:
-        name: of the range.
-        area_range: square pixels, bounds included.
-        objects: number of them that are not difficult.
-        classes: number of classes that have any.
-        ap50: mean over those classes of AP50 over all points, in 0-1; NaN without objects.
-        recall: share of the objects found at any score; NaN without objects.
-        kept_recall: share of them found at the score threshold.
+        name: the name of the range.
+        area_range: the bounds of the area in square pixels, both included.
+        objects: the number of objects that are not difficult.
+        classes: the number of classes that have such objects.
+        ap50: the mean over those classes of AP50 over all points, in 0-1; NaN without objects.
+        recall: the share of the objects found at any score; NaN without objects.
+        kept_recall: the share of the objects found at the score threshold.
     """
 
     name: str
@@ -52,7 +52,7 @@ class SizeScores:
     kept_recall: float
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values; an open end of the range is None."""
+        """The scores as plain JSON values; an open end of the range is None."""
         low, high = self.area_range
         return {
             "name": self.name,
@@ -71,9 +71,9 @@ def score_by_size(
     """AP and recall for each of `SIZES`.
 
     Args:
-        detections: of the split.
-        split: images and objects.
-        threshold: the score from which `kept_recall` counts.
+        detections: the split's detections.
+        split: the images and objects.
+        threshold: the score threshold of `kept_recall`.
     """
     objects = Objects.of_split(split)
     results = []
@@ -100,8 +100,8 @@ def plot_sizes(sizes: tuple[SizeScores, ...], threshold: float) -> Figure:
     """Three bars for each range of sizes.
 
     Args:
-        sizes: scores of each range.
-        threshold: the one that `kept_recall` belongs to.
+        sizes: the scores of each range.
+        threshold: the score threshold of `kept_recall`.
     """
     figure = new_figure(4.2)
     axes = figure.add_subplot()

@@ -39,7 +39,10 @@ def to_png(figure: Figure, *, dpi: int = 150) -> bytes:
 
 
 def legend_label(name: str) -> str:
-    """A name as the label of a legend, which leaves out those that start with an underscore."""
+    """A name as the label of a legend, which leaves out those that start with an underscore.
+
+    matplotlib 3.9 does so even where a legend is given its lines.
+    """
     return f" {name}" if name.startswith("_") else name
 
 

@@ -1,6 +1,6 @@
-"""Precision, recall and F1 against the score from which detections are kept.
+"""Precision, recall and F1 at each score threshold.
 
-Detections are true or false at IoU 0.5 by VOC's rules, those of difficult objects are left out.
+Detections are true or false at IoU 0.5 by VOC's rules; those of difficult objects are left out.
 F1 is 2 TP / (detections + objects), the harmonic mean of precision and recall.
 """
 
@@ -18,13 +18,13 @@ from yolox_ela.evaluate.scores import SplitScores
 from yolox_ela.report.page import Section, plain_list, plain_number
 from yolox_ela.report.style import COLORS, GREY, new_figure, to_png
 
-# Three decimals are as many as anybody sets a threshold with.
+# Nobody sets a threshold with more than three decimals.
 THRESHOLDS = np.arange(1001) / 1000
 
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """What is found at a threshold; all in 0-1, precision is NaN without detections."""
+    """The scores at one threshold, all in 0-1; precision is NaN without detections."""
 
     threshold: float
     precision: float
@@ -32,7 +32,7 @@ class OperatingPoint:
     f1: float
 
     def to_json(self) -> dict[str, float | None]:
-        """As plain values."""
+        """The point as plain JSON values."""
         return {name: plain_number(value) for name, value in vars(self).items()}
 
 
@@ -42,7 +42,7 @@ class ThresholdCurve:
 
     Attributes:
         precision: (T,) float64 in 0-1; NaN where no detection is left.
-        recall: (T,) float64 in 0-1; falls.
+        recall: (T,) float64 in 0-1, which falls with the threshold.
         f1: (T,) float64 in 0-1.
     """
 
@@ -52,11 +52,11 @@ class ThresholdCurve:
 
     @property
     def best(self) -> OperatingPoint:
-        """Where F1 is highest; the lowest of equal thresholds."""
+        """The point with the highest F1, at the lowest of equally good thresholds."""
         return self._point(int(self.f1.argmax()))
 
     def at(self, threshold: float) -> OperatingPoint:
-        """At a threshold in 0-1, rounded to those of `THRESHOLDS`."""
+        """The point at the nearest of `THRESHOLDS` to a threshold in 0-1."""
         return self._point(int(np.abs(THRESHOLDS - threshold).argmin()))
 
     def _point(self, index: int) -> OperatingPoint:
@@ -73,15 +73,15 @@ class ThresholdCurves:
     """All classes pooled, every object counting alike, and each on its own.
 
     Attributes:
-        pooled: over all detections and objects.
-        classes: C curves; None for a class without objects.
+        pooled: the curve over all detections and objects.
+        classes: the C curves of the classes; None for a class without objects.
     """
 
     pooled: ThresholdCurve
     classes: tuple[ThresholdCurve | None, ...]
 
     def to_json(self, names: tuple[str, ...]) -> dict[str, Any]:
-        """As plain values: the pooled curve in steps of 0.01, and the best threshold of each."""
+        """Plain JSON values: the pooled curve in steps of 0.01, and each class's best threshold."""
         return {
             "best": self.pooled.best.to_json(),
             "best_per_class": {
@@ -210,12 +210,12 @@ def _counts(scores: np.ndarray) -> np.ndarray:
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray, otherwise: float) -> np.ndarray:
-    """Their quotient, and `otherwise` where the whole is 0."""
+    """`part` divided by `whole`, and `otherwise` where the whole is 0."""
     return np.divide(part, whole, out=np.full(len(part), otherwise), where=whole > 0)
 
 
 def _legend_below(axes: Axes) -> None:
-    """Below the label of the x axis, where it hides no curve."""
+    """Place the legend below the label of the x axis, where it hides no curve."""
     axes.legend(
         loc="upper center", bbox_to_anchor=(0.5, 0), borderaxespad=3.5, ncols=3, frameon=False
     )

@@ -17,9 +17,9 @@ def training_section(recipe: Recipe, split: VocSplit, *, images: int = 12) -> Se
     """The first batch of training, and the first without mosaic, as a part of a report.
 
     Args:
-        recipe: of the run.
-        split: the images that it trained on.
-        images: how many of each batch to show, at most.
+        recipe: the run's settings.
+        split: the images that the run trained on.
+        images: the largest number of images of each batch to show.
     """
     epochs = {"training_batch_first": 0}
     if recipe.final_epochs:
@@ -46,13 +46,13 @@ def training_cells(recipe: Recipe, split: VocSplit, epoch: int, *, images: int =
     """The first images of an epoch's first batch, exactly as the network gets them.
 
     Args:
-        recipe: of the run; its seed decides all that is random.
-        split: the images that it trained on.
-        epoch: counted from 0.
-        images: how many to show, at most a batch.
+        recipe: the run's settings; its seed decides all that is random.
+        split: the images that the run trained on.
+        epoch: the epoch, counted from 0.
+        images: the largest number of images to show, at most a batch.
 
     Returns:
-        A cell for each; one whose photographs cannot be read says so.
+        A cell for each image; where a photograph cannot be read, the cell says why.
     """
     step = epoch * steps_per_epoch(len(split), recipe)
     keys = next(iter(StepSampler(len(split), recipe, start=step)))[:images]

@@ -18,8 +18,8 @@ from yolox_ela.report.page import Section, plain_list, plain_number
 from yolox_ela.report.sheet import Cell, Mark, crop_window, plot_sheet, unreadable
 from yolox_ela.report.style import PHOTOGRAPH_DPI, to_png
 
-DETECTED, ANNOTATED = "#ff7f2a", "#56b4e9"  # solid and dashed, so not by colour alone
-CASES = 50  # of each list, in report.json
+DETECTED, ANNOTATED = "#ff7f2a", "#56b4e9"  # also solid and dashed, for colour-blind readers
+CASES = 50  # length of each list in report.json
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ class Miss:
         image: position in the split.
         object: row among the split's objects.
         label: its class.
-        area: of its box in square pixels.
-        score: of the detection that found it; None if none did.
-        mistaken: row of the false detection about this object with the best score; None if there
-            is none.
+        area: the area of its box in square pixels.
+        score: the score of the detection that found it; None if none did.
+        mistaken: the row of the false detection about this object with the best score; None if
+            there is none.
     """
 
     image: int
@@ -69,12 +69,12 @@ class Miss:
 
 @dataclass(frozen=True)
 class WorstCases:
-    """The head of three lists.
+    """The first entries of three lists.
 
     Attributes:
-        false_positives: best score first.
-        never_found: objects not found at any score, largest first.
-        found_below: objects found, but only below the score threshold, largest first.
+        false_positives: the false detections, best score first.
+        never_found: the objects not found at any score, largest first.
+        found_below: the objects found only below the score threshold, largest first.
     """
 
     false_positives: tuple[FalsePositive, ...]
@@ -82,7 +82,7 @@ class WorstCases:
     found_below: tuple[Miss, ...]
 
     def to_json(self, detections: Detections, split: VocSplit) -> dict[str, Any]:
-        """As plain values, with image ids, class names and boxes in place of rows."""
+        """The lists as plain JSON values, with image ids, class names and boxes instead of rows."""
 
         def false_positive(case: FalsePositive) -> dict[str, Any]:
             return {
@@ -134,12 +134,12 @@ def worst_cases(
     """The worst false detections and misses.
 
     Args:
-        detections: of the split.
-        split: images and objects.
-        scores: of the detections.
-        errors: of the detections.
-        threshold: an object found only by detections that score less is in `found_below`.
-        limit: length of each list.
+        detections: the split's detections.
+        split: the images and objects.
+        scores: `score_split(detections, split)`.
+        errors: `find_errors(detections, split, scores)`.
+        threshold: objects found only by detections with a lower score are in `found_below`.
+        limit: the largest length of each list.
     """
     best_first = np.argsort(-detections.scores, kind="stable")
     false = best_first[errors.kinds[best_first] != NO_ERROR]
@@ -243,7 +243,7 @@ def worst_section(
 def false_positive_cells(
     cases: Sequence[FalsePositive], detections: Detections, split: VocSplit
 ) -> list[Cell]:
-    """A crop for each, with the object that it is about; one that cannot be read says so."""
+    """A crop for each case, with the object that it is about, or why it cannot be read."""
     cells = []
     for case in cases:
         marks = [_detected(detections, case.detection)]
@@ -257,7 +257,7 @@ def false_positive_cells(
 
 
 def miss_cells(cases: Sequence[Miss], detections: Detections, split: VocSplit) -> list[Cell]:
-    """A crop for each, with the false detection about it; one that cannot be read says so."""
+    """A crop for each object, with the false detection about it, or why it cannot be read."""
     cells = []
     for case in cases:
         marks = [_annotated(split, case.object)]

@@ -1,4 +1,4 @@
-"""Size and cost of a network, as the paper counts and as they are."""
+"""Size and cost of a network, counted as the paper does and by torch."""
 
 import copy
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ class Complexity:
     """Counts of one network.
 
     Args:
-        parameters: number of trainable values.
-        macs: multiply-adds of one image in thop's convention, with which the paper counts: layers
-            only, so neither `mean` nor GroupNorm nor sigmoid, but BatchNorm before its fusion.
-        flops: floating-point operations of one image by torch's counter, which sees every
-            convolution and matrix product as executed, two operations a multiply-add.
+        parameters: the number of trainable values.
+        macs: the multiply-adds for one image by thop's convention, which the paper uses: layers
+            only, so neither `mean` nor GroupNorm nor sigmoid, but BatchNorm before it is fused.
+        flops: the floating-point operations for one image by torch's counter, which counts every
+            convolution and matrix product that is executed, two operations for a multiply-add.
     """
 
     parameters: int
@@ -40,7 +40,7 @@ class Complexity:
 
 def count_complexity(model: nn.Module, image_size: int = PAPER_IMAGE_SIZE) -> Complexity:
     """Count a network in evaluation mode for one square image of `image_size` pixels."""
-    model = copy.deepcopy(model).eval()  # thop leaves buffers behind
+    model = copy.deepcopy(model).eval()  # thop adds buffers to the model
     images = torch.zeros(1, 3, image_size, image_size)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         macs, _ = thop.profile(model, (images,), verbose=False)  # runs the network once

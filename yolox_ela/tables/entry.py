@@ -27,7 +27,7 @@ STANDARD_TEST = ("2007/test", 4_952)
 
 @dataclass(frozen=True)
 class Origin:
-    """How weights came to be, by the columns of `RunRow`; empty where nothing is known."""
+    """Where weights come from, in columns of `RunRow`; empty where nothing is known."""
 
     start: str
     start_sha256: str
@@ -41,7 +41,7 @@ class Origin:
 
 
 def zero_shot_origin(exp: Experiment, start: Start) -> Origin:
-    """COCO weights that were not trained any further."""
+    """The origin of COCO weights that were not trained any further."""
     settings = settings_text(model_fields(exp), exp)
     return Origin(start.name, start.sha256, settings, source_commit(), epochs=0)
 
@@ -49,16 +49,17 @@ def zero_shot_origin(exp: Experiment, start: Start) -> Origin:
 def checkpoint_origin(
     content: Mapping[str, Any], exp: Experiment, path: Path, start: Start
 ) -> Origin:
-    """What a checkpoint says of the run that wrote it; next to nothing if it is foreign.
+    """What a checkpoint says of the run that wrote it; little if no run of ours wrote it.
 
     Args:
-        content: of the file; see `Training`.
-        exp: the experiment that it is evaluated as.
-        path: the file.
-        start: of the run, or the file itself if it is foreign; see `starts`.
+        content: the file's content; see `Training`.
+        exp: the experiment that the weights are evaluated as.
+        path: the file's path.
+        start: the weights that the run started from, or the file itself if no run of ours wrote
+            it; see `starts`.
 
     Raises:
-        UserError: it belongs to an experiment of another name.
+        UserError: the checkpoint belongs to an experiment of another name.
     """
     if "recipe" not in content:
         settings = settings_text(model_fields(exp), exp)
@@ -105,16 +106,16 @@ def run_row(
     processes: int = 1,
     ids: Path | None = None,
 ) -> RunRow:
-    """The row of an evaluation that was just made.
+    """The row of an evaluation that has just been made.
 
     Args:
         exp: the experiment with the settings of the evaluation.
-        origin: of the weights.
-        results: as of `score_detections`.
-        data: name of the data.
-        device: where it was computed.
-        processes: on how many of them.
-        ids: the list of images that the evaluation was limited to.
+        origin: where the weights come from.
+        results: the scores, as `score_detections` returns them.
+        data: the name of the data.
+        device: the device that evaluated.
+        processes: the number of processes that evaluated.
+        ids: the list of images that the evaluation was limited to; None for all.
     """
     test_sets = _sets(exp.test_sets) + (f", images of {ids.name}" if ids else "")
     protocol = "custom"

@@ -1,4 +1,4 @@
-"""A table as text, Markdown, CSV or JSON, and put into a file between two marks."""
+"""Tables as text, Markdown, CSV or JSON, and their place between two marks in a file."""
 
 import csv
 import io
@@ -8,19 +8,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tabulate import tabulate
-
 from yolox_ela.errors import UserError
 from yolox_ela.system.files import write_atomically
-
-STYLES = ("text", "markdown", "csv", "json")
+from yolox_ela.system.text_table import text_table
 
 
 @dataclass(frozen=True)
 class Column:
-    """What is shown of a row's value under `key`; a value that is None shows as nothing.
+    """A column of a table.
 
-    `show` gets that value and those under the keys `beside`.
+    Attributes:
+        key: the key of a row's value; a value that is None gives an empty cell.
+        header: the title of the column.
+        show: what turns the value, and the values under the keys `beside`, into the cell's text.
+        beside: the keys of further values that the cell shows.
     """
 
     key: str
@@ -48,7 +49,7 @@ class Table:
 
 
 def render(tables: Sequence[Table], style: str) -> str:
-    """The tables in one of `STYLES`, ending in a line break."""
+    """The tables in one of `choices.STYLES` or `json`, ending in a line break."""
     if style == "json":
         content = [{"title": t.title, "rows": t.rows, "notes": t.notes} for t in tables]
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
@@ -60,16 +61,11 @@ def render(tables: Sequence[Table], style: str) -> str:
 def _for_reader(table: Table, *, markdown: bool) -> str:
     headers = [column.header for column in table.columns]
     cells = [[column.cell(row) for column in table.columns] for row in table.rows]
-    numbers = [
-        any(isinstance(row[c.key], (int, float)) for row in table.rows) for c in table.columns
-    ]
-    grid = tabulate(
-        cells,
-        headers,
-        tablefmt="pipe" if markdown else "simple",
-        disable_numparse=True,  # a printed digit is a statement: 3.50 must not become 3.5
-        colalign=["right" if number else "left" for number in numbers] if cells else None,
+    align = "".join(
+        "r" if any(isinstance(row[column.key], (int, float)) for row in table.rows) else "l"
+        for column in table.columns
     )
+    grid = text_table(headers, cells, align, markdown=markdown)
     title = f"**{table.title}**" if markdown else table.title
     notes = [f"- {note}" if markdown else note for note in table.notes]
     return "\n".join([title, "", grid, *([""] if notes else []), *notes]) + "\n"
@@ -85,10 +81,10 @@ def _as_csv(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def insert_block(path: Path, name: str, text: str) -> None:
-    """Replace what stands in a Markdown file between `<!-- NAME -->` and `<!-- /NAME -->`.
+    """Replace the text in a Markdown file between `<!-- NAME -->` and `<!-- /NAME -->`.
 
     Raises:
-        UserError: the file cannot be read, or has not exactly one such pair of marks.
+        UserError: the file cannot be read, or does not have exactly one such pair of marks.
     """
     opening, closing = f"<!-- {name} -->\n", f"<!-- /{name} -->\n"
     try:

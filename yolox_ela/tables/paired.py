@@ -14,9 +14,10 @@ class PairedDifference:
     """How much higher one method scores than another, in the scores' unit.
 
     Attributes:
-        pairs: number of seeds that both have.
-        mean: of the differences; None without a pair.
-        half_width: of the mean's confidence interval; None with fewer than two pairs.
+        pairs: the number of seeds that both have.
+        mean: the mean of the differences; None without a pair.
+        half_width: half the width of the mean's confidence interval; None with fewer than two
+            pairs.
     """
 
     pairs: int
@@ -25,7 +26,7 @@ class PairedDifference:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Low and high end of the confidence interval, if there is one."""
+        """The low and the high end of the confidence interval, if there is one."""
         if self.mean is None or self.half_width is None:
             return None
         return self.mean - self.half_width, self.mean + self.half_width
@@ -35,8 +36,8 @@ def paired_difference(scores: Mapping[int, float], others: Mapping[int, float]) 
     """Compare scores by seed: the interval is Student's t over the differences.
 
     Args:
-        scores: of one method, by seed.
-        others: of the method that it is compared with.
+        scores: the scores of one method, by seed.
+        others: the scores of the method that it is compared with, by seed.
     """
     differences = [scores[seed] - others[seed] for seed in scores if seed in others]
     pairs = len(differences)

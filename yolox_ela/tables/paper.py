@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class PaperRow:
-    """One method as printed.
+    """One method's numbers as printed.
 
     Args:
-        map: mean AP in percent, by the authors' own split and protocol.
+        map: the mean AP in percent, by the authors' own split and protocol.
         params_mib: parameters x 4 bytes / 2^20, two decimals; the paper calls it MB.
-        gmacs: thop's multiply-adds in 1e9, three decimals; the paper calls it GFLOPs.
-        fps: images a second on the authors' machine, Table 7 only.
+        gmacs: the multiply-adds in 1e9 as thop counts them, three decimals; the paper calls it
+            GFLOPs.
+        fps: images per second on the authors' machine, in Table 7 only.
     """
 
     map: float

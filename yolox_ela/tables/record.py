@@ -1,22 +1,59 @@
-"""results.csv: one row for each scored run."""
+"""results.csv: one row for each scored run.
+
+`RunRow` describes the file: a field is a column, its annotation says what a cell may hold and
+whether runs must agree in it to be compared. To add a column, add a field with a default, which
+files from before it then have, and let `entry.run_row` fill it.
+"""
 
 import csv
 import io
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from datetime import date
+from functools import cache
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from types import NoneType
+from typing import Annotated, Any, get_args, get_type_hints
 
 from yolox_ela.errors import UserError
+from yolox_ela.field_rules import (
+    TYPE_WORDS,
+    Rule,
+    at_least,
+    between,
+    complaint,
+    one_of,
+    without_rules,
+)
 from yolox_ela.system.files import require_writable
 
 PROTOCOLS = ("voc07", "voc0712", "custom")
 
 
-@dataclass(frozen=True)
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+# Marks the columns in which runs must agree to stand in one table of results.
+CONDITION = "condition"
+
+COUNT = at_least(0)
+SHARE = between(0, 1)
+NOT_EMPTY = Rule("a text that is not empty", lambda text: text != "")
+DIGEST = Rule(
+    "empty or 64 hexadecimal digits",
+    lambda text: text == "" or re.fullmatch("[0-9a-f]{64}", text) is not None,
+)
+DAY = Rule("a day as in 2025-12-31", _is_day)
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunRow:
     """A run's facts and scores: the columns of results.csv, in their order.
 
@@ -24,89 +61,95 @@ class RunRow:
     trained, and where nothing was trained there is no seed.
     """
 
-    exp: str
+    exp: Annotated[str, NOT_EMPTY]
     """Name of the experiment."""
-    seed: int | None
-    data: str
+    seed: Annotated[int | None, COUNT]
+    """Seed of the training."""
+    data: Annotated[str, NOT_EMPTY, CONDITION]
     """Name of the data: VOC for the standard photographs, else the name they were given."""
-    protocol: str
+    protocol: Annotated[str, one_of(*PROTOCOLS), CONDITION]
     """voc07 or voc0712 if sets and numbers of images are the standard ones, else custom."""
-    train_sets: str
-    """`year/split`, sorted, joined by ` + `."""
-    train_images: int | None
-    test_sets: str
+    train_sets: Annotated[str, CONDITION]
+    """Sets to train on, each `year/split`, sorted, joined by ` + `."""
+    train_images: Annotated[int | None, COUNT, CONDITION]
+    """Number of images to train on."""
+    test_sets: Annotated[str, NOT_EMPTY, CONDITION]
     """As `train_sets`; with the name of the list, if only listed images were scored."""
-    test_images: int
-    epochs: int | None
+    test_images: Annotated[int, COUNT, CONDITION]
+    """Number of images that were scored."""
+    epochs: Annotated[int | None, COUNT, CONDITION]
     """Epochs that the run was planned for; 0 for zero-shot."""
-    start: str
+    start: Annotated[str, NOT_EMPTY, CONDITION]
     """Weights at the start: random, a name of `STARTS`, or that of a file."""
-    start_sha256: str
-    """See `weights_digest`; empty for runs from before it was noted."""
-    settings: str
+    start_sha256: Annotated[str, DIGEST, CONDITION] = ""
+    """Digest of the starting weights, see `weights_digest`; empty for runs from before it was
+    noted."""
+    settings: Annotated[str, CONDITION]
     """Recipe fields that are not the usual ones, `key=value` joined by `; `."""
-    image_size: int
-    """Side of the input in the evaluation, pixels."""
-    score_threshold: float
-    nms_iou: float
-    ap50_voc07: float
-    """In 0-1, mean over classes, as `ap50` and `ap50_95`; see `score_detections`."""
-    ap50: float
-    ap50_95: float
+    image_size: Annotated[int, COUNT, CONDITION]
+    """Side of the input in the evaluation, in pixels."""
+    score_threshold: Annotated[float, SHARE, CONDITION]
+    """Score below which detections were dropped."""
+    nms_iou: Annotated[float, SHARE, CONDITION]
+    """Overlap beyond which NMS dropped detections."""
+    ap50_voc07: Annotated[float, SHARE]
+    """Mean over classes of the AP at IoU 0.5, over VOC2007's 11 points; see `score_detections`."""
+    ap50: Annotated[float, SHARE]
+    """The same over all points."""
+    ap50_95: Annotated[float, SHARE]
+    """Mean over classes of COCO's AP."""
     per_class: str
     """AP50 07 of each class in percent, `name value` joined by `; `."""
-    weights: str
-    """Which weights of the run were scored: best, last, `epoch N` of an unfinished run, or those of
-    its state as they were trained, without averaging."""
+    weights: Annotated[str, CONDITION]
+    """Which weights of the run were scored: best, last, `epoch N` of an unfinished run, or `state`:
+    the weights as trained, without averaging, of a run's saved state."""
     commit: str
-    """Source that trained the weights; that evaluated them, if they came from elsewhere."""
+    """Commit of the source that trained the weights, or, for weights from elsewhere, that evaluated
+    them."""
     machine: str
     """Kind of machine that evaluated: processor and cores, or GPU."""
-    date: str
+    date: Annotated[str, DAY]
     """Day of the evaluation, UTC, as 2025-12-31."""
 
     def __post_init__(self) -> None:
         """Refuse what no run can have, naming the column."""
-        for column in ("exp", "data", "test_sets", "start"):
-            _require(getattr(self, column) != "", column, "must not be empty")
-        for column in ("ap50_voc07", "ap50", "ap50_95", "score_threshold", "nms_iou"):
+        for column, kind in _annotations().items():
             value = getattr(self, column)
-            inside = value is not None and 0 <= value <= 1  # None: nothing was scored
-            _require(inside, column, f"must be between 0 and 1, not {value}")
-        for column in ("seed", "train_images", "test_images", "epochs", "image_size"):
-            value = getattr(self, column)
-            _require(value is None or value >= 0, column, f"must not be negative, but is {value}")
-        _require(self.protocol in PROTOCOLS, "protocol", f"must be one of {', '.join(PROTOCOLS)}")
-        digest = self.start_sha256
-        plain = digest == "" or re.fullmatch("[0-9a-f]{64}", digest) is not None
-        _require(plain, "start_sha256", f"must have 64 hexadecimal digits, but is '{digest}'")
-        try:
-            date.fromisoformat(self.date)
-        except ValueError:
-            _require(False, "date", f"must read as in 2025-12-31, not '{self.date}'")
+            if said := complaint(value, kind):
+                raise ValueError(f"column {column}: {value!r} {said}")
 
 
-COLUMNS = tuple(field.name for field in fields(RunRow))
-KINDS = {int: "a whole number", float: "a number"}
+@cache
+def _annotations() -> dict[str, Any]:
+    return get_type_hints(RunRow, include_extras=True)
+
+
+COLUMNS = tuple(_annotations())
+OPTIONAL = {field.name for field in fields(RunRow) if field.default is not MISSING}
+CONDITIONS = tuple(
+    column
+    for column, kind in _annotations().items()
+    if CONDITION in getattr(kind, "__metadata__", ())
+)
 
 
 def append_row(path: Path, row: RunRow) -> None:
     """Add a row to a file of results, made if there is none; the other rows stay as they are.
 
-    The row goes to the file's end in one write, so runs that end at the same time keep both
-    theirs (on a POSIX system). Runs that make the file at the same time may both head it, which
-    `read_rows` passes over.
+    The row goes to the file's end in one write, so of runs that end at the same time no row is lost
+    (on a POSIX system). Runs that make the file at the same time may both write the line of column
+    names, which `read_rows` passes over.
 
     Raises:
         UserError: the file has other columns, or cannot be written.
     """
-    require_record(path)
-    line = _line([_cell(getattr(row, column)) for column in COLUMNS])
+    columns = require_record(path)
+    line = _line([_cell(getattr(row, column)) for column in columns])
     try:
         with path.open("ab+", buffering=0) as file:
             size = file.seek(0, os.SEEK_END)
             if size == 0:
-                line = _line(COLUMNS) + line
+                line = _line(columns) + line
             else:
                 file.seek(size - 1)
                 if file.read(1) != b"\n":  # edited by hand, or cut off by a full disk
@@ -123,21 +166,24 @@ def append_row(path: Path, row: RunRow) -> None:
         )
 
 
-def require_record(path: Path) -> None:
+def require_record(path: Path) -> tuple[str, ...]:
     """Make sure, before the work whose result it takes, that a row can be added to a file.
 
+    Returns:
+        The columns that a row must have, in the file's order.
+
     Raises:
-        UserError: it is no CSV file, cannot be written, or has other columns than `RunRow`.
+        UserError: it is no CSV file, cannot be written, or does not have the columns of `RunRow`.
     """
     if path.suffix != ".csv":
         raise UserError(f"results are recorded in a file that ends in .csv, not '{path}'")
     require_writable(path)
     if not path.exists():
-        return
+        return COLUMNS
     if not os.access(path, os.W_OK):
         raise UserError(f"cannot write {path}: make it writable, or name another file")
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        _require_columns(path, next(csv.reader(file), None))
+        return _columns(path, next(csv.reader(file), None), optional=set())
 
 
 def read_rows(path: Path) -> list[RunRow]:
@@ -152,10 +198,10 @@ def read_rows(path: Path) -> list[RunRow]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         table = csv.reader(file)
         try:
-            _require_columns(path, next(table, None))
+            columns = _columns(path, next(table, None), optional=OPTIONAL)
             for cells in table:
-                if cells and tuple(cells) != COLUMNS:
-                    rows.append(_read_row(cells, f"{path}, line {table.line_num}"))
+                if cells and tuple(cells) != columns:
+                    rows.append(_read_row(columns, cells, f"{path}, line {table.line_num}"))
         except (UnicodeDecodeError, csv.Error) as error:
             raise UserError(
                 f"{path}, after line {table.line_num}: {error}; save it as CSV in UTF-8"
@@ -163,48 +209,51 @@ def read_rows(path: Path) -> list[RunRow]:
     return rows
 
 
-def _require_columns(path: Path, header: Sequence[str] | None) -> None:
-    if header is None or tuple(header) == COLUMNS:  # an empty file becomes one of ours
-        return
-    missing = [column for column in COLUMNS if column not in header]
+def _columns(path: Path, header: Sequence[str] | None, *, optional: set[str]) -> tuple[str, ...]:
+    """The columns of a file by its first line, which may order them as it likes."""
+    if header is None:  # an empty file becomes one of ours
+        return COLUMNS
+    missing = [column for column in COLUMNS if column not in {*header, *optional}]
     unknown = [column for column in header if column not in COLUMNS]
+    twice = [column for column in COLUMNS if header.count(column) > 1]
     parts = [
         *([f"lacks {', '.join(missing)}"] if missing else []),
         *([f"has '{', '.join(unknown)[:60]}' besides"] if unknown else []),
+        *([f"has {', '.join(twice)} twice"] if twice else []),
     ]
-    what = " and ".join(parts) or "has them in another order or twice"
-    raise UserError(
-        f"{path} does not have the columns of a results file: it {what}; name another file, or "
-        f"mend its first line to: {','.join(COLUMNS)}"
-    )
-
-
-def _read_row(cells: Sequence[str], where: str) -> RunRow:
-    if len(cells) != len(COLUMNS):
+    if parts:
         raise UserError(
-            f"{where} has {len(cells)} cells instead of {len(COLUMNS)}; mend or delete the line"
+            f"{path} does not have the columns of a results file: it {' and '.join(parts)}; name "
+            f"another file, or edit this one to have a cell in each row for: {','.join(COLUMNS)}"
         )
-    kinds = get_type_hints(RunRow)
-    values = {}
-    for column, text in zip(COLUMNS, cells, strict=True):
-        try:
-            values[column] = _value(text, kinds[column])
-        except ValueError:
-            kind = next(k for k in KINDS if k in (kinds[column], *get_args(kinds[column])))
-            raise UserError(
-                f"{where}, column {column}: '{text}' is not {KINDS[kind]}; mend or delete the line"
-            ) from None
+    return tuple(header)
+
+
+def _read_row(columns: Sequence[str], cells: Sequence[str], where: str) -> RunRow:
+    if len(cells) != len(columns):
+        raise UserError(
+            f"{where} has {len(cells)} cells instead of {len(columns)}; fix or delete the line"
+        )
     try:
-        return RunRow(**values)
+        return RunRow(**{c: _value(c, text) for c, text in zip(columns, cells, strict=True)})
     except ValueError as error:
-        raise UserError(f"{where}, {error}; mend or delete the line") from None
+        raise UserError(f"{where}, {error}; fix or delete the line") from None
 
 
-def _value(text: str, kind: Any) -> Any:
-    """A cell's text as `str`, `int`, `float`, or None where an empty cell may be."""
-    if get_args(kind):  # int | None
-        return None if text == "" else get_args(kind)[0](text)
-    return kind(text)
+def _value(column: str, text: str) -> Any:
+    """A cell's text as a value of the column's type, None where an empty cell is one.
+
+    Raises:
+        ValueError: the text is no such value.
+    """
+    plain = without_rules(_annotations()[column])
+    kinds = get_args(plain) or (plain,)
+    if text == "" and NoneType in kinds:
+        return None
+    try:
+        return kinds[0](text)
+    except ValueError:
+        raise ValueError(f"column {column}: '{text}' is not {TYPE_WORDS[kinds[0]]}") from None
 
 
 def _cell(value: Any) -> str:
@@ -220,8 +269,3 @@ def _line(cells: Sequence[str]) -> bytes:
 
 def _text(line: bytes) -> str:
     return line.decode().strip()
-
-
-def _require(condition: bool, column: str, rule: str) -> None:
-    if not condition:
-        raise ValueError(f"column {column}: {rule}")

@@ -4,34 +4,15 @@ from collections.abc import Sequence
 from statistics import fmean, stdev
 from typing import Any
 
-from yolox_ela.evaluate.scores import METRICS
+from yolox_ela.evaluate.scores import METRIC_HEADERS, METRICS
+from yolox_ela.experiment import BASELINE
 from yolox_ela.network.starts import RANDOM, title_of_start
 from yolox_ela.tables.layout import Column, Table
 from yolox_ela.tables.paired import clear_winner, paired_difference
 from yolox_ela.tables.paper import PAPER
-from yolox_ela.tables.record import PROTOCOLS, RunRow
+from yolox_ela.tables.record import CONDITIONS, PROTOCOLS, RunRow
 from yolox_ela.tables.settings import with_recipe_name
 
-BASELINE = "nano"
-METRIC_HEADERS = {"ap50_voc07": "AP50 07", "ap50": "AP50", "ap50_95": "AP50:95"}
-
-# What runs must have in common to stand in one table; only method and seed may differ.
-CONDITIONS = (
-    "data",
-    "protocol",
-    "train_sets",
-    "train_images",
-    "test_sets",
-    "test_images",
-    "epochs",
-    "start",
-    "start_sha256",
-    "settings",
-    "image_size",
-    "score_threshold",
-    "nms_iou",
-    "weights",
-)
 WEIGHTS = {"last": "the last epoch's weights", "best": "weights chosen by their score on this test"}
 
 PAPER_CAVEAT = (
@@ -94,7 +75,7 @@ def _table(group: Sequence[RunRow]) -> Table:
 
 
 def _conditions(run: RunRow) -> dict[str, Any]:
-    """The values of `CONDITIONS`; random weights are others for each seed and method."""
+    """The values of `CONDITIONS`, without the digest of random weights, which all differ."""
     conditions = {name: getattr(run, name) for name in CONDITIONS}
     return conditions | ({"start_sha256": ""} if run.start == RANDOM else {})
 
@@ -102,12 +83,15 @@ def _conditions(run: RunRow) -> dict[str, Any]:
 def _one_run_a_seed(group: Sequence[RunRow]) -> tuple[list[RunRow], list[str]]:
     """The newest run for each experiment and seed, and a note for each that was left out.
 
-    The same scores to the last digit are the same run, recorded twice: no note. Other ones come
-    from changed code or an inexact device; averaging them would break the pairing by seed.
+    Scores that are the same to the last digit are one run that was recorded twice, without a note.
+    Other scores come from changed code or an inexact device; averaging them would break the pairing
+    by seed.
     """
     chosen: dict[tuple[str, int | None], RunRow] = {}
     notes = []
-    for run in sorted(group, key=lambda run: run.date):  # stable: of a day, the file's last
+    for run in sorted(
+        group, key=lambda run: run.date
+    ):  # stable: on one day, the file's last comes last
         key = run.exp, run.seed
         older = chosen.get(key)
         if older is not None and any(getattr(older, m) != getattr(run, m) for m in METRICS):
@@ -134,7 +118,7 @@ def _scores(runs: Sequence[RunRow]) -> dict[str, float | None]:
 def _difference(
     scores: dict[int, float], baseline: dict[int, float], *, is_baseline: bool
 ) -> dict[str, float | None]:
-    """AP50 07 less the baseline's: number of common seeds, mean, ends of the interval."""
+    """AP50 07 minus the baseline's: the number of common seeds, the mean, the interval's ends."""
     keys = ("pairs", "difference", "interval_low", "interval_high")
     if is_baseline:
         return dict.fromkeys(keys)
@@ -176,7 +160,7 @@ def _show_difference(pairs: int, mean: float | None, low: float | None, high: fl
 
 
 def _title(run: RunRow) -> str:
-    """The conditions of a table in words."""
+    """The conditions that the runs of a table share, in words."""
     start = title_of_start(run.start)
     if run.start_sha256 and run.start != RANDOM:
         start += f" [{run.start_sha256[:8]}]"
@@ -232,7 +216,7 @@ def _notes_on_paper(runs: Sequence[RunRow], *, with_paper: bool) -> list[str]:
 
 
 def _provenance(runs: Sequence[RunRow]) -> str:
-    """Source, machines and days of the runs."""
+    """The source, the machines and the days of the runs, in words."""
     days = sorted({run.date for run in runs})
     period = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     sources = ", ".join(sorted({_source(run) for run in runs}))
@@ -241,7 +225,7 @@ def _provenance(runs: Sequence[RunRow]) -> str:
 
 
 def _source(run: RunRow) -> str:
-    """A commit, shortened."""
+    """The shortened commit of a run's source."""
     commit, plus, changes = run.commit.partition("+")
     return commit[:7] + plus + changes
 

@@ -1,15 +1,16 @@
-"""The settings of a run as the text that results record."""
+"""The settings of a run as the text in a row of results."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from yolox_ela.experiment import RECIPES, Experiment
+from yolox_ela.experiment import Experiment
+from yolox_ela.named_recipes import RECIPES
 from yolox_ela.network.class_rows import same_classes
 from yolox_ela.recipe import Recipe
 
-# A part of the method: each experiment's own value is the usual one.
+# Settings that are a part of the method: an experiment's own value is the usual one.
 MODEL_FIELDS = ("share_sites",)
-# What has a column of its own, or no effect on the result.
+# Settings that have a column of their own, or no effect on the result.
 NOT_SETTINGS = (
     "name",
     "seed",
@@ -26,10 +27,14 @@ NOT_SETTINGS = (
 
 
 def settings_text(recipe: Mapping[str, Any], exp: Experiment) -> str:
-    """`field=value; ...` of the fields of a recipe (plain values) that differ from the usual ones.
+    """The settings that differ from the usual ones, as `field=value; field=value`.
 
-    `image_size` is among them if training had another one than the evaluation. Classes count as a
-    set; `evaluated_classes` are there if they are not the ones that were trained.
+    `image_size` is among them if training and evaluation differ in it. The order of classes does
+    not matter; `evaluated_classes` is among them if other classes were trained than evaluated.
+
+    Args:
+        recipe: the settings of the training, as plain values.
+        exp: the experiment with the settings of the evaluation.
     """
     usual = exp.as_defined()
     usual |= {k: v for k, v in Recipe().to_dict().items() if k not in MODEL_FIELDS}
@@ -45,15 +50,15 @@ def settings_text(recipe: Mapping[str, Any], exp: Experiment) -> str:
 
 
 def model_fields(exp: Experiment) -> dict[str, Any]:
-    """The fields that make the network: all that is known of weights without a recipe."""
+    """The settings that shape the network: all that is known of weights without a recipe."""
     training = Recipe().to_dict().keys() - {*MODEL_FIELDS, "classes"}
     return {key: value for key, value in exp.to_dict().items() if key not in training}
 
 
 def with_recipe_name(text: str) -> str:
-    """What `settings_text` gave, the settings of a named recipe replaced by its name.
+    """The text of `settings_text` with the settings of a named recipe replaced by its name.
 
-    Only if all of them are there with the values that they have now.
+    They are replaced only if all of them are there with the values that they have now.
     """
     parts = text.split("; ")
     for name, changes in RECIPES.items():
@@ -64,7 +69,7 @@ def with_recipe_name(text: str) -> str:
 
 
 def _plain(key: str, value: Any) -> Any:
-    """A value to compare: the order of class names means nothing."""
+    """A value for comparison: class names are sorted, since their order has no meaning."""
     return sorted(value) if key == "classes" else value
 
 

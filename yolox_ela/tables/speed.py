@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from yolox_ela.choices import MODES, SPEED_PRECISIONS
 from yolox_ela.errors import UserError
 from yolox_ela.experiment import Experiment
 from yolox_ela.network.fuse import fuse_batchnorm
@@ -20,12 +21,7 @@ from yolox_ela.tables.layout import Column, Table
 from yolox_ela.tables.paper import PAPER
 from yolox_ela.tables.timing import interleave, ratio
 
-MODES = {
-    "eager": "the network as it is trained",
-    "fused": "BatchNorm folded into the convolutions, channels last",
-    "compiled": "the same through torch.compile",
-}
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+PRECISIONS = dict(zip(SPEED_PRECISIONS, (torch.float32, torch.bfloat16), strict=True))
 BASELINE = "nano"
 
 
@@ -50,11 +46,11 @@ class SpeedSettings:
     rounds: int = 20
 
     def __post_init__(self) -> None:
-        for name, values in (("--mode", self.modes), ("--batch", self.batches)):
+        for name, values in (("--mode", self.modes), ("--batch-size", self.batches)):
             if not values or len(set(values)) < len(values):
                 raise UserError(f"{name} {values} must name each value once")
         if min(self.batches) < 1 or self.rounds < 1:
-            raise UserError("--batch and --rounds must be at least 1")
+            raise UserError("--batch-size and --rounds must be at least 1")
         if self.image_size < 32 or self.image_size % 32:
             raise UserError(f"--image-size {self.image_size} must be a multiple of 32")
 

@@ -1,11 +1,12 @@
-"""All recorded scores in one table, for a reader who wants the numbers first."""
+"""All recorded scores in one table."""
 
 from collections.abc import Sequence
 
+from yolox_ela.evaluate.scores import METRIC_HEADERS
 from yolox_ela.network.starts import title_of_start
 from yolox_ela.tables.layout import Column, Table
 from yolox_ela.tables.record import RunRow
-from yolox_ela.tables.results import METRIC_HEADERS, results_tables
+from yolox_ela.tables.results import results_tables
 from yolox_ela.tables.settings import with_recipe_name
 
 

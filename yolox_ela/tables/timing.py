@@ -12,8 +12,8 @@ class Timing:
     """How long one task took.
 
     Attributes:
-        name: of the task.
-        seconds: of one run of the task, in each round.
+        name: the task's name.
+        seconds: the time of one run of the task in each round.
     """
 
     name: str
@@ -21,12 +21,12 @@ class Timing:
 
     @property
     def median(self) -> float:
-        """The middle of the rounds, in seconds."""
+        """The median over the rounds, in seconds."""
         return float(np.median(self.seconds))
 
     @property
     def quartiles(self) -> tuple[float, float]:
-        """A quarter of the rounds took less than the first, a quarter more than the second."""
+        """The lower and the upper quartile over the rounds, in seconds."""
         low, high = np.percentile(self.seconds, [25, 75])
         return float(low), float(high)
 
@@ -45,13 +45,13 @@ def interleave(
     of the machine, and what a task leaves in the caches for its successor, fall on all alike.
 
     Args:
-        tasks: what to call, by name.
-        rounds: number of times each task is measured, at least 1.
-        warmup: calls of each task beforehand, not timed.
+        tasks: the functions to call, by name.
+        rounds: the number of times that each task is measured, at least 1.
+        warmup: the number of calls of each task beforehand, which are not timed.
         synchronise: waits for work that a call only queued (as `torch.cuda.synchronize`); called
             before each start and each stop of the clock.
-        min_seconds: a task that is faster is called several times in a row, and the time divided.
-            How often is found out once, so that all rounds repeat it alike.
+        min_seconds: a task that is faster is called several times in a row, and the time divided
+            by their number, which is found once, so that all rounds have the same.
 
     Returns:
         The timings by name, in the order of `tasks`; round i of one belongs to round i of another.
@@ -96,9 +96,9 @@ def interleave(
 
 
 def ratio(timing: Timing, baseline: Timing) -> tuple[float, float, float]:
-    """Median and quartiles of timing / baseline, taken round by round.
+    """The median and the quartiles of timing / baseline over the rounds.
 
-    Drift between rounds cancels, which it does not in a ratio of two medians.
+    Each ratio is within one round, so that drift between rounds cancels.
 
     Raises:
         ValueError: the two have different numbers of rounds.

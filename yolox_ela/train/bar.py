@@ -1,24 +1,54 @@
-"""The progress bar of a run, on a terminal."""
+"""What a run shows between the epochs: numbers on a terminal, or a log line every minute."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
+from loguru import logger
 from tqdm import tqdm
 
 from yolox_ela.train.progress import LOSS_PARTS
 
+LOG_SECONDS = 60  # between the log lines of a run without a terminal
 SHORT = {"loss": "loss", "iou": "iou", "objectness": "obj", "class": "cls", "l1": "l1"}
 
 
-class TrainingBar(tqdm):
-    """Epoch, steps, time gone and left, images/s, learning rate and loss parts.
+@dataclass(frozen=True)
+class StepStatus:
+    """What a user is told of the newest step.
 
-    Numbers instead of a drawn bar, so that all of them fit into 80 columns.
+    Attributes:
+        step: number of steps done.
+        total_steps: number of steps of the whole run.
+        epoch: the step's epoch and the number of epochs, such as `3/72`.
+        lr: learning rate.
+        losses: `LOSS_PARTS`; those that are 0 are not shown.
+        images_per_second: speed of this session, all processes together.
+        time_left: see `Pace.time_left`.
+    """
+
+    step: int
+    total_steps: int
+    epoch: str
+    lr: float
+    losses: Sequence[float]
+    images_per_second: float
+    time_left: str | None
+
+
+class TrainingBar(tqdm):
+    """Epoch, steps, time gone and left, images/s, learning rate and loss parts, on a terminal.
+
+    Numbers instead of a bar, so that all of them fit into 80 columns.
 
     Args:
-        total_steps: of the whole run.
-        done: steps of an earlier part of the run.
-        main_process: False hides the bar; otherwise it shows where stderr is a terminal.
+        total_steps: number of steps of the whole run.
+        done: number of steps of earlier parts of the run.
+        main_process: False hides the numbers; otherwise they show where stderr is a terminal.
     """
+
+    left = "?"
 
     def __init__(self, total_steps: int, done: int, *, main_process: bool) -> None:
         super().__init__(
@@ -26,14 +56,54 @@ class TrainingBar(tqdm):
             initial=done,
             disable=None if main_process else True,
             dynamic_ncols=True,
-            bar_format="{desc} {n_fmt}/{total_fmt} {elapsed}<{remaining}{postfix}",
+            bar_format="{desc} {n_fmt}/{total_fmt} {elapsed}<{left}{postfix}",
         )
 
-    def show(self, epoch: str, batch_size: int, lr: float, losses: Sequence[float]) -> None:
+    def show(self, status: StepStatus) -> None:
         """Update the numbers; they appear with the next refresh."""
         if self.disable:
             return
-        speed = (self.format_dict["rate"] or 0.0) * batch_size
-        parts = [f"{SHORT[n]} {v:.2f}" for n, v in zip(LOSS_PARTS, losses, strict=True) if v != 0]
-        self.set_description_str(epoch, refresh=False)
-        self.set_postfix_str(f"{speed:.0f} img/s lr {lr:.1e} {' '.join(parts)}", refresh=False)
+        parts = [f"{SHORT[n]} {v:.1f}" for n, v in _nonzero(status.losses)]
+        self.set_description_str(status.epoch, refresh=False)
+        self.left = status.time_left or "?"
+        speed = f"{status.images_per_second:.0f} im/s"
+        self.set_postfix_str(f"{speed} lr {status.lr:.0e} {' '.join(parts)}", refresh=False)
+
+    @property
+    def format_dict(self) -> dict[str, Any]:
+        """What `bar_format` may name; tqdm's own estimate knows nothing of evaluations."""
+        return super().format_dict | {"left": self.left}
+
+
+class StepLog:
+    """A log line every minute, for a run whose output goes to a file.
+
+    Args:
+        enabled: False where a terminal shows the numbers, and on all but the main process.
+        clock: gives seconds; a test passes its own.
+    """
+
+    def __init__(self, *, enabled: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        self._enabled, self._clock = enabled, clock
+        self._logged_at = clock()
+
+    def show(self, status: StepStatus) -> None:
+        """Log the numbers if a minute has passed since the last line, or since the start."""
+        now = self._clock()
+        if not self._enabled or now - self._logged_at < LOG_SECONDS:
+            return
+        self._logged_at = now
+        losses = ", ".join(f"{name} {value:.3f}" for name, value in _nonzero(status.losses))
+        logger.info(
+            "epoch {}  step {}/{}  {}  {:.1f} images/s  about {} left",
+            status.epoch,
+            status.step,
+            status.total_steps,
+            losses,
+            status.images_per_second,
+            status.time_left,
+        )
+
+
+def _nonzero(losses: Sequence[float]) -> list[tuple[str, float]]:
+    return [(name, v) for name, v in zip(LOSS_PARTS, losses, strict=True) if v != 0]

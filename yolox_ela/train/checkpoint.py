@@ -1,4 +1,4 @@
-"""Checkpoints: plain tensors and numbers, and what must agree before a run goes on."""
+"""Checkpoints: plain tensors and numbers, and what must agree before a run is resumed."""
 
 import io
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ MAY_DIFFER = ("workers", "eval_interval", "evaluate_start", "evaluate_raw")
 
 def save_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
     """Save tensors, numbers, strings and containers of them so that `weights_only=True` reads."""
-    # Through memory: writing to a path itself, torch turns a full disk into a riddle.
+    # Through memory: when torch writes to a path itself, its error hides that the disk is full.
     buffer = io.BytesIO()
     torch.save(dict(content), buffer)
     write_atomically(path, lambda temporary: temporary.write_bytes(buffer.getbuffer()))
@@ -27,7 +27,7 @@ def require_same_run(content: Mapping[str, Any], recipe: Recipe, folder: Path) -
     """Make sure that a saved state belongs to this recipe.
 
     Raises:
-        UserError: a setting that decides the result has changed.
+        UserError: a setting that changes the result is another one.
     """
     # A field that the state knows nothing of is newer than it, and had its default's effect.
     mine, saved = recipe.to_dict(), Recipe().to_dict() | content.get("recipe", {})

@@ -1,4 +1,4 @@
-"""The images and objects of a run, so that a resumption can tell what has changed."""
+"""The images and objects of a run, by which a resumed run tells what has changed."""
 
 import hashlib
 import io
@@ -46,7 +46,7 @@ def require_same_data(
     """Make sure that a saved state belongs to this data.
 
     Args:
-        content: of the state.
+        content: the content of the state.
         train_split: images to train on now.
         test_split: images to evaluate on now.
         data_file: what `keep_data` wrote at the run's start.

@@ -1,58 +1,40 @@
-"""The training loop: one process or many, any device, resumable at any step."""
+"""The training loop: what happens in which order, in one process or many, on any device."""
 
-import copy
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import gather_object
 from loguru import logger
 from torch import Tensor
 
 from yolox_ela.augment.feed import Batch, Feed, HostFeed
-from yolox_ela.augment.loader import (
-    require_batch_fits,
-    steps_per_epoch,
-)
+from yolox_ela.augment.loader import SampleKey, require_batch_fits, steps_per_epoch
 from yolox_ela.augment.multiscale import input_size, network_input
 from yolox_ela.datasets.split import VocSplit
-from yolox_ela.errors import UserError
-from yolox_ela.evaluate.scores import METRICS
-from yolox_ela.network.entries import require_state
 from yolox_ela.network.model import YoloxNano
-from yolox_ela.network.weights import read_checkpoint
 from yolox_ela.recipe import Recipe
-from yolox_ela.report.curves import save_curves
 from yolox_ela.system.environment import source_commit
-from yolox_ela.train.bar import TrainingBar
-from yolox_ela.train.checkpoint import require_same_run, save_checkpoint
-from yolox_ela.train.data_of_run import data_entries, keep_data, require_same_data
-from yolox_ela.train.evaluation import keep_evaluation, score_network
-from yolox_ela.train.finite import all_finite, dump_non_finite, first_non_finite
-from yolox_ela.train.progress import (
-    LOSS_PARTS,
-    Progress,
-    StepMonitor,
-    Stopwatch,
-    epoch_line,
-    headline,
-    mean_over_processes,
-    score_text,
-)
+from yolox_ela.train.bar import StepLog, TrainingBar
+from yolox_ela.train.data_of_run import keep_data
+from yolox_ela.train.evaluation import RunEvaluator
+from yolox_ela.train.finite import FiniteGuard
+from yolox_ela.train.progress import LOSS_PARTS, Progress, Stopwatch, headline, score_text
+from yolox_ela.train.records import RunRecords
 from yolox_ela.train.run_folder import RunFolder
-from yolox_ela.train.run_timing import memory_in_use, summarise_timing
-from yolox_ela.train.schedule import learning_rate
+from yolox_ela.train.saving import Origin, RunSaver
+from yolox_ela.train.schedule import learning_rate, warn_of_long_warmup
 from yolox_ela.train.step import TrainStep
 from yolox_ela.train.stop import StopRequest
-from yolox_ela.train.together import on_main, together
-from yolox_ela.train.trackers import DEFAULT_TRACKERS, RunTrackers
+from yolox_ela.train.thread_choice import choose_threads, fix_threads
+from yolox_ela.train.together import any_process, on_main, together
+from yolox_ela.train.tracker_names import DEFAULT_TRACKERS
+from yolox_ela.train.trackers import RunTrackers
 
 SAVE_SECONDS = 600  # state.pth is also written this often within an epoch
-DRAW_SECONDS = 60  # at least, between drawings of the curves, which take a second
 READ_INTERVAL = 10  # steps between reads of the loss, on a GPU
 
 
@@ -69,7 +51,7 @@ class Training:
         start: what the starting weights are called in tables of results.
         start_sha256: their digest; see `Start`.
         trackers: names of trackers to log to; see `require_trackers`.
-        feed: of samples of `train_split`, drawn by loader processes from files by default.
+        feed: samples of `train_split`; by default loader processes render them from files.
         compile: see `TrainStep`.
 
     Raises:
@@ -94,28 +76,30 @@ class Training:
         require_batch_fits(recipe.batch_size, accelerator.num_processes)
         self.recipe, self.folder, self.accelerator = recipe, folder, accelerator
         self.train_split, self.test_split = train_split, test_split
-        self.start, self.start_sha256 = start, start_sha256
+        self.origin = Origin(start, start_sha256, source_commit())
         self.device = accelerator.device
         self.feed: Feed = feed or HostFeed(train_split, recipe, self.device)
-        self.samples: tuple[Tensor, Tensor] | None = None  # of the newest step
+        self.newest_keys: list[SampleKey] = []  # the newest step's, for `_describe_step`
+        self.newest_samples: tuple[Tensor, Tensor] = (torch.empty(0), torch.empty(0))
         self.step = TrainStep(model, recipe, accelerator, compile=compile)
         self.network, self.ema = self.step.network, self.step.ema
-        self.progress = Progress()
         names = trackers if accelerator.is_main_process else ()
         self.trackers = RunTrackers(names, folder, recipe.to_dict())
-        self.commit = source_commit()
         self.steps_per_epoch = steps_per_epoch(len(train_split), recipe)
+        self.records = RunRecords(recipe, folder, accelerator, self.trackers, self.steps_per_epoch)
+        self.evaluator = RunEvaluator(
+            test_split, recipe, accelerator, folder, self.trackers, self.records.pace
+        )
+        self.guard = FiniteGuard(folder, f"rank{accelerator.process_index}", self.network)
+        self.saver = RunSaver(folder, recipe, train_split, test_split, accelerator)
         self.total_steps = self.steps_per_epoch * recipe.epochs
-        if recipe.warmup_steps > self.total_steps / 2:
-            logger.warning(
-                "warm-up takes {} of the run's {} steps: with so few images, lower warmup_steps",
-                recipe.warmup_steps,
-                self.total_steps,
-            )
+        warn_of_long_warmup(self.total_steps, recipe)
         self.read_interval = 1 if self.device.type == "cpu" else READ_INTERVAL
-        self.monitor = StepMonitor()
-        self.watch = Stopwatch()
-        self.drawn_at = time.monotonic()  # when the curves were, or the run began
+
+    @property
+    def progress(self) -> Progress:
+        """How far the run is."""
+        return self.records.progress
 
     # The run
 
@@ -129,13 +113,11 @@ class Training:
             UserError: a tracker cannot start, the loss is no longer finite, data cannot be read,
                 or the disk is full.
         """
-        if self.progress.step >= self.total_steps and not self._epoch_is_open():
+        if self.progress.step >= self.total_steps and not self.records.epoch_is_open():
             logger.info("{} is complete; nothing left to train", self.folder.path)
             return json.loads(self.folder.results.read_text(encoding="utf-8"))
-        on_main(
-            self.accelerator,
-            lambda: keep_data(self.folder.data, self.train_split, self.test_split),
-        )
+        data = (self.folder.data, self.train_split, self.test_split)
+        on_main(self.accelerator, lambda: keep_data(*data))
         with ExitStack() as stack:
             together(self.accelerator, lambda: stack.enter_context(self.trackers))
             results = self._train(stack.enter_context(StopRequest()))
@@ -155,232 +137,161 @@ class Training:
         """Run steps until the end or a stop; the last evaluation's results, if there was one."""
         results = None
         if self.progress.step == 0 and self.recipe.evaluate_start:
-            self._record({"epoch": 0, **headline(self._evaluate())})
-        if self._epoch_is_open():  # stopped while it was evaluated
+            self._evaluate_start()
+        if self.records.epoch_is_open():  # stopped while it was evaluated
             results = self._end_epoch()
         saved_at = time.monotonic()
-        main_process = self.accelerator.is_main_process
-        bar = TrainingBar(self.total_steps, self.progress.step, main_process=main_process)
+        main = self.accelerator.is_main_process
+        bar = TrainingBar(self.total_steps, self.progress.step, main_process=main)
+        log = StepLog(enabled=main and bool(bar.disable))
         with bar:
             for batch in self._batches():
                 losses = self._train_step(batch)
                 bar.update()
                 if losses is not None:
-                    step, recipe = self.progress.step - 1, self.recipe
-                    epoch = f"{step // self.steps_per_epoch + 1}/{recipe.epochs}"
-                    lr = learning_rate(step, self.total_steps, recipe)
-                    bar.show(epoch, recipe.batch_size, lr, losses)
-                ended = self._epoch_is_open()
+                    status = self.records.status(self._last_rate(), losses)
+                    bar.show(status)
+                    log.show(status)
+                ended = self.records.epoch_is_open()
                 if ended:
-                    self._require_sound(batch)
+                    self._require_sound()
                     results = self._end_epoch() or results
-                stopping, saving = self._agree(
-                    stop.requested, time.monotonic() - saved_at > SAVE_SECONDS
-                )
+                stopping = saving = False
+                # Several processes exchange nothing more often than losses are read.
+                if self.accelerator.num_processes == 1 or self._is_read_step():
+                    saving = time.monotonic() - saved_at > SAVE_SECONDS
+                    stopping, saving = any_process(self.accelerator, stop.requested, saving)
                 if not ended and (stopping or saving):
-                    self._require_sound(batch)
+                    self._require_sound()
                     self.save_state()
                 if ended or saving:
                     saved_at = time.monotonic()
                 if stopping:
                     break
-                self.watch.lap()  # evaluation and files are not the next step's time
+                self.records.restart_watch()  # evaluation and files are not the next step's time
         return results
 
-    def _epoch_is_open(self) -> bool:
-        """Whether the last step ended an epoch that is not yet in the history."""
-        epoch, rest = divmod(self.progress.step, self.steps_per_epoch)
-        booked = self.progress.history[-1]["epoch"] if self.progress.history else 0
-        return rest == 0 and epoch > booked
-
     def _batches(self) -> Iterator[Batch]:
-        """The remaining batches, with the time spent waiting for them booked."""
+        """The remaining batches; the time spent waiting for them is recorded."""
         loader = self.feed.loader(
             start=self.progress.step,
             rank=self.accelerator.process_index,
             world=self.accelerator.num_processes,
         )
-        self.watch.lap()
+        self.records.restart_watch()
         for batch in loader:
-            waited = self.watch.lap()
-            self.progress.wait_seconds += waited
-            self.progress.train_seconds += waited
+            self.records.add_wait()
             yield batch
 
     def _train_step(self, batch: Batch) -> list[float] | None:
         """One optimizer step; the losses if they were read at this step."""
         recipe, progress = self.recipe, self.progress
         epoch = progress.step // self.steps_per_epoch
-        self.samples = self.feed.samples(batch)
+        self.newest_keys, self.newest_samples = batch.keys, self.feed.samples(batch)
         losses = self.step(
-            *network_input(*self.samples, input_size(progress.step, recipe)),
+            *network_input(*self.newest_samples, input_size(progress.step, recipe)),
             learning_rate(progress.step, self.total_steps, recipe),
             use_l1=epoch >= recipe.epochs - recipe.final_epochs,
             frozen=progress.step < recipe.freeze_backbone_steps,
         )
-        self.monitor.add(losses)
+        self.records.add_losses(losses)
         progress.step += 1
 
         row = None
-        if progress.step % self.read_interval == 0 or progress.step % self.steps_per_epoch == 0:
-            row = self._read_losses(batch)
-        progress.train_seconds += self.watch.lap()
+        if self._is_read_step() or progress.step % self.steps_per_epoch == 0:
+            row = self._read_losses()
+        self.records.add_step()
         return row
 
-    def _read_losses(self, batch: Batch) -> list[float] | None:
+    def _last_rate(self) -> float:
+        """The learning rate of the last step."""
+        return learning_rate(self.progress.step - 1, self.total_steps, self.recipe)
+
+    def _is_read_step(self) -> bool:
+        """Whether the losses are read after the last step even if it ended no epoch."""
+        return self.progress.step % self.read_interval == 0
+
+    def _read_losses(self) -> list[float] | None:
         """Add the losses since the last read to the epoch's sums; None if there are none.
 
         Raises:
-            UserError: one of them is not finite; see `dump_non_finite`.
+            UserError: one of them is not finite; see `FiniteGuard`.
         """
-        rows = self.monitor.collect()
-        bad = first_non_finite(rows)
-        if bad is not None:
-            step = self.progress.step - len(rows) + bad + 1
-            self._stop_non_finite("the loss", step, rows[bad], batch)
-        for row in rows:
-            sums = self.progress.loss_sums
-            self.progress.loss_sums = [a + b for a, b in zip(sums, row, strict=True)]
+        rows = self.records.read_losses()
+        self.guard.require_losses(rows, self.progress.step, self._describe_step)
+        self.records.sum_losses(rows)
         return rows[-1] if rows else None
 
-    def _require_sound(self, batch: Batch) -> None:
+    def _require_sound(self) -> None:
         """Make sure that losses and weights are right, before anything is saved.
 
         Raises:
-            UserError: one is not finite, see `dump_non_finite`; or the averaged weights do not
-                follow the trained ones.
+            UserError: one is not finite, see `FiniteGuard`; or the averaged weights do not follow
+                the trained ones.
         """
-        losses = self._read_losses(batch) or [0.0] * len(LOSS_PARTS)
-        if not all_finite(self.network):
-            self._stop_non_finite("a weight", self.progress.step, losses, batch)
-        self.step.require_following(
-            learning_rate(self.progress.step - 1, self.total_steps, self.recipe)
-        )
+        losses = self._read_losses() or [0.0] * len(LOSS_PARTS)
+        self.guard.require_weights(losses, self.progress.step, self._describe_step)
+        self.step.require_following(self._last_rate())
 
-    def _stop_non_finite(self, what: str, step: int, losses: list[float], batch: Batch) -> NoReturn:
-        images, targets = self.samples or self.feed.samples(batch)
-        dump_non_finite(
-            self.folder,
-            f"rank{self.accelerator.process_index}",
-            what,
-            {
-                "step": step,
-                "losses": dict(zip(LOSS_PARTS, losses, strict=True)),
-                "lr": learning_rate(step - 1, self.total_steps, self.recipe),
-                "last_batch_ids": [str(self.train_split.ids[key.image]) for key in batch.keys],
-                "last_batch_images": images.cpu(),
-                "last_batch_targets": targets.cpu(),
-                "model": self.network.state_dict(),
-            },
-        )
+    def _describe_step(self, step: int) -> dict[str, Any]:
+        """What a dump of broken numbers says of a step (from 1), and of the newest batch."""
+        return {
+            "lr": learning_rate(step - 1, self.total_steps, self.recipe),
+            "last_batch_ids": [str(self.train_split.ids[key.image]) for key in self.newest_keys],
+            "last_batch_images": self.newest_samples[0].cpu(),
+            "last_batch_targets": self.newest_samples[1].cpu(),
+        }
 
     def _end_epoch(self) -> dict[str, Any] | None:
-        """Book the epoch, evaluate if it is time, write every file; results if evaluated."""
-        progress, recipe = self.progress, self.recipe
-        epoch = progress.step // self.steps_per_epoch
-        sums = mean_over_processes(gather_object([progress.loss_sums]))
-        means = [total / self.steps_per_epoch for total in sums]
-        seconds = progress.train_seconds
-        row: dict[str, Any] = {
-            "epoch": epoch,
-            "step": progress.step,
-            "lr": learning_rate(progress.step - 1, self.total_steps, recipe),
-            **dict(zip(LOSS_PARTS, means, strict=True)),
-            "train_seconds": round(seconds, 3),
-            "images_per_second": round(self.steps_per_epoch * recipe.batch_size / seconds, 2),
-            "data_wait_share": round(progress.wait_seconds / seconds, 4),
-            **memory_in_use(self.device),
-        }
+        """Evaluate if it is time, and record the epoch; the results if evaluated."""
+        recipe = self.recipe
+        row = self.records.epoch_row(self._last_rate())
         results = None
-        evaluation = Stopwatch()
-        if epoch % recipe.eval_interval == 0 or epoch == recipe.epochs:
+        if row["epoch"] % recipe.eval_interval == 0 or row["epoch"] == recipe.epochs:
             self.save_state()  # an evaluation is long, and may be cut off
+            evaluation = Stopwatch()
             results = self._evaluate()
-            row |= headline(results) | self._evaluate_raw()
+            row |= headline(results)
+            if recipe.evaluate_raw:
+                row |= self.evaluator.unaveraged(self.step)
             row["eval_seconds"] = round(evaluation.lap(), 3)
-        progress.loss_sums = [0.0] * len(LOSS_PARTS)
-        progress.total_seconds += seconds + row.get("eval_seconds", 0.0)
-        progress.train_seconds = progress.wait_seconds = 0.0
-        row["total_seconds"] = round(progress.total_seconds, 3)
-        self._record(row, results)
-        return results
-
-    def _record(self, row: dict[str, Any], results: dict[str, Any] | None = None) -> None:
-        """Add a row to the history; write weights, state, metrics, times, curves and log line."""
-        progress, folder = self.progress, self.folder
-        progress.history.append(row)
-        is_best = row.get("ap50_voc07", -1.0) > progress.best and row["epoch"] > 0
-        if is_best:
-            progress.best, progress.best_epoch = row["ap50_voc07"], row["epoch"]
-        if row["epoch"] == 0:
-            logger.info("before training: {}", score_text(row) or "nothing to score")
-            return
-        self.trackers.log({k: v for k, v in row.items() if k != "step"}, progress.step)
+        is_best = self.records.close_epoch(row)
         if self.accelerator.is_main_process:
-            content = self._weights(row)
-            save_checkpoint(folder.last, {**content, "weights": "last"})
-            if is_best:
-                save_checkpoint(folder.best, {**content, "weights": "best"})
-            if results is not None:
-                folder.write_json("results.json", results)
-            folder.write_metrics(progress.history)
-            folder.write_json("timing.json", summarise_timing(progress.history))
-            ended = row["epoch"] == self.recipe.epochs
-            if ended or time.monotonic() - self.drawn_at > DRAW_SECONDS:
-                save_curves({self.recipe.name: progress.history}, folder.curves)
-                self.drawn_at = time.monotonic()
-            logger.info(epoch_line(progress, self.recipe.epochs, self.total_steps))
+            self.saver.save_weights(self.ema.result(), row, self.origin, is_best=is_best)
+            self.records.write(results)
         # Last: if a file before it cannot be written, the epoch's end is repeated on resumption.
         self.save_state()
+        return results
 
-    # Evaluation
+    def _evaluate_start(self) -> None:
+        """Evaluate the starting weights, as epoch 0 of the history."""
+        row = {"epoch": 0, **headline(self._evaluate())}
+        self.progress.history.append(row)
+        logger.info("before training: {}", score_text(row) or "nothing to score")
 
     def _evaluate(self) -> dict[str, Any]:
         """Results of the weights to keep on the test split, the same on every process."""
-        network = self.ema.result()
-        results, detections = score_network(network, self.test_split, self.recipe, self.accelerator)
-        if self.accelerator.is_main_process:
-            sheet = keep_evaluation(results, detections, self.test_split, self.folder)
-            self.trackers.log_image("predictions", sheet, self.progress.step)
-        return results
+        return self.evaluator.averaged(self.ema.result(), self.progress.step)
 
-    def _evaluate_raw(self) -> dict[str, float]:
-        """The mean APs of the weights as trained, if the recipe asks for them."""
-        if not self.recipe.evaluate_raw:
-            return {}
-        raw = copy.deepcopy(self.ema.model)  # free of what accelerate wraps the trained one in
-        raw.load_state_dict(self.network.state_dict())
-        results, _ = score_network(raw, self.test_split, self.recipe, self.accelerator)
-        return {f"raw_{metric}": value for metric, value in headline(results).items()}
+    # Threads, saving, resuming
 
-    # Stopping, saving, resuming
+    def choose_threads(self, fixed: int | None = None) -> None:
+        """Set the number of threads that the run computes with; call it once, before `run`.
 
-    def _agree(self, *wishes: bool) -> list[bool]:
-        """For each wish whether any process has it; processes exchange them every few steps."""
-        if self.accelerator.num_processes == 1:
-            return list(wishes)
-        if self.progress.step % self.read_interval:
-            return [False] * len(wishes)
-        flags = torch.tensor([float(wish) for wish in wishes], device=self.device)
-        return (self.accelerator.reduce(flags, "sum") > 0).tolist()
+        A resumed run keeps the number that its state names, since sums over another number of
+        threads are rounded differently.
+
+        Args:
+            fixed: the number that the user asks for; None times a few steps, see `choose_threads`.
+        """
+        if fixed is not None:
+            fix_threads(fixed)
+        elif self.progress.step == 0:
+            choose_threads(self.step, self.feed, self.total_steps)
 
     def save_state(self) -> None:
-        """Write state.pth: all that `resume` needs to go on as if nothing had happened."""
-        loss_sums = gather_object([self.progress.loss_sums])
-        if not self.accelerator.is_main_process:
-            return
-        content = {
-            **self.step.state_dict(),
-            "progress": self.progress.to_dict(),
-            "loss_sums": loss_sums,  # of each process
-            "threads": torch.get_num_threads(),
-            "recipe": self.recipe.to_dict(),
-            **data_entries(self.train_split, self.test_split),
-            "start": self.start,
-            "start_sha256": self.start_sha256,
-            "commit": self.commit,
-        }
-        save_checkpoint(self.folder.state, content)
+        """Write state.pth: all that `resume` needs to continue as if nothing had happened."""
+        self.saver.save_state(self.step, self.progress, self.origin)
 
     def resume(self) -> None:
         """Continue from state.pth.
@@ -388,61 +299,5 @@ class Training:
         Raises:
             UserError: it is damaged, or belongs to other settings or data.
         """
-        content = read_checkpoint(self.folder.state)
-        require_state(content, self.folder.state)
-        require_same_run(content, self.recipe, self.folder.path)
-        require_same_data(content, self.train_split, self.test_split, self.folder.data)
-        try:
-            self.step.load_state_dict(content)
-            self.progress = Progress(**content["progress"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(
-                f"{self.folder.state} was written by another version of this package ({error}): "
-                f"resume it with commit {content.get('commit', 'of its environment.json')}, or "
-                "start a new run with -c last.pth"
-            ) from error
-        self.start = content.get("start", "")
-        self.start_sha256 = content.get("start_sha256", "")
-        self._restore_processes(content)
+        self.records.progress, self.origin = self.saver.load_state(self.step, self.origin.commit)
         logger.info("resumed at step {} of {}", self.progress.step, self.total_steps)
-
-    def _restore_processes(self, content: Mapping[str, Any]) -> None:
-        """Take up each process's sums of losses, and compute with as many threads as before."""
-        world, sums = self.accelerator.num_processes, content.get("loss_sums")
-        if sums is None:  # a state of an older version: the first process's sums alone
-            sums = [self.progress.loss_sums] * world
-        if len(sums) == world:
-            self.progress.loss_sums = sums[self.accelerator.process_index]
-        else:
-            self.progress.loss_sums = mean_over_processes(sums)
-            logger.warning(
-                "resuming on {} processes instead of {}: the same data and schedule, but "
-                "BatchNorm normalises other shares of each batch, and sums are rounded differently",
-                world,
-                len(sums),
-            )
-        threads = content.get("threads", torch.get_num_threads())
-        if self.device.type == "cpu" and threads != torch.get_num_threads():
-            logger.info(
-                "computing with {} threads, as the run did before, instead of {}: sums over "
-                "another number of threads are rounded differently",
-                threads,
-                torch.get_num_threads(),
-            )
-            torch.set_num_threads(threads)
-
-    def _weights(self, row: dict[str, Any]) -> dict[str, Any]:
-        """A checkpoint for use: weights to keep under upstream's key `model`, and their origin."""
-        return {
-            "model": {name: t.cpu() for name, t in self.ema.result().state_dict().items()},
-            "experiment": self.recipe.name,
-            "classes": list(self.recipe.classes),
-            "recipe": self.recipe.to_dict(),
-            "epoch": row["epoch"],
-            "metrics": {key: row[key] for key in METRICS if key in row},
-            "start": self.start,
-            "start_sha256": self.start_sha256,
-            "train_images": len(self.train_split),
-            **data_entries(self.train_split, self.test_split),
-            "commit": self.commit,
-        }

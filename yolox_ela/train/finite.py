@@ -1,7 +1,7 @@
 """Numbers that are no longer finite: found before anything is saved, and dumped."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import torch
@@ -9,43 +9,74 @@ from torch import nn
 
 from yolox_ela.errors import UserError
 from yolox_ela.train.checkpoint import save_checkpoint
+from yolox_ela.train.progress import LOSS_PARTS
 from yolox_ela.train.run_folder import RunFolder
 
 
-def first_non_finite(rows: Sequence[Sequence[float]]) -> int | None:
-    """Position of the first step with a loss that is infinite or not a number."""
-    for position, row in enumerate(rows):
-        if not all(math.isfinite(value) for value in row):
-            return position
-    return None
-
-
-def all_finite(model: nn.Module) -> bool:
-    """Whether every weight and statistic of a network is finite."""
-    tensors = [t for t in model.state_dict().values() if t.is_floating_point()]
-    return bool(torch.stack([tensor.isfinite().all() for tensor in tensors]).all())
-
-
-def dump_non_finite(
-    folder: RunFolder, process: str, what: str, content: Mapping[str, Any]
-) -> NoReturn:
-    """Write what led to such numbers into the run's folder, and end the run.
+class FiniteGuard:
+    """Ends a run whose losses or weights are infinite or not a number; its checkpoints stay.
 
     Args:
-        folder: of the run; its checkpoints stay as they are.
+        folder: the run's folder, which receives the dump.
         process: part of the dump's name.
-        what: what is not finite, for the message.
-        content: `step` and `losses`, and whatever else helps to find the cause.
-
-    Raises:
-        UserError: always.
+        network: the network whose weights are trained.
     """
-    path = folder.path / f"nonfinite_{process}.pth"
-    save_checkpoint(path, content)
-    kept = "no state had been saved yet"
-    if folder.state.exists():
-        kept = f"the last good state is in {folder.state}"
-    raise UserError(
-        f"{what} is not finite at step {content['step']} (losses {content['losses']}); batch and "
-        f"weights are in {path}, {kept}. Lower lr, set grad_clip 10, or use --precision fp32"
-    )
+
+    def __init__(self, folder: RunFolder, process: str, network: nn.Module) -> None:
+        self._folder, self._process, self._network = folder, process, network
+
+    def require_losses(
+        self,
+        rows: Sequence[Sequence[float]],
+        last_step: int,
+        describe: Callable[[int], Mapping[str, Any]],
+    ) -> None:
+        """Make sure that the losses of the newest steps are finite.
+
+        Args:
+            rows: `LOSS_PARTS` of each step.
+            last_step: number of the newest step, from 1.
+            describe: what the dump says of a step beside its losses and the weights.
+
+        Raises:
+            UserError: a loss is not finite.
+        """
+        for step, row in enumerate(rows, last_step - len(rows) + 1):
+            if not all(math.isfinite(value) for value in row):
+                self._stop("the loss", step, row, describe)
+
+    def require_weights(
+        self, losses: Sequence[float], step: int, describe: Callable[[int], Mapping[str, Any]]
+    ) -> None:
+        """Make sure that every weight and statistic is finite.
+
+        Args:
+            losses: the newest step's `LOSS_PARTS`.
+            step: its number, from 1.
+            describe: as in `require_losses`.
+
+        Raises:
+            UserError: a number is not finite.
+        """
+        tensors = [t for t in self._network.state_dict().values() if t.is_floating_point()]
+        if not torch.stack([tensor.isfinite().all() for tensor in tensors]).all():
+            self._stop("a weight", step, losses, describe)
+
+    def _stop(
+        self,
+        what: str,
+        step: int,
+        losses: Sequence[float],
+        describe: Callable[[int], Mapping[str, Any]],
+    ) -> NoReturn:
+        path = self._folder.path / f"nonfinite_{self._process}.pth"
+        by_name = dict(zip(LOSS_PARTS, losses, strict=True))
+        content = {"step": step, "losses": by_name, "model": self._network.state_dict()}
+        save_checkpoint(path, {**content, **describe(step)})
+        kept = "no state had been saved yet"
+        if self._folder.state.exists():
+            kept = f"the last good state is in {self._folder.state}"
+        raise UserError(
+            f"{what} is not finite at step {step} (losses {by_name}); batch and weights are in "
+            f"{path}, {kept}. Lower lr, set grad_clip 10, or use --precision fp32"
+        )

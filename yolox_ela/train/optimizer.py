@@ -18,7 +18,7 @@ class Kind:
     Attributes:
         decayed: convolution and linear weights.
         new: attention, and class predictors that start at random.
-        backbone: of the network before its neck.
+        backbone: parameters of the network before its neck.
     """
 
     decayed: bool
@@ -65,8 +65,8 @@ def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
         lr=recipe.peak_lr,
         momentum=recipe.momentum,
         nesterov=recipe.momentum > 0,
-        # A first step that overflows in fp16 would leave the fused kernel with momentum from
-        # memory that nobody wrote.
+        # A first step that overflows in fp16 would leave the fused kernel with uninitialised
+        # momentum.
         fused=devices <= set(FUSED_DEVICES) and recipe.precision != "fp16",
     )
 

@@ -1,9 +1,8 @@
-"""How far a run is: the numbers that a checkpoint carries besides tensors of the network."""
+"""How far a run is: the numbers that a state carries beside the network's tensors."""
 
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import timedelta
 from typing import Any
 
 import torch
@@ -16,19 +15,19 @@ LOSS_PARTS = ("loss", "iou", "objectness", "class", "l1")
 
 @dataclass
 class Progress:
-    """Position and bookkeeping of a run; plain numbers only, so that checkpoints stay plain.
+    """Position and records of a run; plain numbers only, so that checkpoints stay plain.
 
     Attributes:
-        step: steps done; gives the epoch, the learning rate, the input size and the sampler's
-            position.
+        step: number of steps done; gives the epoch, the learning rate, the input size and the
+            sampler's position.
         best: best AP50 (VOC07) so far, -1 before the first evaluation.
         best_epoch: the epoch that reached it.
-        history: one row an epoch, as in metrics.csv.
-        loss_sums: sums over the present epoch of `LOSS_PARTS`, as this process computed them; the
-            mean over all processes is the whole batch's.
-        train_seconds: time of the present epoch's steps.
-        wait_seconds: the part of it spent waiting for data.
-        total_seconds: time of all steps and evaluations of finished epochs.
+        history: one row per epoch, as in metrics.csv.
+        loss_sums: sums of `LOSS_PARTS` over the present epoch, as this process computed them; the
+            mean over all processes is that of the whole batch.
+        train_seconds: seconds that the present epoch's steps took.
+        wait_seconds: the part of them that was spent waiting for data.
+        total_seconds: seconds that all steps and evaluations of finished epochs took.
     """
 
     step: int = 0
@@ -65,8 +64,8 @@ def score_text(row: Mapping[str, Any]) -> str:
     )
 
 
-def epoch_line(progress: Progress, epochs: int, total_steps: int) -> str:
-    """The log line of the epoch that was booked last."""
+def epoch_line(progress: Progress, epochs: int, time_left: str | None) -> str:
+    """The log line of the epoch that was recorded last."""
     row = progress.history[-1]
     losses = ", ".join(f"{name} {row[name]:.3f}" for name in LOSS_PARTS)
     parts = [
@@ -77,9 +76,8 @@ def epoch_line(progress: Progress, epochs: int, total_steps: int) -> str:
     ]
     if scores := score_text(row):
         parts.append(f"{scores} (best 07 {100 * progress.best:.2f}, epoch {progress.best_epoch})")
-    done = progress.step / total_steps
-    left = timedelta(seconds=round(progress.total_seconds * (1 - done) / done))
-    parts.append(f"about {left} left")
+    if time_left is not None:
+        parts.append(f"about {time_left} left")
     return "  ".join(parts)
 
 

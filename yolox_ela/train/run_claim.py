@@ -12,8 +12,8 @@ def required_path(output: Path | None, parent: Path, name: str, *, resume: bool)
 
     Args:
         output: the folder as the user named it.
-        parent: of the folders that nobody named.
-        name: of these folders, but for a number.
+        parent: folder in which runs without a name of their own get theirs.
+        name: what these folders are called, up to a number.
         resume: whether to continue a run.
 
     Returns:

@@ -2,6 +2,8 @@
 
 import math
 
+from loguru import logger
+
 from yolox_ela.recipe import Recipe
 
 
@@ -10,7 +12,7 @@ def learning_rate(step: int, total_steps: int, recipe: Recipe) -> float:
 
     Args:
         step: steps done so far, 0 for the first.
-        total_steps: of the whole run.
+        total_steps: number of steps of the whole run.
         recipe: gives the peak, the shares of warm-up and final epochs, and the lowest rate.
     """
     peak, lowest = recipe.peak_lr, recipe.peak_lr * recipe.min_lr_ratio
@@ -23,3 +25,13 @@ def learning_rate(step: int, total_steps: int, recipe: Recipe) -> float:
         return lowest
     progress = (step - warmup) / (cosine_end - warmup)
     return lowest + 0.5 * (peak - lowest) * (1 + math.cos(math.pi * progress))
+
+
+def warn_of_long_warmup(total_steps: int, recipe: Recipe) -> None:
+    """Warn of a warm-up that takes more than half of the run."""
+    if recipe.warmup_steps > total_steps / 2:
+        logger.warning(
+            "warm-up takes {} of the run's {} steps: with so few images, lower warmup_steps",
+            recipe.warmup_steps,
+            total_steps,
+        )

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from loguru import logger
-from torch import Tensor
 
 from yolox_ela.errors import UserError
 from yolox_ela.experiment import Experiment
@@ -20,6 +19,7 @@ from yolox_ela.network.weights import (
 )
 from yolox_ela.overrides import override
 from yolox_ela.recipe import Recipe
+from yolox_ela.train.attention_of_start import require_same_attention
 
 
 def load_start(recipe: Recipe, model: YoloxNano, weights: Path | None) -> Start:
@@ -31,9 +31,9 @@ def load_start(recipe: Recipe, model: YoloxNano, weights: Path | None) -> Start:
         weights: the file; None leaves the network's random weights.
 
     Raises:
-        UserError: the file is none of YOLOX-Nano's weights, its attention was trained with gates
-            of another reach, its classes do not serve as the recipe wants, or the recipe keeps a
-            share of a start that cannot detect anything.
+        UserError: the file is none of YOLOX-Nano's weights, its attention is another one (see
+            `require_same_attention`), its classes do not serve as the recipe wants, or the recipe
+            keeps a share of a start that cannot detect anything.
     """
     if weights is None:
         if recipe.start_share > 0:
@@ -45,7 +45,7 @@ def load_start(recipe: Recipe, model: YoloxNano, weights: Path | None) -> Start:
         return Start(RANDOM, digest, f"random, seed {recipe.seed}")
     content = read_checkpoint(weights)
     state = state_dict_of(content, weights)
-    _require_same_gates(recipe, content.get("recipe", {}), state, weights)
+    require_same_attention(recipe, model, content, state, weights)
     classes = start_rows(
         model.state_dict(),
         state,
@@ -80,16 +80,3 @@ def in_class_order_of(exp: Experiment, content: Mapping[str, Any]) -> Experiment
         return exp
     logger.info("classes in the order of the run: {}", ", ".join(classes))
     return override(exp, {"classes": classes})
-
-
-def _require_same_gates(
-    recipe: Recipe, trained: Mapping[str, Any], state: Mapping[str, Tensor], weights: Path
-) -> None:
-    """Attention that started as the identity has gates up to 2, and its weights do not say so."""
-    start = trained.get("attention_start", "paper")
-    attentive = any(name.startswith("backbone.attention.") for name in state)
-    if attentive and start != recipe.attention_start:
-        raise UserError(
-            f"the attention in {weights} was trained with attention_start {start}, and with "
-            f"{recipe.attention_start} would do something else: add attention_start {start}"
-        )

@@ -22,12 +22,12 @@ LEAST_ROWS = 32  # of targets when compiled
 class TrainStep:
     """A network with all that changes its weights.
 
-    Random numbers that the network itself draws at a step, such as dropout's, depend on the seed,
+    Random numbers that the network itself uses at a step, such as dropout's, depend on the seed,
     the step and the process alone.
 
     Args:
         network: at its starting weights; it is moved to the accelerator's device.
-        recipe: gives optimizer, clipping and average.
+        recipe: settings of optimizer, gradient clipping and average.
         accelerator: device, precision and processes.
         compile: through torch.compile, on CUDA with one graph for each input size. Off by
             default, since it takes minutes first.

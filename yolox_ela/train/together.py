@@ -1,8 +1,9 @@
-"""Steps after which the processes of a run go on together, or end together."""
+"""Work after which all processes of a run continue together, or end together."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list, gather_object
 
@@ -18,7 +19,7 @@ def together(accelerator: Accelerator, act: Callable[[], T], *, first: bool = Tr
     would print the same message.
 
     Args:
-        accelerator: of the run.
+        accelerator: the run's processes.
         act: what to do; must not exchange anything with other processes.
         first: whether this process acts at once, or after those that do have succeeded.
 
@@ -59,3 +60,11 @@ def on_main(accelerator: Accelerator, act: Callable[[], T]) -> T:
     if accelerator.num_processes > 1:
         broadcast_object_list(choice)
     return choice[0]
+
+
+def any_process(accelerator: Accelerator, *wishes: bool) -> list[bool]:
+    """For each wish whether any process has it; all processes call this at the same step."""
+    if accelerator.num_processes == 1:
+        return list(wishes)
+    flags = torch.tensor([float(wish) for wish in wishes], device=accelerator.device)
+    return (accelerator.reduce(flags, "sum") > 0).tolist()

@@ -1,4 +1,4 @@
-"""Batches drawn by torch show what the renderer of single samples draws."""
+"""Batches rendered by torch equal those of the renderer of single samples."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ RECIPES = {
 VECTOR = 32
 
 
-def draw(plans, bank, device="cpu"):
+def render_plans(plans, bank, device="cpu"):
     """(B, S, S, 3) uint8 array."""
     samples = render_batch(PlanBatch.pack(plans).to(device), bank)
     return samples.permute(0, 2, 3, 1).cpu().numpy()
@@ -38,7 +38,7 @@ def rounded_columns(plan):
     return rounded
 
 
-def assert_drawn(image_set, plans, samples):
+def assert_rendered(image_set, plans, samples):
     unequal = 0
     for plan, sample in zip(plans, samples, strict=True):
         expected = image_set.render(plan).astype(int)
@@ -53,23 +53,25 @@ def assert_drawn(image_set, plans, samples):
 def test_a_batch_shows_what_the_renderer_draws(image_sets, device, fields):
     image_set = image_sets[96]
     plans = image_set.plans(32, **fields)
-    assert_drawn(image_set, plans, draw(plans, image_set.bank(device), device))
+    assert_rendered(image_set, plans, render_plans(plans, image_set.bank(device), device))
 
 
 @pytest.mark.parametrize("side", [64, 128])
 def test_other_sizes(image_sets, device, side):
     image_set = image_sets[side]
     plans = image_set.plans(16, seed=1)
-    assert_drawn(image_set, plans, draw(plans, image_set.bank(device), device))
+    assert_rendered(image_set, plans, render_plans(plans, image_set.bank(device), device))
 
 
 def test_a_sample_is_the_same_alone_as_in_a_batch(image_sets, device):
     image_set = image_sets[64]
     bank = image_set.bank(device)
     plans = image_set.plans(12)
-    together = draw(plans, bank, device)
+    together = render_plans(plans, bank, device)
     for number in (0, 5, 11):
-        assert np.array_equal(draw(plans[number : number + 1], bank, device)[0], together[number])
+        assert np.array_equal(
+            render_plans(plans[number : number + 1], bank, device)[0], together[number]
+        )
 
 
 def test_a_bank_of_more_pixels_than_fit_32_bits(image_sets, tmp_path):
@@ -80,7 +82,7 @@ def test_a_bank_of_more_pixels_than_fit_32_bits(image_sets, tmp_path):
     row = np.memmap(tmp_path / "bank", np.uint8, "w+", shape=(gap + len(bank.pixels),))
     row[gap:] = bank.pixels.numpy()
     far = DeviceBank(torch.from_numpy(row), bank.starts + gap, bank.sizes)
-    assert np.array_equal(draw(plans, far), draw(plans, bank))
+    assert np.array_equal(render_plans(plans, far), render_plans(plans, bank))
 
 
 def test_samples_lie_in_channels_last_memory(image_sets, device):

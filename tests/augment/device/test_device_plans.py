@@ -1,4 +1,4 @@
-"""Packing plans refuses what the batch renderer cannot draw."""
+"""Packing plans refuses what the batch renderer cannot render."""
 
 from dataclasses import replace
 

@@ -1,1 +1,1 @@
-"""Augmented batches made where they are used: pixels and boxes of many plans at once, in torch."""
+"""Augmented batches in torch, on the training device: pixels and boxes of many plans at once."""

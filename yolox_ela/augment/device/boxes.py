@@ -1,4 +1,4 @@
-"""The boxes of a batch of samples from its plans: `augment.plan_boxes` in torch."""
+"""The boxes of a batch of samples from its plans: `plan.plan_boxes` in torch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from torch import Tensor
 from yolox_ela.augment.device.plans import PlanBatch
 from yolox_ela.augment.plan import SamplePlan
 
-ROWS = 8  # the number of rows of targets is a multiple of this, so that shapes repeat
+ROWS = 8  # the number of target rows is a multiple of this, so that few shapes occur
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class DeviceObjects:
 
 
 def most_objects(plans: Sequence[SamplePlan], offsets: np.ndarray) -> int:
-    """Rows that the targets of a batch need: its largest number of objects, rounded up.
+    """Number of target rows that a batch needs: its largest number of objects, rounded up.
 
     Args:
         plans: the plans of the batch's samples.
@@ -41,14 +41,14 @@ def most_objects(plans: Sequence[SamplePlan], offsets: np.ndarray) -> int:
 
 
 def batch_targets(plans: PlanBatch, objects: DeviceObjects, rows: int) -> Tensor:
-    """Training targets of B samples: `augment.plan_boxes` and `loader.to_targets`.
+    """Training targets of B samples, as by `plan.plan_boxes` and `loader.to_targets`.
 
     Nothing is sent back to the host, and shapes follow from B and `rows` alone.
 
     Args:
         plans: the batch's plans, on the device of `objects`.
         objects: all objects of the data set.
-        rows: M, from `most_objects`; objects beyond so many would be lost.
+        rows: M, from `most_objects`; further objects of a sample would be lost.
 
     Returns:
         (B, M, 5) float32 class, centre x, centre y, width, height in pixels, in the order of
@@ -82,7 +82,7 @@ def _on_canvas(
     there = row < ends[:, 3:]
     tile = (row[..., None] >= ends[:, None, :3]).sum(dim=-1)
     found = torch.where(there, (firsts - ends + counts).gather(1, tile) + row, 0)
-    # As in numpy: scaled in float32, then moved in float64.
+    # As numpy does in `plan_boxes`: scaled in float32, then shifted in float64.
     scaled = objects.boxes[found] * plans.scales.gather(1, tile)[..., None]
     offsets = plans.offsets.gather(1, tile[..., None].expand(-1, -1, 2)).repeat(1, 1, 2)
     boxes = (scaled.double() + offsets).clamp(min=0)

@@ -1,31 +1,31 @@
 """HSV jitter of a batch: OpenCV's 8-bit conversions in torch.
 
-A batch is worked on as three planes of one channel each, blue, green and red. So every step is
-elementwise over one shape, and `torch.compile` makes one kernel of them all.
+A batch is processed as three planes: blue, green and red. Every step is then elementwise over one
+shape, so that `torch.compile` fuses all steps into one kernel.
 """
 
 import numpy as np
 import torch
 from torch import Tensor
 
-HUES = 180  # a full turn in OpenCV's 8 bits
-SECTOR = 30  # from one full colour to the next: red, yellow, green, cyan, blue, magenta
-FRACTION_BITS = 12  # of OpenCV's fixed-point quotients
+HUES = 180  # hues of the full circle in OpenCV's 8 bits
+SECTOR = 30  # hues from one full colour to the next: red, yellow, green, cyan, blue, magenta
+FRACTION_BITS = 12  # fraction bits of OpenCV's fixed-point quotients
 
 
 def shift_hsv(planes: list[Tensor], shifts: Tensor) -> list[Tensor]:
     """Add shifts to hue (wrapping at 180), saturation and value (clipped), as `render.Colors`.
 
-    Two differences. Samples with no shift at all go to HSV and back here, which is not without
-    loss. And OpenCV rounds in the last columns of an image (those that do not fill a vector of
-    its, less than 32) while it cuts fractions off elsewhere; here they are always cut off.
+    There are two differences. Samples without a shift are converted to HSV and back here, which
+    changes some pixels. And in the last columns of an image (fewer than 32, which do not fill a
+    vector) OpenCV rounds, while it truncates elsewhere; here values are always truncated.
 
     Args:
         planes: blue, green, red; each (B, H, W) int32 in [0, 255].
-        shifts: (B, 3) int32, each smaller than 180 in size.
+        shifts: (B, 3) int32 shifts of hue, saturation and value, each between -179 and 179.
 
     Returns:
-        Planes like those given.
+        Blue, green and red like `planes`.
     """
     hue, saturation, value = _bgr_to_hsv(*planes)
     hue_shift, saturation_shift, value_shift = shifts[:, :, None, None].unbind(1)
@@ -37,7 +37,7 @@ def shift_hsv(planes: list[Tensor], shifts: Tensor) -> list[Tensor]:
 
 
 def shift_batch(images: Tensor, shifts: Tensor, windows: Tensor) -> Tensor:
-    """Shift the colours of samples that were drawn without, as `render.Renderer` would have.
+    """Shift the colours of samples that were rendered without, as `render.Renderer` does it.
 
     Args:
         images: (B, 3, S, S) uint8 BGR.
@@ -45,7 +45,7 @@ def shift_batch(images: Tensor, shifts: Tensor, windows: Tensor) -> Tensor:
         windows: (B, 2) int32 width and height of the part at the upper left that is shifted.
 
     Returns:
-        Images like those given, in channels_last memory.
+        (B, 3, S, S) uint8 BGR in channels_last memory.
     """
     across = torch.arange(images.shape[3], device=images.device) < windows[:, :1]
     down = torch.arange(images.shape[2], device=images.device) < windows[:, 1:]
@@ -57,8 +57,8 @@ def shift_inside(planes: list[Tensor], shifts: Tensor, inside: Tensor) -> Tensor
     """Shift colours where a mask is true, and join the planes.
 
     Args:
-        planes: as of `shift_hsv`.
-        shifts: (B, 3) int32.
+        planes: as for `shift_hsv`.
+        shifts: as for `shift_hsv`.
         inside: (B, H, W) bool.
 
     Returns:
@@ -74,12 +74,12 @@ def shift_inside(planes: list[Tensor], shifts: Tensor, inside: Tensor) -> Tensor
 def _bgr_to_hsv(blue: Tensor, green: Tensor, red: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Hue in [0, 180), saturation and value in [0, 255], as integers.
 
-    The arithmetic of cv2.COLOR_BGR2HSV, equal for every colour.
+    The result equals that of cv2.COLOR_BGR2HSV for every colour.
     """
     value = torch.maximum(torch.maximum(blue, green), red)
     chroma = value - torch.minimum(torch.minimum(blue, green), red)
     saturation = _scaled(chroma, 255, value)
-    # In chromas from pure red; 2 are a third of the turn.
+    # The angle from pure red in units of chroma; two units are a third of the circle.
     turn = torch.where(
         value == red,
         green - blue,
@@ -90,9 +90,9 @@ def _bgr_to_hsv(blue: Tensor, green: Tensor, red: Tensor) -> tuple[Tensor, Tenso
 
 
 def _scaled(factor: Tensor, numerator: int, denominator: Tensor) -> Tensor:
-    """factor * numerator / denominator; first the quotient is rounded, then the product.
+    """factor * numerator / denominator, with the quotient rounded first and then the product.
 
-    Where the denominator is 0 the factor must be 0, and so is the result.
+    Where the denominator is 0, the factor must be 0; the result is then 0.
     """
     doubled = (2 * numerator << FRACTION_BITS) + denominator
     quotient = doubled // (2 * denominator).clamp(min=1)
@@ -102,8 +102,8 @@ def _scaled(factor: Tensor, numerator: int, denominator: Tensor) -> Tensor:
 def _hsv_to_bgr(hue: Tensor, saturation: Tensor, value: Tensor) -> list[Tensor]:
     """Blue, green and red in [0, 255] of hue in [0, 180), saturation and value in [0, 255].
 
-    The arithmetic of cv2.COLOR_HSV2BGR, which is in float32 and cuts fractions off; equal for
-    every colour. float64 stands for its fused multiply-add, which rounds once.
+    The result equals that of cv2.COLOR_HSV2BGR for every colour. OpenCV computes in float32 and
+    truncates; float64 replaces its fused multiply-add, which rounds once.
     """
     saturation = (saturation * (1 / 255)).double()
     value = value * (1 / 255)
@@ -114,14 +114,17 @@ def _hsv_to_bgr(hue: Tensor, saturation: Tensor, value: Tensor) -> list[Tensor]:
 
 
 def _taken_by_hue(device: torch.device) -> list[Tensor]:
-    """The share of the saturation that a hue takes from blue, green and red, each (180,) float32.
+    """The share of the saturation that is subtracted from blue, green and red for each hue.
 
-    As the hue turns, red stays for a sector, falls for one, is gone for two, rises for one, and
-    stays; green does the same two sectors later, and blue two after that.
+    With growing hue, red is full for a sector, falls during one, is absent for two, rises during
+    one, and is full for the last. Green follows two sectors later, and blue another two later.
+
+    Returns:
+        For blue, green and red, a (180,) float32 tensor of values in [0, 1].
     """
     hue = torch.arange(HUES, dtype=torch.int32, device=device)
     sector = hue // SECTOR
-    # The product is rounded to float32 before the difference, whatever a compiler would fuse.
+    # The product is rounded to float32 before the difference, also if a compiler fuses the two.
     fraction = (hue.double() * float(np.float32(1 / SECTOR))).float() - sector
     taken = []
     for sectors_before_red in (2, 4, 0):

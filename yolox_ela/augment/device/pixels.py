@@ -16,7 +16,7 @@ class DeviceBank:
 
     Attributes:
         pixels: (bytes,) uint8, the images one after the other, row by row, pixel by pixel, BGR.
-        starts: (I,) int64, where each image begins.
+        starts: (I,) int64, the position in `pixels` at which each image begins.
         sizes: (I, 2) int64 width and height.
     """
 
@@ -26,16 +26,16 @@ class DeviceBank:
 
 
 def render_batch(plans: PlanBatch, bank: DeviceBank) -> Tensor:
-    """Draw B samples, equal to those of `render.render` with OpenCV 5.
+    """Render B samples, equal to those of `render.render` with OpenCV 5.
 
-    Its arithmetic is followed to the last bit. What remains is 1 grey level in the last columns,
-    fewer than 32, of samples without mosaic: see `colour.shift_hsv`.
+    OpenCV's arithmetic is reproduced exactly, but for differences of 1 grey level in the last
+    columns (fewer than 32) of samples without mosaic; see `colour.shift_hsv`.
 
-    Nothing is sent back to the host, and shapes follow from B and S alone, so a CUDA graph can
-    capture it and `torch.compile(fullgraph=True)` take it in one piece. Compiled, all is done in
-    three kernels, or with `options={"max_complex_pointwise_cat_inputs": 0}` in one and a tiny one
-    that keeps nothing but the result. Operator by operator there are about 350; beside bank and
-    result, they take 130 bytes a pixel: 0.85 GB for 16 samples of 640 pixels.
+    Nothing is sent back to the host, and shapes depend on B and S alone, so that a CUDA graph can
+    capture the function and `torch.compile(fullgraph=True)` compile it in one piece. Compiled, it
+    takes three kernels, or with `options={"max_complex_pointwise_cat_inputs": 0}` two, of which one
+    is tiny, and needs no memory beside the result. Uncompiled, it takes about 350 kernels, and 130
+    bytes of memory for each pixel beside bank and result: 0.85 GB for 16 samples of 640 pixels.
 
     Args:
         plans: the samples' plans, on the device of the bank, which must support float64.
@@ -45,8 +45,8 @@ def render_batch(plans: PlanBatch, bank: DeviceBank) -> Tensor:
         (B, 3, S, S) uint8 BGR in channels_last memory.
     """
     planes, inside = _warp(plans, bank)
-    # Without mosaic the padding keeps its colour. There a pixel is copied from one pixel of the
-    # canvas, so `inside` is true for the image alone.
+    # Without mosaic the padding keeps its colour. Each pixel is then a copy of one pixel of the
+    # canvas, so `inside` is true exactly within the image.
     shifted = plans.hsv.any(dim=1)[:, None, None] & (inside | plans.mosaics[:, None, None])
     return shift_inside(planes, plans.hsv, shifted)
 
@@ -55,8 +55,8 @@ def _warp(plans: PlanBatch, bank: DeviceBank) -> tuple[list[Tensor], Tensor]:
     """The samples before the shift of colours.
 
     Returns:
-        Blue, green and red, each (B, S, S) int32 in [0, 255]; and (B, S, S) bool, whether the
-        canvas pixel to the upper left of a sample's pixel is in a tile.
+        Blue, green and red, each (B, S, S) int32 in [0, 255]; and (B, S, S) bool, True where the
+        canvas pixel to the upper left of the sample's pixel is in a tile.
     """
     canvas = _Canvas(plans, bank)
     x, y = _canvas_positions(plans)
@@ -72,8 +72,8 @@ def _warp(plans: PlanBatch, bank: DeviceBank) -> tuple[list[Tensor], Tensor]:
 def _canvas_positions(plans: PlanBatch) -> tuple[Tensor, Tensor]:
     """x and y on the canvas, each (B, S, S) float32, of every pixel of the samples.
 
-    OpenCV computes them in float32. It rounds a row's product before it adds to it, but a
-    column's not; float64 does both, whatever a compiler would fuse.
+    OpenCV computes in float32 and rounds the product for a row before it adds the product for a
+    column, which it does not round. float64 gives the same values, also if a compiler fuses steps.
     """
     steps = torch.arange(plans.side, dtype=torch.int32, device=plans.mirrors.device)
     mirrors = plans.mirrors[:, None]
@@ -86,26 +86,26 @@ def _canvas_positions(plans: PlanBatch) -> tuple[Tensor, Tensor]:
 
 
 def _blend(first: list[Tensor], second: list[Tensor], share: Tensor) -> list[Tensor]:
-    """first + share * (second - first) of float32 planes; as a fused multiply-add, rounded once.
+    """first + share * (second - first) of float32 planes, rounded once like a fused multiply-add.
 
-    The share is float64.
+    `share` is float64.
     """
     return [(share * (b - a) + a).float() for a, b in zip(first, second, strict=True)]
 
 
 class _Canvas:
-    """The tiles of each sample on grey, looked up in the bank."""
+    """The canvas of each sample, whose pixels are looked up in the bank; grey outside the tiles."""
 
     def __init__(self, plans: PlanBatch, bank: DeviceBank) -> None:
         self.channels = bank.pixels.view(-1, 3).unbind(1)
         self.x, self.y = plans.centers[:, :, None, None].unbind(1)
-        # Quadrants are numbered through the batch; a sample's first is the one to the top left.
+        # Quadrants are numbered across the batch, four to a sample, from its top left one on.
         self.top_left = 4 * torch.arange(len(plans), dtype=torch.int32, device=self.x.device)
         self.widths, self.heights = plans.extents.view(-1, 2).unbind(1)
         strides = bank.sizes[plans.images, 0]
         x, y = plans.offsets.unbind(2)
-        # The place in the bank of the canvas' pixel (0, 0), if the tile's image reached there. A
-        # bank may have more than 2^31 pixels, but an image has not.
+        # The position in the bank of the canvas' pixel (0, 0), as if the tile's image extended to
+        # it; int64, because a bank may have more than 2^31 pixels.
         self.origins = (bank.starts[plans.images] // 3 - y * strides - x).view(-1)
         self.strides = strides.int().view(-1)
 
@@ -113,11 +113,11 @@ class _Canvas:
         """Look pixels up.
 
         Args:
-            x: (B, S, S) int32 columns of the canvas, or beyond it.
-            y: (B, S, S) int32 rows.
+            x: (B, S, S) int32 columns of the canvas; they may lie outside it.
+            y: (B, S, S) int32 rows of the canvas; they may lie outside it.
 
         Returns:
-            Blue, green and red, each (B, S, S) float32; and (B, S, S) bool, False where grey.
+            Blue, green and red, each (B, S, S) float32; and (B, S, S) bool, True inside a tile.
         """
         right, down = x - self.x, y - self.y
         quadrant = self.top_left[:, None, None] + (right >= 0) + 2 * (down >= 0).int()
@@ -129,5 +129,5 @@ class _Canvas:
 
 
 def _from_center(distance: Tensor) -> Tensor:
-    """How many pixels lie between one and the centre: none for -1 and for 0, which touch it."""
+    """The number of pixels between a pixel and the centre, which the pixels -1 and 0 touch."""
     return torch.where(distance < 0, -1 - distance, distance)

@@ -1,4 +1,4 @@
-"""Plans of a batch as tensors."""
+"""The plans of a batch of samples as tensors."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -15,10 +15,10 @@ from yolox_ela.augment.plan import SamplePlan
 class PlanBatch:
     """B plans, packed on the host by `pack` and sent to a device by `to`.
 
-    Every sample is four quadrants of a canvas around a centre: top left, top right, bottom left
-    and bottom right. Each has a tile in its inner corner, and is grey elsewhere. Without mosaic
-    the centre is the canvas' top left corner, and the tile lies in the bottom right quadrant. A
-    quadrant without tile has an extent of 0, and shows image 0.
+    A sample's canvas consists of four quadrants around a centre: top left, top right, bottom left
+    and bottom right. Each quadrant has a tile in its inner corner, and is grey elsewhere. Without
+    mosaic, the centre is the canvas' top left corner, and the tile lies in the bottom right
+    quadrant. A quadrant without a tile has an extent of 0 and, as a placeholder, image 0.
 
     Attributes:
         side: the side of the square output in pixels.
@@ -32,7 +32,7 @@ class PlanBatch:
         inverses: (B, 2, 3) float32 map from output to canvas pixels.
         hsv: (B, 3) int32 shifts of hue, saturation and value.
         mirrors: (B,) int32 width that is mirrored left to right, or 0.
-        mosaics: (B,) bool; in a mosaic the grey changes its colour too.
+        mosaics: (B,) bool; in a mosaic the colour shifts also apply to the grey padding.
     """
 
     side: int

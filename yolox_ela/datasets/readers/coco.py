@@ -99,6 +99,7 @@ class CocoReader:
     """
 
     layout = "COCO JSON"
+    headline = "ap50_95"
 
     def __init__(self, root: Path, files: Mapping[str, CocoFile]) -> None:
         self.root, self.files = root, dict(files)
@@ -110,7 +111,7 @@ class CocoReader:
     def default_sets(self) -> tuple[list[str], list[str]]:
         """See `Reader`; a list of images without annotations is not evaluated unless named."""
         annotated = [name for name, file in self.files.items() if file.annotated]
-        return sets_by_name(annotated or list(self.files), self.root)
+        return sets_by_name(annotated or list(self.files))
 
     def class_names(self, sets: Sequence[str]) -> tuple[str, ...]:
         """The categories of all files by their ids, without the group that Roboflow adds."""
@@ -125,8 +126,6 @@ class CocoReader:
                 group,
             )
             names.remove(group)
-        if not names:
-            raise UserError(f"{files[0].path} names no categories")
         return tuple(names)
 
     def read(self, name: str, classes: Sequence[str], *, ignore_others: bool = False) -> ReadSet:

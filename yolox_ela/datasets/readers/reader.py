@@ -33,24 +33,29 @@ class Reader(Protocol):
     Attributes:
         root: what the user named, or the folder that holds it.
         layout: the format in words, as in `COCO JSON`.
+        headline: the AP by which a run's best weights are chosen; one of `METRICS`.
     """
 
     root: Path
     layout: str
+    headline: str
 
     def sets(self) -> list[str]:
         """The names of the sets that there are, as `train_sets` and `test_sets` take them."""
         ...
 
     def default_sets(self) -> tuple[list[str], list[str]]:
-        """The sets to train on and to evaluate on, where the recipe names none of this data."""
+        """The sets to train on and to evaluate on, where the recipe names none of this data.
+
+        None where there is none; several where it cannot be told which is meant.
+        """
         ...
 
     def class_names(self, sets: Sequence[str]) -> tuple[str, ...]:
-        """The classes of these sets in the order that the data give them.
+        """The classes of these sets in the order that the data give them; none if they name none.
 
         Raises:
-            UserError: there is no such set, or it names no classes.
+            UserError: there is no such set.
         """
         ...
 
@@ -68,13 +73,10 @@ class Reader(Protocol):
         ...
 
 
-def sets_by_name(names: Sequence[str], root: Path) -> tuple[list[str], list[str]]:
-    """The sets to train on and to evaluate on, told by their names; empty where there is none.
+def sets_by_name(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Sets that could be meant for training and for evaluation, told by their names.
 
     `test...` is evaluated before `val...`. A lone set that is not called `train...` is evaluated.
-
-    Raises:
-        UserError: several sets could be meant.
     """
     train = [name for name in names if role_of(name) == "train"]
     tests = [name for name in names if role_of(name) == "test"]
@@ -84,12 +86,6 @@ def sets_by_name(names: Sequence[str], root: Path) -> tuple[list[str], list[str]
         return [], list(names)
     if not train and len(others) == 1:
         train = others
-    for field, found in (("train_sets", train), ("test_sets", tests)):
-        if len(found) > 1:
-            raise UserError(
-                f"{root} has several sets that could be meant by {field}: {', '.join(found)}; name "
-                f"those to use, as in: {field} {found[0]}"
-            )
     return train, tests
 
 

@@ -66,6 +66,7 @@ class VocReader:
     """
 
     layout = "VOCdevkit"
+    headline = "ap50_voc07"
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -96,7 +97,7 @@ class VocReader:
         official = sum(counts[name] for name in VOC_CLASSES)
         if 2 * official >= counts.total():
             return VOC_CLASSES
-        return _sorted_names(files, self.root)
+        return _sorted_names(files)
 
     def read(self, name: str, classes: Sequence[str], *, ignore_others: bool = False) -> ReadSet:
         """See `Reader`."""
@@ -125,6 +126,7 @@ class XmlFolderReader:
     """
 
     layout = "images with VOC XML"
+    headline = "ap50_voc07"
 
     def __init__(self, root: Path, folders: Mapping[str, tuple[Path, Path]]) -> None:
         self.root, self.folders = root, dict(folders)
@@ -135,11 +137,11 @@ class XmlFolderReader:
 
     def default_sets(self) -> tuple[list[str], list[str]]:
         """See `Reader`."""
-        return sets_by_name(self.sets(), self.root)
+        return sets_by_name(self.sets())
 
     def class_names(self, sets: Sequence[str]) -> tuple[str, ...]:
         """All names in the XML of the sets, sorted."""
-        return _sorted_names([self._files(name) for name in sets], self.root)
+        return _sorted_names([self._files(name) for name in sets])
 
     def read(self, name: str, classes: Sequence[str], *, ignore_others: bool = False) -> ReadSet:
         """See `Reader`; an image without XML is left out with a warning."""
@@ -227,20 +229,10 @@ def _names_in(path: Path) -> tuple[str, ...]:
         return ()
 
 
-def _sorted_names(files: Sequence[_SetFiles], root: Path) -> tuple[str, ...]:
-    """All class names of some sets.
-
-    Raises:
-        UserError: there are none.
-    """
+def _sorted_names(files: Sequence[_SetFiles]) -> tuple[str, ...]:
+    """All class names of some sets."""
     paths = [path for of_set in files for path in _xml_files(of_set)]
     counts = Counter(name for path in paths for name in _names_in(path))
-    if not counts:
-        raise UserError(
-            f"no object in the XML of {' + '.join(of_set.entry for of_set in files)} under {root}: "
-            "name the classes, as in: classes cat,dog"
-        )
-    logger.info("classes: {}", ", ".join(f"{name} ({counts[name]})" for name in sorted(counts)))
     _warn_of_spellings(counts)
     return tuple(sorted(counts))
 

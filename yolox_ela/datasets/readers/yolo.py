@@ -39,6 +39,7 @@ class YoloReader:
     """
 
     layout = "YOLO txt"
+    headline = "ap50_95"
 
     def __init__(self, root: Path, yaml: YoloYaml) -> None:
         self.root, self.yaml = root, yaml
@@ -56,9 +57,12 @@ class YoloReader:
                 there.append(name)
             elif name == "test" and "val" in self.yaml.sets:
                 logger.warning("{}: {} is missing: val is evaluated", self.yaml.path, missing[0])
-        train, test = sets_by_name(there, self.root)
+        train, test = sets_by_name(there)
+        # Where a folder is missing, the error of reading it names it.
         if not train and "train" in self.yaml.sets:
-            train = ["train"]  # whose missing folder is named where it is read
+            train = ["train"]
+        if not test:
+            test = [str(name) for name in ("test", "val") if name in self.yaml.sets][:1]
         return train, test
 
     def class_names(self, sets: Sequence[str]) -> tuple[str, ...]:

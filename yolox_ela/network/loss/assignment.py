@@ -1,18 +1,19 @@
-"""SimOTA for a whole batch: which anchor learns which object.
+"""SimOTA, the assignment of objects to anchors, for a whole batch.
 
-YOLOX, arXiv 2107.08430, section 2.1; the rules and their numbers are those of upstream's head.
+The method is that of YOLOX, arXiv 2107.08430, section 2.1, with the constants of upstream's head.
 An anchor is a cell of one of the maps. It is a candidate if its centre is in the centre region of
-any object of its image. An object takes its cheapest candidates, as many as the summed IoU of its
-ten best overlaps says, and an anchor wanted by several objects goes to the cheapest.
+an object of its image. An object takes the candidates with the lowest cost; their number is the sum
+of the IoUs of its ten best overlaps. An anchor that several objects want is assigned to the object
+with the lowest cost.
 
-Upstream goes from image to image and object to object and asks the device for a number at every
-turn. Here the program never waits for the device, and no shape depends on the data.
+Upstream iterates over images and objects, and waits for a number from the device in each iteration.
+Here the program never waits for the device, and no shape depends on the data.
 
-The operations on each cost and their order are upstream's, so costs are equal bit for bit, but for
-the last bit of a few where a CPU loop ends or `torch.compile` fuses. An assignment can differ only
-where two costs are as close as that; in 57,600 random objects none did. Costs that are exactly
-equal go to the first anchor in order, as with upstream on CUDA (`torch.topk` on the CPU picks any
-of them), and to the first object.
+Operations on costs and their order are the same as upstream's. Costs therefore are equal, except
+for the last bit of a few, where a vectorised CPU loop ends or `torch.compile` fuses operations. An
+assignment can differ only if two costs are equally close; among 57,600 random objects none did. Of
+anchors with equal costs the first is taken, as by upstream on CUDA (`torch.topk` on the CPU takes
+any of them), and of objects, too.
 """
 
 from typing import NamedTuple
@@ -23,22 +24,22 @@ from torch.nn import functional as F
 
 from yolox_ela.network.loss.anchors import Anchors
 
-CENTRE_RADIUS = 1.5  # of an object's centre region, a square, in cells
-# Centres of a level that fit into the open interval of two radii, squared.
+CENTRE_RADIUS = 1.5  # half the side of an object's square centre region, in cells
+# Largest number of a level's cell centres in a centre region, 3 in each direction.
 CENTRES_PER_LEVEL = 9
-TOP_OVERLAPS = 10  # IoUs that decide how many anchors an object takes, and the most it takes
-IOU_WEIGHT = 3.0  # in the cost, against the class cost's 1
-OUTSIDE_COST = 1e6  # for an anchor outside the object's own centre region
-CLASSES_AT_ONCE = 32  # bounds the memory that the cost of many classes takes
+TOP_OVERLAPS = 10  # number of IoUs whose sum is an object's number of anchors; also its maximum
+IOU_WEIGHT = 3.0  # weight of the IoU in the cost, where the class cost has weight 1
+OUTSIDE_COST = 1e6  # added for anchors outside the object's own centre region
+CLASSES_AT_ONCE = 32  # classes whose costs are computed at once, which limits memory
 
 
 class Assignment(NamedTuple):
-    """What each anchor learns.
+    """The object of each anchor.
 
     Attributes:
-        foreground: (B, A) bool, whether the anchor has an object.
-        objects: (B, A) int64 row of its object in the targets; any valid row for background.
-        ious: (B, A) IoU of predicted box and object, 0 for background.
+        foreground: (B, A) bool, whether an object is assigned to the anchor.
+        objects: (B, A) int64 row of that object in the targets; any valid row for background.
+        ious: (B, A) IoU of the predicted box and the object; 0 for background.
     """
 
     foreground: Tensor
@@ -50,21 +51,21 @@ class Assignment(NamedTuple):
 def assign(predictions: Tensor, anchors: Anchors, targets: Tensor) -> Assignment:
     """Assign objects to anchors.
 
-    Predictions that are not finite count as some number here, as an IoU that is not defined does
-    as 0: neither stops a run on a device, and the loss tells.
+    Predictions that are not finite are replaced by finite numbers, and undefined IoUs by 0. The
+    assignment then does not fail on a device, and the loss becomes NaN.
 
     Args:
         predictions: (B, A, 5 + C) centre x, centre y, width, height in pixels, then logits of
             objectness and classes.
         anchors: the A anchors.
         targets: (B, M, 5) rows of class, centre x, centre y, width, height in pixels, padded with
-            zero rows at the end; M at least 1. Classes must be below C: to check that would
-            mean to wait for the device.
+            zero rows at the end; M at least 1. Classes must be below C, which is not checked,
+            because the check would have to wait for the device.
     """
     real = _real(targets)
     inside = _centre_regions(targets, anchors) & real
     candidates = inside.any(dim=1)
-    # An image has few candidates among its anchors; the costs are worked out for these only.
+    # Only few anchors of an image are candidates; costs are computed for these only.
     limit = min(len(anchors.cells), CENTRES_PER_LEVEL * anchors.levels * targets.shape[1])
     picked, slots = _compact(candidates, limit)
 
@@ -98,14 +99,18 @@ def assign(predictions: Tensor, anchors: Anchors, targets: Tensor) -> Assignment
 
 
 def finite(predictions: Tensor) -> Tensor:
-    """Numbers in place of NaN and infinities."""
+    """Replace NaN and infinities by finite numbers."""
     return predictions.nan_to_num(nan=0.0, posinf=1e4, neginf=-1e4)
 
 
 def intersection_and_union(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    """Areas of two (..., 4) tensors of boxes, centre and size, whose leading shapes broadcast.
+    """Areas of intersection and union of boxes.
 
-    Without `prod`, which in its backward pass looks for zeros and waits for the device to tell.
+    `prod` is not used, because its backward pass waits for the device.
+
+    Args:
+        first: (..., 4) boxes as centre x, centre y, width, height.
+        second: (..., 4) boxes; the leading shapes are broadcast.
     """
     (centre1, size1), (centre2, size2) = first.split(2, dim=-1), second.split(2, dim=-1)
     low = torch.maximum(centre1 - size1 / 2, centre2 - size2 / 2)
@@ -120,18 +125,18 @@ def _area(sizes: Tensor) -> Tensor:
 
 
 def count_objects(targets: Tensor) -> Tensor:
-    """(B, M, 5) padded targets -> (B,) number of objects, the first rows of each image."""
+    """The number of objects of each image, (B,), from padded targets (B, M, 5)."""
     return (targets.sum(dim=2) > 0).sum(dim=1)
 
 
 def _real(targets: Tensor) -> Tensor:
-    """(B, M, 1) whether a row is an object, not padding."""
+    """(B, M, 1) bool, whether a row of the targets is an object and not padding."""
     rows = torch.arange(targets.shape[1], device=targets.device)
     return (rows < count_objects(targets)[:, None])[..., None]
 
 
 def _centre_regions(targets: Tensor, anchors: Anchors) -> Tensor:
-    """(B, M, A) whether an anchor's centre is in an object's centre region."""
+    """(B, M, A) bool, whether an anchor's centre is in an object's centre region."""
     x, y = ((anchors.cells + 0.5) * anchors.strides).unbind(1)
     radius = CENTRE_RADIUS * anchors.strides[:, 0]
     centre_x, centre_y = targets[..., 1:2], targets[..., 2:3]
@@ -141,25 +146,25 @@ def _centre_regions(targets: Tensor, anchors: Anchors) -> Tensor:
 
 
 def _compact(candidates: Tensor, limit: int) -> tuple[Tensor, Tensor]:
-    """Put the candidates of each image into its first slots, in their order.
+    """Number the candidates of each image by consecutive slots.
 
     Args:
-        candidates: (B, A) bool, at most `limit` of each image set.
-        limit: slots for each image.
+        candidates: (B, A) bool, of which at most `limit` are True for each image.
+        limit: number of slots for each image.
 
     Returns:
-        (B, limit) anchor in each slot, 0 in those left over; and (B, A) slot of each candidate,
-        where an anchor that is none has some slot.
+        (B, limit) anchor in each slot, 0 in unused slots; and (B, A) slot of each candidate, and
+        any slot for other anchors.
     """
     slots = candidates.cumsum(dim=1) - 1
     order = torch.arange(candidates.shape[1], device=candidates.device).expand_as(slots)
-    picked = slots.new_zeros(len(slots), limit + 1)  # the slot more is for all the others
+    picked = slots.new_zeros(len(slots), limit + 1)  # the additional slot is for all other anchors
     picked = picked.scatter(1, torch.where(candidates, slots, limit), order)
     return picked[:, :limit], slots.clamp(min=0)
 
 
 def _class_cost(objectness: Tensor, classes: Tensor, labels: Tensor) -> Tensor:
-    """Binary cross entropy of an anchor's class scores if it had an object's class.
+    """Binary cross entropy of an anchor's class scores with an object's class as the target.
 
     Args:
         objectness: (B, N, 1) logits, finite.
@@ -173,14 +178,14 @@ def _class_cost(objectness: Tensor, classes: Tensor, labels: Tensor) -> Tensor:
     scores = (classes.float().sigmoid() * objectness.float().sigmoid()).sqrt()
     present = F.binary_cross_entropy(scores, torch.ones_like(scores), reduction="none")
     absent = F.binary_cross_entropy(scores, torch.zeros_like(scores), reduction="none")
-    # All C terms are summed anew for each class. Correcting one sum by a term would take less
-    # memory, but rounds differently: with saturated scores, one image of 20 objects in ten was
-    # assigned differently then.
+    # The C terms are summed separately for each class. Correcting one common sum would take less
+    # memory but rounds differently: with saturated scores, one in ten images of 20 objects was then
+    # assigned differently.
     is_class = torch.eye(scores.shape[2], dtype=torch.bool, device=scores.device)
     cost = torch.cat(
         [
             torch.where(some, present[:, :, None], absent[:, :, None]).sum(dim=3)
-            for some in is_class.split(CLASSES_AT_ONCE)  # of (B, N, some, C)
+            for some in is_class.split(CLASSES_AT_ONCE)  # each (B, N, some, C)
         ],
         dim=2,
     )
@@ -189,13 +194,18 @@ def _class_cost(objectness: Tensor, classes: Tensor, labels: Tensor) -> Tensor:
 
 
 def _cheapest(cost: Tensor, ious: Tensor) -> Tensor:
-    """(B, M, N) costs, infinite where impossible, and IoUs, 0 there -> which anchors objects want.
+    """(B, M, N) bool, the anchors with the lowest cost for each object.
 
-    An object takes at least one anchor if it can, the first ones where costs are equal.
+    An object takes at least one anchor if possible, and the first ones among equal costs.
+
+    Args:
+        cost: (B, M, N) costs, infinite for impossible pairs.
+        ious: (B, M, N) IoUs, 0 for impossible pairs.
     """
     top = min(TOP_OVERLAPS, cost.shape[2])
     count = ious.topk(top).values.sum(dim=2, keepdim=True).int().clamp(1, top)
-    # The values sorted are certain where their places are not; so look for the dearest that fits.
+    # Among equal costs `topk` returns any positions but certain values, so the highest accepted
+    # cost is used.
     dearest = cost.topk(top, largest=False).values.gather(2, count.long() - 1)
     cheaper = cost < dearest
     equal = (cost == dearest) & (cost < torch.inf)

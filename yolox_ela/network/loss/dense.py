@@ -1,7 +1,7 @@
-"""YOLOX's loss over all anchors of a batch, background masked.
+"""YOLOX's loss over all anchors of a batch, with background masked.
 
-The sums are upstream's; there they run over the anchors that have an object, cut out of the
-batch, so that shapes depend on the data and the program waits for the device.
+Upstream sums the same terms over the anchors that have an object, which it selects from the batch.
+Shapes then depend on the data, and the program waits for the device.
 """
 
 import torch
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from yolox_ela.network.loss.anchors import Anchors, decode, encode
 from yolox_ela.network.loss.assignment import assign, count_objects, intersection_and_union
 
-BOX_WEIGHT = 5.0  # of the IoU loss in the total
+BOX_WEIGHT = 5.0  # weight of the IoU loss in the total
 
 
 def dense_loss(
@@ -19,9 +19,9 @@ def dense_loss(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """YOLOX's loss.
 
-    Nothing here waits for the device or has a shape that depends on the data, so CUDA graphs and
-    `torch.compile(fullgraph=True)` can take it. What an anchor without an object says, but for
-    its objectness, has no part in losses and gradients, not even when it is not finite.
+    It never waits for the device, and no shape depends on the data, so that CUDA graphs can capture
+    it and `torch.compile(fullgraph=True)` compile it. Of an anchor without an object, only the
+    objectness influences losses and gradients, also if the other predictions are not finite.
 
     Args:
         raw: (B, A, 5 + C) offset of the centre in cells, log width and height in cells, then
@@ -29,12 +29,13 @@ def dense_loss(
         anchors: the A anchors.
         targets: (B, M, 5) rows of class, centre x, centre y, width, height in pixels, padded with
             zero rows at the end.
-        l1: whether an L1 loss on boxes, as `raw` has them, is part of the total.
+        l1: whether the total includes an L1 loss on boxes in the form of `raw`.
 
     Returns:
-        Scalars on the device: as upstream's `get_losses` the total, its parts IoU, objectness,
-        class and L1 (0 if left out), each divided by the number of anchors that have an object, at
-        least 1, and that number for each object; and the number itself, which may be 0.
+        Scalars on the device. As from upstream's `get_losses`: the total; its parts IoU,
+        objectness, class and L1 (0 if not included), each divided by the number of anchors with an
+        object (at least 1); and this number per object. In addition the number itself, which may
+        be 0.
     """
     if targets.shape[1] == 0:
         targets = F.pad(targets, (0, 0, 0, 1))
@@ -46,8 +47,8 @@ def dense_loss(
     matched = targets.gather(1, assignment.objects[..., None].expand(-1, -1, 5))
     labels, matched_boxes = matched.split([1, 4], dim=2)
 
-    # Background is masked in a loss, and in what it is computed from: a broken number there would
-    # make NaN of the 0 that a masked loss sends back.
+    # Background is masked in each loss and in its inputs: with an input that is not finite, the
+    # gradient of 0 from a masked loss would become NaN.
     def mean(loss: Tensor) -> Tensor:
         return torch.where(foreground, loss, 0).sum() / num_foreground
 
@@ -62,7 +63,7 @@ def dense_loss(
     is_object = foreground.to(objectness.dtype)
     objectness_loss = _cross_entropy(objectness, is_object).sum() / num_foreground
 
-    # The score of the object's class is to be the IoU that it was assigned with.
+    # The target score of the object's class is the IoU of the assignment.
     is_class = labels.long() == torch.arange(classes.shape[2], device=labels.device)
     scores = torch.where(is_class, assignment.ious[..., None], 0).to(classes.dtype)
     class_loss = mean(_cross_entropy(classes, scores))

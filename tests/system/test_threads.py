@@ -1,0 +1,74 @@
+"""The number of threads: what the environment says, and what the machine allows."""
+
+import os
+
+import pytest
+import torch
+
+from yolox_ela.system.machine import usable_cores
+from yolox_ela.system.threads import (
+    limit_threads,
+    most_threads,
+    threads_of_environment,
+)
+
+VARIABLES = ("OMP_NUM_THREADS", "TORCHELASTIC_RUN_ID", "LOCAL_WORLD_SIZE")
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """Sets these variables alone, on a machine with eight cores."""
+
+    def use(**values):
+        for name in VARIABLES:
+            monkeypatch.delenv(name, raising=False)
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
+    return use
+
+
+@pytest.mark.parametrize(
+    ("values", "threads"),
+    [
+        ({}, None),
+        ({"OMP_NUM_THREADS": "3"}, 3),
+        ({"OMP_NUM_THREADS": "4,2"}, 4),
+        ({"OMP_NUM_THREADS": "1"}, 1),
+        ({"OMP_NUM_THREADS": "many"}, None),
+        ({"OMP_NUM_THREADS": "0"}, None),
+        # torchrun's own 1, and a number that only the user can have set.
+        ({"OMP_NUM_THREADS": "1", "TORCHELASTIC_RUN_ID": "x", "LOCAL_WORLD_SIZE": "2"}, None),
+        ({"OMP_NUM_THREADS": "2", "TORCHELASTIC_RUN_ID": "x", "LOCAL_WORLD_SIZE": "2"}, 2),
+        ({"OMP_NUM_THREADS": "1", "TORCHELASTIC_RUN_ID": "x", "LOCAL_WORLD_SIZE": "1"}, 1),
+    ],
+)
+def test_environment(environment, values, threads):
+    environment(**values)
+    assert threads_of_environment() == threads
+
+
+@pytest.mark.parametrize(("processes", "share"), [("1", 8), ("3", 2), ("16", 1)])
+def test_processes_share_the_cores(environment, processes, share):
+    environment(LOCAL_WORLD_SIZE=processes)
+    assert most_threads() == max(1, usable_cores() // int(processes)) <= share
+
+
+@pytest.mark.parametrize(
+    ("values", "before", "after"),
+    [
+        ({"LOCAL_WORLD_SIZE": "8"}, 3, 1),
+        ({"LOCAL_WORLD_SIZE": "8", "OMP_NUM_THREADS": "3"}, 3, 3),
+        ({}, 1, 1),
+    ],
+)
+def test_limit(environment, values, before, after):
+    environment(**values)
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(before)
+        limit_threads()
+        assert torch.get_num_threads() == after
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,302 @@
+"""What is typed: refused or explained before torch is loaded, in one line that names the remedy."""
+
+import json
+import os
+import re
+import resource
+import subprocess
+import sys
+from argparse import SUPPRESS
+
+import pytest
+from command_line import PROJECT, environment
+
+from yolox_ela.choices import START_NAMES
+from yolox_ela.commands import evaluate_options, predict_options, train_options
+from yolox_ela.commands.entry import COMMANDS
+from yolox_ela.named_recipes import RECIPES
+from yolox_ela.network.starts import STARTS
+from yolox_ela.recipe import Recipe, setting_fields
+from yolox_ela.train.tracker_names import TRACKER_NAMES
+from yolox_ela.train.trackers import TRACKERS
+
+HEAVY = {"torch", "numpy", "cv2", "matplotlib", "scipy", "accelerate", "pandas", "yolox"}
+# Runs commands one after the other, in one process, which must not load a heavy module.
+SCRIPT = """
+import contextlib, io, json, sys
+from yolox_ela.commands.entry import main
+
+found = []
+for words in json.loads(sys.argv[1]):
+    sys.argv = ["yolox-ela", *words]
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+    found.append([code, out.getvalue(), err.getvalue()])
+print(json.dumps([found, sorted(sys.modules)]))
+"""
+TRAIN = "train -f nano"
+EVAL = "eval -f nano -c coco"
+PREDICT = "predict -f nano -c coco"
+REFUSED = [
+    # numbers
+    (f"{TRAIN} --threads 0", "--threads: '0' is not a whole number of at least 1 and at most 1024"),
+    (f"{TRAIN} --threads 5000", "--threads: '5000' is not a whole number"),
+    (f"{TRAIN} -d 0", "-d/--devices: '0' is not a whole number of at least 1"),
+    (f"{TRAIN} -b 0", "-b/--batch-size: '0' is not a whole number of at least 1"),
+    (f"{TRAIN} -e 0", "-e/--epochs: '0' is not"),
+    (f"{TRAIN} -e -3", "-e/--epochs: '-3' is not"),
+    (f"{TRAIN} -e 2.5", "-e/--epochs: '2.5' is not"),
+    (f"{TRAIN} --seed -1", "--seed: '-1' is not"),
+    (f"{TRAIN} --seed 4294967296", "at most 4294967295"),
+    (f"{TRAIN} --image-size 100", "'100' is not a multiple of 32"),
+    (f"{EVAL} -b -1", "-b/--batch-size: '-1' is not"),
+    (f"{EVAL} --conf 7", "--conf: '7' is not a number from 0 to 1"),
+    (f"{EVAL} --nms nan", "--nms: 'nan' is not a number from 0 to 1"),
+    (f"{PREDICT} --nms -1 a.jpg", "--nms: '-1' is not a number from 0 to 1"),
+    (f"{PREDICT} --size 0 a.jpg", "'0' is not a multiple of 32"),
+    ("table speed --rounds 0", "--rounds: '0' is not"),
+    ("table speed --batch-size 1,0", "-b/--batch-size: '0' is not"),
+    # names
+    (f"{TRAIN} --device gpu", "--device: 'gpu' is not auto, cpu, cuda, cuda:N or mps"),
+    (f"{PREDICT} --device 0 a.jpg", "for GPU 0, write cuda:0"),
+    (f"{TRAIN} --cache disc", "--cache: invalid choice: 'disc' (choose from"),
+    (f"{TRAIN} --tracker tensorbord", "--tracker tensorbord: choose from tensorboard, wandb"),
+    (f"{TRAIN} --tracker none,tensorboard", "'none' goes with no other tracker"),
+    ("table speed --mode quick", "--mode: invalid choice: 'quick' (choose from"),
+    ("table speed --mode eager eager", "--mode must name each value once"),
+    ("table results --style json -o t.json", "--style: JSON is written with --json FILE"),
+    ("train -f nanx", "did you mean nano"),
+    ("train -n nanx", "did you mean nano"),
+    ("train -f nano.py", "no experiment file at nano.py"),
+    ("eval -f nano -c nowhere.pth", "-c nowhere.pth: there is no such file"),
+    ("predict -f nano -c nowhere.pth a.jpg", "-c nowhere.pth: there is no such file"),
+    (f"{TRAIN} -c .", "-c . is a folder: give the file in it"),
+    (f"{TRAIN} --data nowhere", "--data nowhere is not a folder"),
+    (f"{TRAIN} --data data.yaml", "--data data.yaml is a file, and no .yaml file is read"),
+    (f"{TRAIN} --archives nowhere", "--archives nowhere is not a folder"),
+    (f"{EVAL} --ids nowhere.txt", "--ids nowhere.txt: there is no such file"),
+    ("report nowhere", "nowhere is not a folder"),
+    ("table results --from nowhere.csv", "--from nowhere.csv: there is no such file"),
+    ("dataset check --sets trainval", "a set must read year/split"),
+    ("dataset chek", "invalid choice: 'chek'"),
+    # nothing where a value is needed
+    ("train", "-f/-n/--experiment is missing; yolox-ela train --help"),
+    (f"{TRAIN} -o=", "-o has an empty value"),
+    (f"{TRAIN} -o --resume", "-o needs a value"),
+    (f"{TRAIN} --cache", "--cache needs a value: auto, ram, disk, off"),
+    (
+        f"{TRAIN} --tracker lr 0.1",
+        "--tracker needs at least one value before the recipe field 'lr'",
+    ),
+    (f"{TRAIN} --resume=yes", "--resume takes no value, but has 'yes'"),
+    ("report --side a b", "no run is named: give the folders of the runs, before --side"),
+    # twice, or without effect
+    (f"{TRAIN} -e 3 -e 4", "-e is given twice, as 3 and as 4"),
+    (f"{TRAIN} -e 3 epochs=4", "recipe field 'epochs' is given twice"),
+    (f"{TRAIN} -n nano_se", "-n is given twice, as nano and as nano_se"),
+    (f"{TRAIN} --data . --archives .", "give one of them"),
+    (f"{TRAIN} --sample --data .", "--sample generates its own data"),
+    (f"{TRAIN} --data-name mine", "--data-name names the data in the record: add --record"),
+    (f"{EVAL} --data-name mine", "add --record or --report"),
+    (f"{EVAL} --split val test_sets 2007/test", "--split and the recipe field test_sets"),
+    (f"{EVAL} --record --precision bf16", "--record keeps scores of fp32"),
+    (f"{EVAL} --record results", "'results' does not end in .csv"),
+    ("table speed --from {file} --rounds 3", "without effect on it: --rounds"),
+    ("table results --from {file} --style csv --into README.md", "--style is the look"),
+    # recipe fields
+    (f"{TRAIN} learning_rat 0.1", "no field 'learning_rat'; did you mean"),
+    (f"{TRAIN} epochs ten", "recipe field 'epochs' takes a whole number, not 'ten'"),
+    (f"{TRAIN} lr -1e-3", "recipe field 'lr' = -0.001 must be greater than 0"),
+    (f"{TRAIN} lr=-1", "recipe field 'lr' = -1.0 must be greater than 0"),
+    (f"{TRAIN} --record lr -1", "recipe field 'lr' = -1.0 must be greater than 0"),
+    (
+        f"{TRAIN} --tracker none image_size 100",
+        "'image_size' = 100 must be between 32",
+    ),
+    ("dataset check --sets 2007/train workers x", "'workers' takes a whole number, not 'x'"),
+    (f"{TRAIN} lr", "'lr' has no value"),
+    (f"{TRAIN} --lr 0.1", "--lr: this is a field of the recipe, written without dashes: lr VALUE"),
+    # names from elsewhere
+    (f"{TRAIN} patience 3", "'patience'; not supported: training is not stopped early"),
+    (f"{TRAIN} imgsz=640", "'imgsz'; it is called image_size here"),
+    (f"{TRAIN} --tracker none imgsz 320", "'imgsz'; it is called image_size here"),
+    (f"{TRAIN} lr0=0.01", "the learning rate is the recipe field lr, for a batch of 16"),
+    (f"{TRAIN} basic_lr_per_img 0.0001", "YOLOX's basic_lr_per_img times 16"),
+    (f"{TRAIN} freeze=10", "freeze_backbone_steps freezes the backbone"),
+    (f"{TRAIN} data=data.yaml", "the data are the option --data FOLDER"),
+    (f"{TRAIN} data.yaml", "no .yaml file is read"),
+    (f"{TRAIN} device=cpu", "use --device NAME"),
+    (f"{TRAIN} -expn mine", "no option -expn: instead, use -o FOLDER"),
+    (f"{TRAIN} --fp16", "no option --fp16: half precision is --precision fp16"),
+    (f"{TRAIN} --max-epoch 3", "no option --max-epoch: it is called epochs here"),
+    (f"{TRAIN} --occupy", "no option --occupy: not needed: no memory is reserved ahead"),
+    (f"{TRAIN} -dcpu", "no option -dcpu; to give -d a value, write -d cpu"),
+    (f"{TRAIN} --epoch 3", "no option --epoch; did you mean --epochs"),
+    (f"{EVAL} --trt", "no option --trt: not supported: TensorRT is not used"),
+    (f"{EVAL} --fuse", "eval always folds BatchNorm"),
+    (f"{PREDICT} image --path a.jpg", "use the pictures' paths themselves"),
+    (f"{PREDICT} video a.mp4", "there is no picture 'video'"),
+    ("trian", "no command 'trian'; did you mean train?"),
+]
+SHOWN = [
+    "--help",
+    *(f"{name} --help" for name in COMMANDS),
+    *(f"dataset {name} -h" for name in ("check", "download", "sample")),
+    *(f"table {name} -h" for name in ("complexity", "speed", "results", "summary")),
+    "train --fields",
+]
+
+
+def perform(commands, folder):
+    """Each command's exit code, output and errors; no heavy module was loaded for any of them."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, json.dumps([command.split() for command in commands])],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=environment() | {"PYTHONPATH": str(PROJECT)},
+    )
+    assert done.returncode == 0, done.stderr
+    found, modules = json.loads(done.stdout)
+    assert not HEAVY & set(modules)
+    return found
+
+
+def test_refusals(tmp_path):
+    (tmp_path / "saved.csv").touch()
+    commands = [command.replace("{file}", "saved.csv") for command, _ in REFUSED]
+    for (command, says), (code, out, err) in zip(REFUSED, perform(commands, tmp_path), strict=True):
+        assert code == 2, command
+        assert says in err, (command, err)
+        assert err.startswith("error: "), (command, err)
+        assert err.count("\n") == 1 or command == "trian", (command, err)
+        assert not out, command
+    assert {path.name for path in tmp_path.iterdir()} == {"saved.csv"}, "nothing is written"
+
+
+def test_help_of_everything(tmp_path):
+    pages = dict(zip(SHOWN, perform(SHOWN, tmp_path), strict=True))
+    for command, (code, out, err) in pages.items():
+        assert (code, err) == (0, ""), command
+        assert "None" not in out, command
+    for name in COMMANDS:
+        assert f"examples:\n  yolox-ela {name} " in pages[f"{name} --help"][1]
+    assert "usage: yolox-ela table speed [options]" in pages["table speed -h"][1]
+    fields = pages["train --fields"][1]
+    for field in setting_fields(Recipe):
+        assert f"  {field.name} = " in fields
+    assert "  lr = 0.02\n      Initial learning rate for a batch of 16;" in fields
+    assert "  mosaic_scale = 0.5,1.5\n" in fields
+    assert "\nAugmentation\n" in fields
+
+
+@pytest.mark.parametrize("tool", sorted(path.name for path in (PROJECT / "tools").glob("*.py")))
+def test_help_takes_less_than_a_second(tool, tmp_path):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        [sys.executable, PROJECT / "tools" / tool, "--help"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment() | {"PYTHONPATH": str(PROJECT)},
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.stdout.startswith(f"usage: {tool} ")
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1
+
+
+def parsed(module, words, monkeypatch, home):
+    monkeypatch.setattr(sys, "argv", ["yolox-ela", *words.split()])
+    return module.parse(home)
+
+
+@pytest.mark.parametrize(
+    ("words", "trackers", "overrides"),
+    [
+        ("--tracker none image_size 320", (), ["image_size", "320"]),
+        ("image_size 320 --tracker tensorboard", ("tensorboard",), ["image_size", "320"]),
+        ("--tracker tensorboard,tensorboard lr=0.1", ("tensorboard",), ["lr=0.1"]),
+        ("--tracker tensorboard --tracker tensorboard -e3", ("tensorboard",), ["epochs=3"]),
+        ("--imgsz 320 workers -1", ("tensorboard",), ["image_size=320", "workers", "-1"]),
+        ("--tsize=320 -- workers=-1", ("tensorboard",), ["image_size=320", "workers=-1"]),
+    ],
+)
+def test_several_values_and_fields(words, trackers, overrides, monkeypatch, tmp_path):
+    args = parsed(train_options, f"-n nano {words}", monkeypatch, tmp_path)
+    assert args.tracker == trackers
+    assert args.overrides == overrides
+
+
+@pytest.mark.parametrize(
+    ("words", "file"),
+    [("--record lr 0.01", "exps/results.csv"), ("lr 0.01 --record a.csv", "a.csv")],
+)
+def test_record_before_a_field(words, file, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "exps").mkdir()
+    args = parsed(train_options, f"-f nano {words}", monkeypatch, tmp_path)
+    assert tmp_path / args.record == tmp_path / file
+    assert args.overrides == ["lr", "0.01"]
+
+
+def test_familiar_spellings(monkeypatch, tmp_path):
+    words = "-n nano --ckpt coco --conf 0.2 --nms 0.6 --tsize 416 -b 8"
+    args = parsed(evaluate_options, words, monkeypatch, tmp_path)
+    pairs = ["score_threshold=0.2", "nms_iou=0.6", "batch_size=8", "image_size=416"]
+    assert sorted(args.overrides) == sorted(pairs)
+    words = "-n nano --checkpoint coco --imgsz 416 a.jpg b.jpg"
+    args = parsed(predict_options, words, monkeypatch, tmp_path)
+    assert (args.size, [str(path) for path in args.paths]) == (416, ["a.jpg", "b.jpg"])
+
+
+def test_fields_of_an_experiment_of_ones_own(monkeypatch, tmp_path):
+    """A class may have fields that only running its file tells; values that it states count."""
+    path = tmp_path / "mine.py"
+    lines = ["from yolox_ela.experiment import Experiment", "exp = Experiment(final_fraction=0.0)"]
+    path.write_text("\n".join(lines))
+    words = f"-f {path} warmup_fraction 0.97"
+    assert parsed(train_options, words, monkeypatch, tmp_path).overrides
+    path.write_text(f"{lines[0]}\nclass Exp(Experiment):\n    reach: int = 3\n")
+    words = f"-f {path} reach 5"
+    assert parsed(train_options, words, monkeypatch, tmp_path).overrides == ["reach", "5"]
+
+
+def test_every_option_states_its_default(monkeypatch, tmp_path):
+    for module in (train_options, evaluate_options, predict_options):
+        for action in module.build_parser(tmp_path)._actions:
+            if SUPPRESS not in (action.default, action.dest):
+                assert re.search(r"default: |\(required\)", action.help), action.option_strings
+
+
+def test_names_are_those_that_there_are():
+    assert tuple(STARTS) == START_NAMES
+    assert tuple(TRACKERS) == TRACKER_NAMES
+    assert set(RECIPES) == {"paper", "tuned"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the names of system libraries are those of Linux")
+@pytest.mark.parametrize("library", ["libGL.so.1", "libgthread-2.0.so.0"])
+def test_a_missing_system_library(library, tmp_path):
+    """Stands in for a machine without the library: importing OpenCV fails as it does there."""
+    package = tmp_path / "site" / "cv2"
+    package.mkdir(parents=True)
+    text = f"{library}: cannot open shared object file: No such file or directory"
+    (package / "__init__.py").write_text(f"raise ImportError({text!r})\n")
+    commands = ["eval -f nano -c coco", "dataset check --data .", "predict -f nano -c coco a.jpg"]
+    for command in commands:
+        done = subprocess.run(
+            [sys.executable, "-m", "yolox_ela", *command.split()],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=environment() | {"PYTHONPATH": f"{package.parent}{os.pathsep}{PROJECT}"},
+        )
+        assert done.returncode == 2, done.stderr
+        (line,) = done.stderr.splitlines()
+        assert line.startswith(f"error: OpenCV cannot be loaded: {library}: ")
+        assert "libgl1 libglib2.0-0" in line
+        assert "opencv-python-headless" in line

@@ -1,0 +1,42 @@
+"""What is recorded of a run, and shown of it."""
+
+import pytest
+
+from yolox_ela.train.accelerator import build_accelerator
+from yolox_ela.train.progress import LOSS_PARTS, Progress
+from yolox_ela.train.records import RunRecords
+from yolox_ela.train.run_folder import RunFolder
+from yolox_ela.train.trackers import RunTrackers
+
+
+@pytest.fixture
+def records(tmp_path, tiny_recipe):
+    folder = RunFolder(tmp_path)
+    accelerator = build_accelerator("cpu", "fp32")
+    return RunRecords(tiny_recipe, folder, accelerator, RunTrackers((), folder, {}), 5)
+
+
+def test_time_left_after_a_resume(records):
+    """Epoch 3 is resumed after two of its steps, on a machine that is a thousand times faster.
+
+    Three steps and one evaluation are left; what the two epochs before took does not matter.
+    """
+    before = {"epoch": 2, "total_seconds": 20_000.0}
+    records.progress = Progress(step=12, history=[before], total_seconds=20_000.0)
+    losses = [4.0] * len(LOSS_PARTS)
+    for _ in range(2):
+        records.restart_watch()
+        records.add_wait()
+        records.progress.step += 1
+        records.add_step()
+    assert records.status(0.01, losses).time_left == "0:00:00 + 1 evaluation"
+    records.pace.add_evaluation(90.0)
+    status = records.status(0.01, losses)
+    assert status.time_left == "0:01:30"
+    assert (status.step, status.total_steps, status.epoch) == (14, 15, "3/3")
+    records.progress.step = 15
+    records.progress.loss_sums = [20.0] * len(LOSS_PARTS)
+    row = records.epoch_row(0.01)
+    records.close_epoch(row)
+    assert row["loss"] == 4.0
+    assert records.pace.time_left(15, records.epochs_recorded()) == "0:00:00"

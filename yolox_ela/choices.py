@@ -1,0 +1,28 @@
+"""The names that a user can choose from, apart from what they stand for.
+
+The command line needs the names alone, and imports nothing heavy for them.
+"""
+
+# Weights to start from, `-c NAME`; see `network/starts.py`.
+DEFAULT_START, LEGACY_START = "coco", "coco_legacy"
+START_NAMES = (DEFAULT_START, LEGACY_START)
+# The package's own weights, which `predict` uses unless others are given; see `pretrained/`.
+DETECTOR = "nano_ela_s"
+# Where decoded images are kept, `--cache`; see `augment/bank.py`.
+CACHES = ("auto", "ram", "disk", "off")
+# Where training samples are rendered, `--augment`; see `augment/feed.py`.
+AUGMENTS = ("auto", "cpu", "device")
+# The number formats that evaluation computes in, `--precision`; see `network/inference.py`.
+PRECISION_NAMES = ("fp32", "bf16", "fp16")
+# Those of training, `--precision`; the recipe's field has the same.
+TRAINING_PRECISIONS = ("fp32", "fp16", "bf16")
+# Those whose speed is measured; see `tables/speed.py`.
+SPEED_PRECISIONS = ("fp32", "bf16")
+# How a network is run while its speed is measured, `--mode`.
+MODES = {
+    "eager": "the network as it is trained",
+    "fused": "BatchNorm folded into the convolutions, channels last",
+    "compiled": "the same through torch.compile",
+}
+# How a table looks, `--style`; JSON has an option of its own.
+STYLES = ("text", "markdown", "csv")

@@ -1,0 +1,92 @@
+"""The data that weights are evaluated on if the command line names none."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from yolox_ela.datasets.split import VocSplit
+from yolox_ela.errors import UserError
+from yolox_ela.recipe import Recipe
+from yolox_ela.tables.entry import STANDARD
+
+REMEDY = "give the folder of the data with --data"
+
+
+def data_of_weights(path: Path, content: Mapping[str, Any], home: Path) -> Path | None:
+    """The folder of the data that a run's weights were evaluated on.
+
+    environment.json says it, which lies beside the weights and moves with them.
+
+    Args:
+        path: the file of weights.
+        content: everything in it; see `read_checkpoint`.
+        home: the folder that holds datasets/.
+
+    Returns:
+        The folder; None for VOC in datasets/, which is where weights are evaluated that come from
+        elsewhere, or from a run on all of VOC2007.
+
+    Raises:
+        UserError: a run's data are not where they were, or nothing says where they are.
+    """
+    if "recipe" not in content:
+        return None
+    environment = path.parent / "environment.json"
+    folder = _recorded_folder(environment)
+    if folder is not None:
+        if not folder.exists():
+            raise UserError(
+                f"the data of the run that trained {path} are no longer at {folder} (recorded in "
+                f"{environment}): {REMEDY}"
+            )
+        return None if folder.resolve() == (home / "datasets").resolve() else folder
+    trained_on = " + ".join(sorted(content["recipe"]["train_sets"])), content.get("train_images")
+    if trained_on in STANDARD.values():
+        return None
+    raise UserError(
+        f"nothing says on which data {path} was trained: there is no {environment} with it; "
+        f"{REMEDY}, or put the weights back into the folder of their run"
+    )
+
+
+def require_test_images_of_run(
+    content: Mapping[str, Any], recipe: Recipe, split: VocSplit, data: Path, path: Path
+) -> None:
+    """Make sure that data which nobody named hold the test images and objects of the run.
+
+    Other test sets or classes than the run's are asked for on purpose and cannot be compared.
+
+    Args:
+        content: everything in the file of weights.
+        recipe: the settings of the evaluation.
+        split: the images and objects to evaluate on.
+        data: the folder they are from.
+        path: the file of weights, for messages.
+
+    Raises:
+        UserError: images or objects have changed since the run.
+    """
+    saved = content.get("recipe", {})
+    same_question = (
+        tuple(saved.get("test_sets", ())) == recipe.test_sets
+        and tuple(content.get("classes", ())) == recipe.classes
+    )
+    if same_question and content.get("test_data", split.fingerprint()) != split.fingerprint():
+        raise UserError(
+            f"{' + '.join(recipe.test_sets)} in {data} is not what {path} was evaluated on during "
+            "its run: images or boxes have changed. Put the old files back, or name the data to "
+            "evaluate on with --data"
+        )
+
+
+def _recorded_folder(environment: Path) -> Path | None:
+    """The folder in the newest entry of a run's environment.json; None if there is none."""
+    if not environment.is_file():
+        return None
+    try:
+        return Path(json.loads(environment.read_text(encoding="utf-8"))[-1]["data"])
+    except (ValueError, LookupError, TypeError) as error:
+        raise UserError(
+            f"{environment} is damaged and does not say where the run's data are: {REMEDY}"
+        ) from error

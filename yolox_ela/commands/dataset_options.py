@@ -1,0 +1,95 @@
+"""The options of `yolox-ela dataset`, and what can be refused before OpenCV is loaded."""
+
+import argparse
+from pathlib import Path
+
+from yolox_ela.commands.dataset_tools_options import add_tools, require_tools
+from yolox_ela.commands.options import (
+    JSON_HELP,
+    add_archives,
+    add_data_options,
+    add_overrides,
+    command_parser,
+    require_data_options,
+    require_folder,
+    require_output_folder,
+    require_outputs,
+)
+from yolox_ela.overrides import override, pairs_to_dict
+from yolox_ela.recipe import Recipe
+
+EXAMPLES = (
+    "check --data ~/VOCdevkit",
+    "check --data pets --sets 2007/train,2007/val classes cat,dog",
+    "stats --data pets",
+    "convert --data pets --to coco -o pets_coco",
+    "split --data pets --shares 0.8,0.2 -o pets_divided",
+    "download --archives ~/Downloads",
+    "sample -o sample",
+)
+WITH_FIELDS = "%(prog)s [options] [FIELD VALUE ...]"
+CHECK = "report every problem of a data set; exit code 1 if training on it would be wrong"
+DOWNLOAD = "fill datasets/ with VOC"
+SAMPLE = "generate the sample that `train --sample` trains on"
+
+
+def parse(home: Path) -> argparse.Namespace:
+    """The options as typed, `home`, the folder of datasets/, and the checked `recipe`.
+
+    Raises:
+        UserError: an option or recipe field is wrong, or names what there is not.
+    """
+    parser = command_parser(
+        "Check, count, convert, divide, download or generate data sets.",
+        "COMMAND [options]",
+        EXAMPLES,
+        fields=False,
+    )
+    parts = parser.add_subparsers(dest="part", required=True, metavar="COMMAND", prog=parser.prog)
+
+    check = parts.add_parser("check", help=CHECK, description=CHECK, usage=WITH_FIELDS)
+    data = check.add_argument_group("data")
+    data.add_argument(
+        "--sets",
+        nargs="+",
+        metavar="NAME",
+        help="sets to check, as in 2007/train,2007/val or train,val (default: those that are "
+        "trained and evaluated on)",
+    )
+    add_data_options(data)
+    output = check.add_argument_group("output")
+    output.add_argument("--json", type=Path, metavar="FILE", help=JSON_HELP)
+    add_overrides(check)
+
+    add_tools(parts, WITH_FIELDS)
+
+    download = parts.add_parser("download", help=DOWNLOAD, description=DOWNLOAD, usage=WITH_FIELDS)
+    add_archives(download.add_argument_group("data"))
+    add_overrides(download)
+
+    sample = parts.add_parser("sample", help=SAMPLE, description=SAMPLE)
+    sample.add_argument_group("output").add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=home / "datasets" / "sample",
+        metavar="DIR",
+        help="folder for the data set (default: datasets/sample)",
+    )
+    args = parser.parse_args()
+    args.home = home
+    if args.part == "sample":
+        require_output_folder("-o", args.output)
+        return args
+    args.recipe = override(Recipe(), pairs_to_dict(args.overrides))
+    args.recipe.validate()
+    if args.part == "download":
+        args.data = None
+        require_folder("--archives", args.archives)
+        return args
+    if args.part != "check":
+        require_tools(args)
+        return args
+    require_data_options(args)
+    require_outputs(args, "json")
+    return args

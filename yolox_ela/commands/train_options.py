@@ -1,0 +1,216 @@
+"""The options of `yolox-ela train`, and what can be refused before torch is loaded."""
+
+import argparse
+from pathlib import Path
+from typing import TypeVar
+
+from yolox_ela.choices import AUGMENTS, CACHES, DEFAULT_START, START_NAMES, TRAINING_PRECISIONS
+from yolox_ela.commands.options import (
+    CHECKPOINT_NAMES,
+    JSON_HELP,
+    add_data_options,
+    add_device,
+    add_experiment,
+    add_field_option,
+    add_image_size,
+    add_overrides,
+    add_record_options,
+    command_parser,
+    recipe_default,
+    require_data_options,
+    require_experiment,
+    require_output_folder,
+    require_outputs,
+    require_weights,
+)
+from yolox_ela.commands.parser import Parser, whole
+from yolox_ela.commands.stated import stated_recipe
+from yolox_ela.errors import UserError
+from yolox_ela.named_recipes import RECIPES, SAMPLE_SETTINGS
+from yolox_ela.overrides import override, pairs_to_dict
+from yolox_ela.recipe import Recipe
+from yolox_ela.tables.record import require_record
+from yolox_ela.train.tracker_names import DEFAULT_TRACKERS, TRACKER_NAMES, require_trackers
+
+EXAMPLES = (
+    "-f nano_ela_s",
+    "-f nano_ela_s --sample",
+    "-f nano_ela_s --recipe tuned",
+    "-f exps/nano_ela_s.py --data ~/VOCdevkit -e 30 lr 0.005 seed 1",
+)
+LARGEST_SEED = 2**32 - 1  # of numpy
+MOST_THREADS = 1024  # more would be a typing error, and take the machine's memory
+
+RecipeType = TypeVar("RecipeType", bound=Recipe)
+
+
+def parse(home: Path) -> argparse.Namespace:
+    """The options as typed, and `home`, the folder of runs/ and datasets/.
+
+    Raises:
+        UserError: an option or recipe field is wrong, or names what there is not.
+    """
+    args = build_parser(home).parse_args()
+    args.home = home
+    require_experiment(args.experiment)
+    args.tracker = require_trackers(args.tracker)
+    stated = stated_recipe(args.experiment)
+    if stated is not None:
+        configured(stated, args)
+    if args.sample and (args.data or args.archives):
+        raise UserError("--sample generates its own data; leave out --data and --archives")
+    require_data_options(args)
+    if args.data_name and not args.record:
+        raise UserError("--data-name names the data in the record: add --record, or leave it out")
+    require_weights(args.checkpoint, "none")
+    require_output_folder("-o", args.output)
+    require_outputs(args, "json")
+    if args.record:
+        require_record(args.record)
+    return args
+
+
+def configured(recipe: RecipeType, args: argparse.Namespace) -> RecipeType:
+    """The recipe or experiment with the changes of --recipe, of --sample and of the fields on the
+    command line, in this order.
+
+    Raises:
+        UserError: a field is unknown or has a bad value, or --sample and --recipe do not agree.
+    """
+    recipe = override(recipe, RECIPES[args.recipe])
+    if args.sample:
+        if args.recipe != "paper" and not args.checkpoint:
+            raise UserError(
+                f"--sample starts from random weights, --recipe {args.recipe} from COCO's"
+            )
+        recipe = override(recipe, SAMPLE_SETTINGS)
+    recipe = override(recipe, pairs_to_dict(args.overrides))
+    recipe.validate()
+    return recipe
+
+
+def build_parser(home: Path) -> Parser:
+    """The command line of `train`."""
+    parser = command_parser(
+        "Train an experiment and evaluate it.", "-f NAME [options] [FIELD VALUE ...]", EXAMPLES
+    )
+    network = parser.add_argument_group("network and weights")
+    add_experiment(network)
+    network.add_argument(
+        *CHECKPOINT_NAMES,
+        metavar="WEIGHTS",
+        help=f"weights to start from: a file, {', '.join(START_NAMES)}, or none for random ones "
+        f"(default: {DEFAULT_START}; none with --sample)",
+    )
+    data = parser.add_argument_group("data")
+    add_data_options(data)
+    data.add_argument(
+        "--sample",
+        action="store_true",
+        help="a short run from random weights on generated pictures (default: off)",
+    )
+    data.add_argument(
+        "--cache",
+        choices=CACHES,
+        default="auto",
+        help="keep decoded images in ram, or on disk for later runs (default: auto, in ram if "
+        "they fit)",
+    )
+    data.add_argument(
+        "--augment",
+        choices=AUGMENTS,
+        default="auto",
+        help="render training samples on the cpu or on the device (default: auto, on a GPU whose "
+        "memory holds the images)",
+    )
+    add_schedule(parser)
+    machine = parser.add_argument_group("run on")
+    add_device(machine)
+    machine.add_argument(
+        "-d",
+        "--devices",
+        type=whole(1),
+        default=1,
+        metavar="N",
+        help="processes on this machine, on CUDA each with a GPU (default: 1)",
+    )
+    machine.add_argument(
+        "--threads",
+        type=whole(1, MOST_THREADS),
+        metavar="N",
+        help="threads of each process on a CPU (default: the fastest number in a trial before the "
+        "run, or OMP_NUM_THREADS)",
+    )
+    machine.add_argument(
+        "--compile",
+        action="store_true",
+        help="compile the network first, which takes minutes (default: off)",
+    )
+    add_outputs(parser, home)
+    add_overrides(parser)
+    return parser
+
+
+def add_schedule(parser: Parser) -> None:
+    """The recipe, and its fields that have options."""
+    schedule = parser.add_argument_group("schedule")
+    schedule.add_argument(
+        "--recipe",
+        choices=RECIPES,
+        default="paper",
+        help="paper: as the experiment states it; tuned: 8 epochs from COCO's weights, chosen at "
+        "320 px (default: paper)",
+    )
+    for names, field, low, high, text in (
+        (("-e", "--epochs"), "epochs", 1, None, "passes over the training images"),
+        (("-b", "--batch-size"), "batch_size", 1, None, "images per step, over all processes"),
+        (("--seed",), "seed", 0, LARGEST_SEED, "seed of weights, order and augmentation"),
+    ):
+        add_field_option(
+            parser,
+            schedule,
+            *names,
+            field=field,
+            type=whole(low, high),
+            metavar="N",
+            help=f"{text} (default: {recipe_default(field)})",
+        )
+    add_image_size(parser, schedule, recipe_default("image_size"))
+    add_field_option(
+        parser,
+        schedule,
+        "--precision",
+        field="precision",
+        choices=TRAINING_PRECISIONS,
+        help=f"number format of backbone and neck (default: {recipe_default('precision')})",
+    )
+
+
+def add_outputs(parser: Parser, home: Path) -> None:
+    """What a run writes, and where."""
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="the run's folder (default: runs/NAME, or runs/NAME-2 and so on)",
+    )
+    output.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue the run in -o, or the last one of this experiment (default: off)",
+    )
+    output.add_argument("--json", type=Path, metavar="FILE", help=JSON_HELP)
+    output.add_argument(
+        "--no-report", action="store_true", help="write no report.html at the end (default: off)"
+    )
+    output.add_argument(
+        "--tracker",
+        nargs="+",
+        default=DEFAULT_TRACKERS,
+        metavar="NAME",
+        help=f"trackers that log the run: {', '.join(TRACKER_NAMES)}, as in tensorboard,wandb; or "
+        f"none (default: {','.join(DEFAULT_TRACKERS)})",
+    )
+    add_record_options(output, home)

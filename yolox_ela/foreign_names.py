@@ -1,0 +1,157 @@
+"""Names that YOLOX, Ultralytics and other trainers use, and what they are called here.
+
+Nothing is converted: where the unit differs, the answer says so, and the user gives the value.
+"""
+
+# A recipe field of another name and the same meaning.
+RENAMED_FIELDS = {
+    "imgsz": "image_size",
+    "img_size": "image_size",
+    "tsize": "image_size",
+    "max_epoch": "epochs",
+    "max_epochs": "epochs",
+    "num_epochs": "epochs",
+    "batch": "batch_size",
+    "learning_rate": "lr",
+    "wd": "weight_decay",
+    "data_num_workers": "workers",
+    "num_workers": "workers",
+    "fliplr": "flip_prob",
+    "names": "classes",
+    "class_names": "classes",
+    "nmsthre": "nms_iou",
+    "nms_threshold": "nms_iou",
+    "iou": "nms_iou",
+    "test_conf": "score_threshold",
+    "conf_threshold": "score_threshold",
+    "mosaic": "mosaic_prob",
+    "clip_grad": "grad_clip",
+    "max_grad_norm": "grad_clip",
+    "sync_bn": "sync_batchnorm",
+    "val_interval": "eval_interval",
+    "exp_name": "name",
+}
+# An option of a command: what to type.
+OPTIONS = {
+    "device": "--device NAME",
+    "devices": "-d NUMBER of processes, or --device NAME",
+    "resume": "--resume",
+    "conf": "--conf VALUE in eval and predict",
+    "nms": "--nms VALUE in eval and predict",
+    "cache": "--cache auto, ram, disk or off",
+    "weights": "-c FILE",
+    "ckpt": "-c FILE",
+    "checkpoint": "-c FILE",
+    "pretrained": "-c FILE, or -c none for random weights",
+    "exp_file": "-f FILE",
+    "cfg": "-f FILE, an experiment",
+    "model": "-f NAME, an experiment, with weights from -c FILE",
+    "source": "the pictures' paths themselves, without an option, in predict",
+    "path": "the pictures' paths themselves, without an option, in predict",
+    "split": "--split NAME in eval",
+    "logger": "--tracker NAME",
+    "project": "-o FOLDER, which names the run's folder as a whole",
+    "save_dir": "-o FOLDER",
+    "output_dir": "-o FOLDER",
+    "exist_ok": "-o FOLDER; a folder that holds a run is never overwritten",
+    "expn": "-o FOLDER, or the recipe field name, as in: name NAME",
+    "experiment_name": "-o FOLDER, or the recipe field name, as in: name NAME",
+    "compile": "--compile",
+    "profile": "yolox-ela table speed",
+    "speed": "yolox-ela table speed",
+    "occupy": "nothing: no memory is reserved ahead",
+    "save_result": "nothing: predict always saves its pictures, into -o FOLDER",
+    "save_json": "--save-detections FILE in eval",
+    "plots": "nothing: a run ends with its report, unless --no-report",
+    "legacy": "-c coco_legacy; how other weights were normalised is found out from the file",
+}
+# Another unit or another meaning: what comes nearest.
+NEAREST = {
+    "lr0": "the learning rate is the recipe field lr, for a batch of 16 and scaled with batch_size",
+    "basic_lr_per_img": "the learning rate is the recipe field lr, for a batch of 16: YOLOX's "
+    "basic_lr_per_img times 16",
+    "lrf": "the cosine ends at the recipe field min_lr_ratio, a share of the learning rate",
+    "warmup_epochs": "the warm-up is the recipe field warmup_fraction, a share of all steps, or "
+    "warmup_steps, a number of steps",
+    "close_mosaic": "the epochs without mosaic are the recipe field final_fraction, a share of all "
+    "epochs",
+    "no_aug_epochs": "the epochs without mosaic are the recipe field final_fraction, a share of "
+    "all epochs",
+    "input_size": "the recipe field image_size is one number, the side of a square",
+    "test_size": "the recipe field image_size is one number, the side of a square, for training "
+    "and evaluation",
+    "multiscale_range": "training sizes vary by the recipe field multiscale, a share of image_size",
+    "random_size": "training sizes vary by the recipe field multiscale, a share of image_size",
+    "multi_scale": "training sizes vary by the recipe field multiscale, a share of image_size",
+    "scale": "the zoom of a mosaic is the recipe field mosaic_scale, two numbers, as in 0.5,1.5",
+    "hsv_h": "colours vary by YOLOX's amounts, with the probability in the recipe field hsv_prob",
+    "hsv_s": "colours vary by YOLOX's amounts, with the probability in the recipe field hsv_prob",
+    "hsv_v": "colours vary by YOLOX's amounts, with the probability in the recipe field hsv_prob",
+    "freeze": "the recipe field freeze_backbone_steps freezes the backbone for a number of steps",
+    "ema": "weights are always averaged; the recipe fields ema_decay and ema_ramp say how",
+    "amp": "mixed precision is --precision fp16 or bf16",
+    "fp16": "half precision is --precision fp16",
+    "half": "half precision is --precision fp16",
+    "fuse": "eval always folds BatchNorm into the convolutions, unless --plain is given",
+    "num_classes": "the number of classes follows from their names: the recipe field classes, as "
+    "in classes cat,dog",
+    "nc": "the number of classes follows from their names: the recipe field classes, as in "
+    "classes cat,dog",
+    "single_cls": "the recipe field classes names the classes, of which there may be one",
+    "data": "the data are the option --data FOLDER, in VOC's layout; no .yaml file is read",
+    "data_dir": "the data are the option --data FOLDER, in VOC's layout",
+    "rect": "eval has --rectangular; training has no such option",
+    "print_interval": "progress is shown continuously, or once per epoch if it goes to a file",
+    "save_history_ckpt": "a run keeps best.pth and last.pth",
+    "save_period": "a run keeps best.pth and last.pth, and its state for --resume",
+    "start_epoch": "--resume continues a run where it stopped",
+    "num_machines": "several machines are used through torchrun or accelerate launch",
+    "machine_rank": "several machines are used through torchrun or accelerate launch",
+    "dist_url": "several machines are used through torchrun or accelerate launch",
+    "dist_backend": "several machines are used through torchrun or accelerate launch",
+    "optimizer": "the optimizer is SGD with Nesterov momentum, as in the paper and YOLOX; its "
+    "settings are the recipe fields lr, momentum and weight_decay",
+    "cos_lr": "the learning rate always follows a cosine down to the recipe field min_lr_ratio",
+    "scheduler": "the learning rate always follows a cosine down to the recipe field min_lr_ratio",
+    "deterministic": "the recipe field seed repeats a run",
+    "size": "the input size is --image-size, or the recipe field image_size",
+}
+NOT_SUPPORTED = {
+    "patience": "training is not stopped early",
+    "mixup": "there is no mixup, as in the paper",
+    "enable_mixup": "there is no mixup, as in the paper",
+    "mixup_prob": "there is no mixup, as in the paper",
+    "mixup_scale": "there is no mixup, as in the paper",
+    "cutmix": "there is no cutmix",
+    "copy_paste": "there is no copy-paste augmentation",
+    "flipud": "there are no vertical flips",
+    "perspective": "there is no perspective transformation",
+    "erasing": "there is no random erasing",
+    "dropout": "the network has no dropout",
+    "label_smoothing": "there is no label smoothing",
+    "depth": "the network is always YOLOX-Nano",
+    "width": "the network is always YOLOX-Nano",
+    "act": "the network is always YOLOX-Nano, with SiLU",
+    "max_det": "all detections that pass the score threshold and NMS are kept",
+    "augment": "there is no test-time augmentation; where training samples are rendered is "
+    "--augment in train",
+    "trt": "TensorRT is not used",
+    "camid": "cameras and videos are not read, only pictures",
+    "show": "no window is opened: pictures are saved into -o FOLDER",
+    "evolve": "there is no search for hyperparameters",
+}
+FOREIGN = {*RENAMED_FIELDS, *OPTIONS, *NEAREST, *NOT_SUPPORTED}
+
+
+def answer(name: str) -> str:
+    """What a name from elsewhere is called here, in a phrase; empty for a name of nowhere."""
+    if name.endswith((".yaml", ".yml")):
+        return "no .yaml file is read; the data are the option --data FOLDER, in VOC's layout"
+    if name in RENAMED_FIELDS:
+        field = RENAMED_FIELDS[name]
+        return f"it is called {field} here, a field of the recipe: {field} VALUE"
+    if name in OPTIONS:
+        return f"instead, use {OPTIONS[name]}".replace("instead, use nothing: ", "not needed: ")
+    if name in NEAREST:
+        return NEAREST[name]
+    return f"not supported: {NOT_SUPPORTED[name]}" if name in NOT_SUPPORTED else ""

@@ -1,0 +1,47 @@
+"""How many threads torch computes with on a CPU.
+
+Threads of one operation wait for each other in a loop. Where they are more than the cores that the
+process may really use, they take these from each other, and everything becomes many times slower.
+"""
+
+import os
+
+import torch
+from loguru import logger
+
+from yolox_ela.system.machine import usable_cores
+
+
+def threads_of_environment() -> int | None:
+    """The number of threads that the user has set by OMP_NUM_THREADS, if any.
+
+    torchrun sets it to 1 for several processes where the user has not, so that a 1 means nothing
+    there.
+    """
+    text = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if not text.isdecimal() or int(text) == 0:  # OpenMP ignores these, too
+        return None
+    if text == "1" and "TORCHELASTIC_RUN_ID" in os.environ and processes_here() > 1:
+        return None
+    return int(text)
+
+
+def processes_here() -> int:
+    """Number of processes of this run on this machine, as torchrun says."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
+def most_threads() -> int:
+    """Number of threads for this process if nothing else takes cores: its share of the usable."""
+    return max(1, usable_cores() // processes_here())
+
+
+def limit_threads() -> None:
+    """Compute with no more threads than the process may use cores, unless OMP_NUM_THREADS is set.
+
+    For work whose result does not depend on the number, such as an evaluation.
+    """
+    most = most_threads()
+    if threads_of_environment() is None and torch.get_num_threads() > most:
+        logger.debug("computing with {} threads instead of {}", most, torch.get_num_threads())
+        torch.set_num_threads(most)

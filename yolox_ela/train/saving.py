@@ -1,0 +1,172 @@
+"""What a run saves: its state, from which `--resume` continues, and the weights to use."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import gather_object
+from loguru import logger
+
+from yolox_ela.datasets.split import VocSplit
+from yolox_ela.errors import UserError
+from yolox_ela.evaluate.scores import METRICS
+from yolox_ela.network.entries import require_state
+from yolox_ela.network.model import YoloxNano
+from yolox_ela.network.weights import read_checkpoint
+from yolox_ela.recipe import Recipe
+from yolox_ela.train.checkpoint import require_same_run, save_checkpoint
+from yolox_ela.train.data_of_run import data_entries, require_same_data
+from yolox_ela.train.progress import Progress, mean_over_processes
+from yolox_ela.train.run_folder import RunFolder
+from yolox_ela.train.step import TrainStep
+from yolox_ela.trained import package_name_of
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the weights of a run come from.
+
+    Attributes:
+        start: name of the starting weights in tables of results.
+        start_sha256: their digest; see `Start`.
+        commit: commit of the source tree that trains them.
+    """
+
+    start: str
+    start_sha256: str
+    commit: str
+
+
+class RunSaver:
+    """Writes and reads the checkpoints of a run.
+
+    Args:
+        folder: the run's folder.
+        recipe: the run's settings.
+        train_split: images to train on.
+        test_split: images to evaluate on.
+        accelerator: device and processes.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        recipe: Recipe,
+        train_split: VocSplit,
+        test_split: VocSplit,
+        accelerator: Accelerator,
+    ) -> None:
+        self.folder, self.recipe, self.accelerator = folder, recipe, accelerator
+        self.train_split, self.test_split = train_split, test_split
+
+    def save_state(self, step: TrainStep, progress: Progress, origin: Origin) -> None:
+        """Write state.pth: all that `load_state` needs to continue as if nothing had happened.
+
+        All processes call this; the main one writes.
+        """
+        loss_sums = gather_object([progress.loss_sums])
+        if not self.accelerator.is_main_process:
+            return
+        content = {
+            **step.state_dict(),
+            "progress": progress.to_dict(),
+            "loss_sums": loss_sums,  # one entry per process
+            "threads": torch.get_num_threads(),
+            **self._common_entries(origin),
+        }
+        save_checkpoint(self.folder.state, content)
+
+    def load_state(self, step: TrainStep, commit: str) -> tuple[Progress, Origin]:
+        """Read state.pth, and continue with its weights and its number of threads.
+
+        Args:
+            step: receives the weights and everything else that `TrainStep.state_dict` gave.
+            commit: the present commit, for the origin.
+
+        Returns:
+            How far the run is, with this process's sums of losses, and where it started from.
+
+        Raises:
+            UserError: the state is damaged, or belongs to other settings or data.
+        """
+        path = self.folder.state
+        content = read_checkpoint(path)
+        require_state(content, path)
+        require_same_run(content, self.recipe, self.folder.path)
+        require_same_data(content, self.train_split, self.test_split, self.folder.data)
+        try:
+            step.load_state_dict(content)
+            progress = Progress(**content["progress"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"{path} was written by another version of this package ({error}): resume it with "
+                f"commit {content.get('commit', 'of its environment.json')}, or start a new run "
+                "with -c last.pth"
+            ) from error
+        progress.loss_sums = self._own_loss_sums(content, progress)
+        self._restore_threads(content)
+        return progress, Origin(content.get("start", ""), content.get("start_sha256", ""), commit)
+
+    def save_weights(
+        self, network: YoloxNano, row: Mapping[str, Any], origin: Origin, *, is_best: bool
+    ) -> None:
+        """Write last.pth, and best.pth if these weights are the best so far.
+
+        Args:
+            network: the averaged weights.
+            row: the epoch's row of the history.
+            origin: where the weights come from.
+            is_best: whether no evaluated epoch before scored as high.
+        """
+        content = {
+            # The key of upstream's checkpoints.
+            "model": {name: tensor.cpu() for name, tensor in network.state_dict().items()},
+            "experiment": self.recipe.name,
+            "classes": list(self.recipe.classes),
+            "epoch": row["epoch"],
+            "metrics": {key: row[key] for key in METRICS if key in row},
+            "train_images": len(self.train_split),
+            **self._common_entries(origin),
+        }
+        save_checkpoint(self.folder.last, {**content, "weights": "last"})
+        if is_best:
+            save_checkpoint(self.folder.best, {**content, "weights": "best"})
+
+    def _common_entries(self, origin: Origin) -> dict[str, Any]:
+        return {
+            "recipe": self.recipe.to_dict(),
+            "package_experiment": package_name_of(self.recipe),
+            **data_entries(self.train_split, self.test_split),
+            "start": origin.start,
+            "start_sha256": origin.start_sha256,
+            "commit": origin.commit,
+        }
+
+    def _own_loss_sums(self, content: Mapping[str, Any], progress: Progress) -> list[float]:
+        """The epoch's sums of losses so far, as this process had computed them."""
+        world, sums = self.accelerator.num_processes, content.get("loss_sums")
+        if sums is None:  # the state of an older version has the first process's sums alone
+            return progress.loss_sums
+        if len(sums) == world:
+            return sums[self.accelerator.process_index]
+        logger.warning(
+            "resuming on {} processes instead of {}: the same data and schedule, but "
+            "BatchNorm normalises other shares of each batch, and sums are rounded differently",
+            world,
+            len(sums),
+        )
+        return mean_over_processes(sums)
+
+    def _restore_threads(self, content: Mapping[str, Any]) -> None:
+        """Compute with as many threads as the run did before."""
+        threads = content.get("threads", torch.get_num_threads())
+        if self.accelerator.device.type == "cpu" and threads != torch.get_num_threads():
+            logger.info(
+                "number of threads: {}, as the run had before, not {}: sums over another number "
+                "are rounded differently",
+                threads,
+                torch.get_num_threads(),
+            )
+            torch.set_num_threads(threads)

@@ -1,0 +1,110 @@
+"""Trained weights, and the experiment that builds the network they belong to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from yolox_ela.errors import UserError
+from yolox_ela.exp_file import own_experiments
+from yolox_ela.experiment import BASELINE, Experiment, load_experiment
+from yolox_ela.network.weights import read_checkpoint, state_dict_of
+from yolox_ela.overrides import override
+from yolox_ela.recipe import Recipe, setting_fields
+
+ATTENTION = "backbone.attention."
+# Settings that decide how the network is built and what its input is.
+NETWORK_SETTINGS = ("image_size", "attention_start", "share_sites")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A file of weights with its experiment.
+
+    Attributes:
+        path: the file.
+        content: everything in it; see `read_checkpoint`.
+        state: its network's tensors; see `state_dict_of`.
+        experiment: the experiment with the settings that the file records.
+    """
+
+    path: Path
+    content: dict[str, Any]
+    state: dict[str, Tensor]
+    experiment: Experiment
+
+
+def load_trained_file(
+    path: Path, experiment: str | Path | Experiment | None = None, *, adopt: bool = True
+) -> Trained:
+    """Read weights and find their experiment.
+
+    Args:
+        path: the file of weights.
+        experiment: the experiment they were trained with, its file, or the name of one of the
+            package's own. Without it, a run's weights name their experiment, which must be one of
+            the package's own and then gets all settings of the run; weights from elsewhere that
+            have no attention belong to the baseline.
+        adopt: whether an experiment that is given takes the classes and the network's settings
+            from the file; see `adopt_checkpoint`.
+
+    Raises:
+        UserError: a file is missing or damaged, or the experiment cannot be told and must be given.
+    """
+    if experiment is not None and not isinstance(experiment, Experiment):
+        experiment = load_experiment(experiment)
+    content = read_checkpoint(path)
+    state = state_dict_of(content, path)
+    if experiment is None:
+        exp = _recorded_experiment(content, state, path)
+    else:
+        exp = adopt_checkpoint(experiment, content) if adopt else experiment
+    return Trained(path, content, state, exp)
+
+
+def adopt_checkpoint(experiment: Experiment, content: Mapping[str, Any]) -> Experiment:
+    """The experiment with what a checkpoint records of its network: the classes, the input size,
+    the scale of the attention's gates, and whether sites share their attention.
+    """
+    recorded: dict[str, Any] = {}
+    if "classes" in content:
+        recorded["classes"] = tuple(content["classes"])
+    if "recipe" in content:
+        recorded["attention_start"] = "paper"  # of runs before there was a choice
+        recorded |= {k: v for k, v in content["recipe"].items() if k in NETWORK_SETTINGS}
+    return override(experiment, recorded)
+
+
+def package_name_of(recipe: Recipe) -> str:
+    """Under which name the package itself has an experiment; empty for anybody else's."""
+    return recipe.package_name if isinstance(recipe, Experiment) else ""
+
+
+def _recorded_experiment(
+    content: Mapping[str, Any], state: Mapping[str, Tensor], path: Path
+) -> Experiment:
+    if "recipe" not in content:
+        if any(name.startswith(ATTENTION) for name in state):
+            raise UserError(
+                f"{path} has attention and does not say of which experiment: name it with -f, as "
+                "in -f nano_ela_s"
+            )
+        return adopt_checkpoint(load_experiment(BASELINE), content)
+    recipe = content["recipe"]
+    name = content.get("experiment", recipe["name"])
+    found = content.get("package_experiment", name)  # earlier versions recorded the name alone
+    if found not in own_experiments():
+        raise UserError(
+            f"{path} was trained as '{name}', which is none of the package's own experiments: "
+            "give the experiment's file with -f (files that weights name are never run)"
+        )
+    exp = load_experiment(found)
+    known = {field.name for field in setting_fields(exp)}
+    saved = {
+        field: tuple(value) if isinstance(value, list) else value
+        for field, value in recipe.items()
+        if field in known
+    }
+    return adopt_checkpoint(override(exp, saved), content)
