@@ -93,13 +93,41 @@ def test_a_divided_set_has_the_format_of_its_source(call, data, tmp_path, target
         (["split", "--shares", "0.8,0.3"], "that sum to 1, as in 0.8,0.2, not 0.8,0.3"),
         (["split", "--shares", "80%"], "'80%' is no list of numbers"),
         (["convert", "--to", "coco", "--sets", "2007/none"], "no split file"),
-        (["convert", "--to", "coco", "classes", "cat,dog"], "unknown class"),
+        (
+            ["convert", "--to", "coco", "classes", "cat,dog"],
+            "or leave the objects of others out: other_classes ignore",
+        ),
+        (["split", "train_sets", "2007/test"], "not train_sets; name sets with --sets"),
+        (
+            ["convert", "--to", "coco", "lr", "1"],
+            "the recipe fields classes and other_classes, not",
+        ),
     ],
 )
 def test_mistakes_are_named_and_nothing_is_written(call, data, tmp_path, words, says):
     head = ["tools/dataset.py", words[0], "--data", data, "-o", tmp_path / "out"]
     assert says in call(*head, *words[1:], expect=2).stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_part_of_the_classes(call, data, tmp_path):
+    words = [
+        "--to",
+        "coco",
+        "-o",
+        tmp_path / "out",
+        "classes",
+        "dog,cat",
+        "other_classes",
+        "ignore",
+    ]
+    call("tools/dataset.py", "convert", "--data", data, *words)
+    reader = open_data(tmp_path / "out")
+    assert reader.class_names(reader.sets()) == ("dog", "cat")
+    xml = "".join(path.read_text() for path in data.rglob("Annotations/*.xml"))
+    found = [load_split(reader, [name], ("cat", "dog")).labels for name in reader.sets()]
+    counts = np.bincount(np.concatenate(found)).tolist()
+    assert counts == [xml.count("<name>cat<"), xml.count("<name>dog<")]
 
 
 def test_every_tool_explains_itself(call, project):

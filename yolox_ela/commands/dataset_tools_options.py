@@ -11,11 +11,14 @@ from yolox_ela.commands.options import (
     require_data,
     require_output_folder,
 )
+from yolox_ela.errors import UserError
+from yolox_ela.overrides import pairs_to_dict
 
 STATS = "count the images and objects of a data set, as tables and a picture"
 CONVERT = "write a data set in another format, its images as they are"
 SPLIT = "divide a data set by shares, every class spread evenly, and write the parts"
 FORMATS = ("voc", "coco", "yolo")
+FIELDS = ("classes", "other_classes")  # of the recipe
 PLACINGS = ("copy", "hardlink", "symlink")
 
 
@@ -65,9 +68,17 @@ def add_tools(parts: Any, usage: str) -> None:
 
 
 def require_tools(args: argparse.Namespace) -> None:
-    """Raise UserError if the data do not exist, or the folder to write into is a file."""
+    """Raise UserError if the data do not exist, the folder to write into is a file, or a recipe
+    field is given that has no effect.
+    """
     require_data("--data", args.data)
     require_output_folder("-o", args.output)
+    others = [name for name in pairs_to_dict(args.overrides) if name not in FIELDS]
+    if others:
+        raise UserError(
+            f"dataset {args.part} knows the recipe fields {' and '.join(FIELDS)}, not {others[0]}"
+            + ("; name sets with --sets" if others[0].endswith("_sets") else "")
+        )
 
 
 def _add_data(group: Group) -> None:

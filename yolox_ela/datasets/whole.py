@@ -67,9 +67,12 @@ def read_sets(
         check_command(reader.root, names, classes),
     )
     if errors:
+        hint = ""
+        if any(problem.kind == "unknown class" for problem in errors):
+            hint = "name all classes, or leave the objects of others out: other_classes ignore; "
         raise UserError(
             f"{len(errors)} problems in {where}:\n{format_problems(errors[:10])}\n"
-            f"fix or remove these files; the whole list: {command}"
+            f"{hint}fix or remove these files; the whole list: {command}"
         )
     for name, of_set in read.items():
         if not of_set.images:
