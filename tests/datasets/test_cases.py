@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from yolox_ela.datasets.check import check_dataset
-from yolox_ela.datasets.load import load_pictures, load_split, require_objects
+from yolox_ela.datasets.load import load_pictures, load_split
 from yolox_ela.datasets.names import VOC_CLASSES
 from yolox_ela.datasets.recognise import open_data
 from yolox_ela.datasets.train_and_test import require_objects

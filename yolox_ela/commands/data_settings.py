@@ -56,8 +56,8 @@ def _which_set(field: str, own: Sequence[str], reader: Reader) -> str:
     where = f"{reader.root} ({reader.layout})"
     if own:
         return (
-            f"{where} has several sets that could be meant by {field}: {', '.join(own)}; name those "
-            f"to use, as in: {field} {own[0]}"
+            f"{where} has several sets that could be meant by {field}: {', '.join(own)}; name "
+            f"those to use, as in: {field} {own[0]}"
         )
     purpose = "train on" if field == "train_sets" else "evaluate on"
     there = reader.sets()

@@ -46,8 +46,8 @@ def parse(home: Path) -> argparse.Namespace:
         "--sets",
         nargs="+",
         metavar="NAME",
-        help="sets to check, as in 2007/train,2007/val or train,val (default: those that are trained "
-        "and evaluated on)",
+        help="sets to check, as in 2007/train,2007/val or train,val (default: those that are "
+        "trained and evaluated on)",
     )
     add_data_options(data)
     output = check.add_argument_group("output")
