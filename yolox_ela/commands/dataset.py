@@ -1,8 +1,9 @@
-"""`yolox-ela dataset`: check, download or generate data sets."""
+"""`yolox-ela dataset`: check, count, convert, divide, download or generate data sets."""
 
 import argparse
 
 from yolox_ela.commands.data_settings import fitted_to_data
+from yolox_ela.commands.dataset_tools import convert, split, stats
 from yolox_ela.commands.options import SCREEN, locate_data, write_result
 from yolox_ela.datasets.check import check_dataset
 from yolox_ela.datasets.recognise import open_data
@@ -11,7 +12,9 @@ from yolox_ela.datasets.sample import draw_sample
 
 def main(args: argparse.Namespace) -> int:
     """Run the command; see `dataset_options.parse`."""
-    return {"check": check, "download": download, "sample": sample}[args.part](args)
+    parts = {"check": check, "download": download, "sample": sample}
+    parts |= {"stats": stats, "convert": convert, "split": split}
+    return parts[args.part](args)
 
 
 def check(args: argparse.Namespace) -> int:

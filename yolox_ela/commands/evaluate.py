@@ -15,9 +15,10 @@ from yolox_ela.commands.options import SCREEN, data_name, locate_data, write_res
 from yolox_ela.datasets.load import load_pictures, load_split
 from yolox_ela.datasets.readers.reader import Reader
 from yolox_ela.datasets.recognise import open_data
-from yolox_ela.datasets.split import read_id_list
+from yolox_ela.datasets.split import VocSplit, read_id_list
 from yolox_ela.errors import UserError
-from yolox_ela.evaluate.detections import to_coco_results
+from yolox_ela.evaluate.comp4 import require_comp4, write_comp4
+from yolox_ela.evaluate.detections import Detections, to_coco_results
 from yolox_ela.evaluate.evaluator import EvalSettings, detect_split, evaluate
 from yolox_ela.evaluate.results_text import format_results
 from yolox_ela.evaluate.saved import SavedEvaluation, save_evaluation
@@ -97,6 +98,8 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
         require_detections_only(args, exp)
     elif args.record:
         require_scores(split)
+    if args.save_comp4:
+        require_comp4(split, comp4_name(exp))
     settings = EvalSettings.of(exp)
     inference = Inference(
         fuse=not args.plain,
@@ -112,12 +115,12 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
     }
     if unannotated is not None:
         detections = detect_split(model.to(device), split, settings, **options)
-        write_result(to_coco_results(detections, split), args.save_detections)
+        save_detections(args, exp, detections, split)
         logger.info(
             "{} detections in {} images are in {}; nothing is scored, since {} has no annotations",
             len(detections),
             len(split),
-            args.save_detections,
+            " and ".join(str(path) for path in (args.save_detections, args.save_comp4) if path),
             " + ".join(exp.test_sets),
         )
         return 0
@@ -140,8 +143,7 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
         print(format_results(results))
     if args.json:
         write_result(results, args.json)
-    if args.save_detections:
-        write_result(to_coco_results(detections, split), args.save_detections)
+    save_detections(args, exp, detections, split)
     if origin is not None:
         row = run_row(exp, origin, results, data=data_name(args), device=device, ids=args.ids)
         append_row(args.record, row)
@@ -162,15 +164,39 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
     return 0
 
 
+def save_detections(
+    args: argparse.Namespace, exp: Experiment, detections: Detections, split: VocSplit
+) -> None:
+    """Write the detections in the formats that were asked for."""
+    if args.save_detections:
+        write_result(to_coco_results(detections, split), args.save_detections)
+    if args.save_comp4:
+        write_comp4(detections, split, args.save_comp4, comp4_name(exp))
+
+
+def comp4_name(exp: Experiment) -> str:
+    """The set in the names of comp4 files.
+
+    Raises:
+        UserError: there are several sets.
+    """
+    if len(exp.test_sets) > 1:
+        raise UserError(
+            f"--save-comp4 writes the files of one set, not of {' + '.join(exp.test_sets)}: name "
+            f"one, as in: test_sets {exp.test_sets[0]}"
+        )
+    return exp.test_sets[0].rpartition("/")[2]
+
+
 def require_detections_only(args: argparse.Namespace, exp: Experiment) -> None:
-    """Raise UserError unless --save-detections is all that is asked of sets without annotations."""
+    """Raise UserError unless detections are all that is asked of sets without annotations."""
     asked = [name for name in ("json", "record", "report") if getattr(args, name)]
-    if asked or not args.save_detections:
+    if asked or not (args.save_detections or args.save_comp4):
         excess = f", and leave out --{' --'.join(asked)}" if asked else ""
         raise UserError(
             f"{' + '.join(exp.test_sets)} has no annotations (there is no XML of its images' names "
-            "in Annotations), so that nothing can be scored: give --save-detections FILE to write "
-            f"what is detected{excess}"
+            "in Annotations), so that nothing can be scored: give --save-detections FILE "
+            f"or --save-comp4 DIR to write what is detected{excess}"
         )
 
 

@@ -1,4 +1,4 @@
-"""Checking a whole VOC data set, with every problem by file."""
+"""Checking a whole data set, with every problem by file."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,6 +9,7 @@ from typing import Any
 from yolox_ela.datasets.load import as_reader, set_problems
 from yolox_ela.datasets.problems import Problem, Severity, format_problems
 from yolox_ela.datasets.readers.reader import Reader
+from yolox_ela.datasets.similar import similar_pairs
 from yolox_ela.datasets.verification import verify_images
 from yolox_ela.errors import UserError
 from yolox_ela.images.values import ValueRange
@@ -83,7 +84,9 @@ def check_dataset(
     train_sets: Sequence[str] = (),
     ignore_others: bool = False,
 ) -> CheckReport:
-    """Check every split file, annotation and image of the sets, decoding all pixels.
+    """Check every list, annotation and image of the sets, decoding all pixels.
+
+    Pictures that are nearly the same are warned of, as likely leakage where they are in two sets.
 
     Args:
         data: the data set, or where it is; see `open_data`.
@@ -122,8 +125,32 @@ def check_dataset(
             summary.negatives += len(image.labels) == 0
             summary.per_class.update(classes[label] for label in image.labels)
         summaries.append(summary)
+    problems += _similar([seen[key] for key in seen if isinstance(key, bytes)])
     problems += _training_problems(root, classes, [s for s in summaries if s.name in train_sets])
     return CheckReport(root, summaries, problems)
+
+
+def _similar(different: Sequence[tuple[Path, str]]) -> Iterator[Problem]:
+    """Warnings of the images that nearly are another one's picture, each for the first other.
+
+    Args:
+        different: file and set of each picture, none of them twice.
+    """
+    warned: set[int] = set()
+    for one, other in similar_pairs([path for path, _ in different]):
+        (first, first_set), (second, second_set) = different[one], different[other]
+        if other in warned:
+            continue
+        warned.add(other)
+        if first_set == second_set:
+            detail = f"it is nearly the picture of {first}"
+            yield Problem(second, "nearly the same picture", detail, Severity.WARNING)
+        else:
+            detail = (
+                f"in {second_set}, and it is nearly the picture of {first} in {first_set}: scores "
+                "may be better than they are on new pictures"
+            )
+            yield Problem(second, "likely leakage", detail, Severity.WARNING)
 
 
 def _training_problems(
