@@ -2,8 +2,8 @@
 
 python tools/train.py -f exps/nano_ela_s.py
 
-Measured on VOC2007-dev, 1,500 images at 320 px, 2 CPU cores: 72.67 AP50 07 with --recipe tuned,
-after 42 minutes (exps/history.csv).
+Measured at 320 px on 1,500 images of VOC2007's test set (exps/results.csv): 73.00 AP50 07 after
+--recipe tuned on trainval, 8 epochs, 17 to 19 images/s on a CPU core.
 """
 
 from yolox_ela.attention import ela_s
