@@ -10,6 +10,7 @@ import numpy as np
 from yolox_ela.datasets.problems import Problem, Severity
 
 Size = tuple[int, int]
+ROUNDING = 0.01  # pixels that a box may reach over the edge by its rounded digits
 _EMPTY = {0.0: "without any area", 1.0: "under a pixel"}  # by the least side of a box
 
 
@@ -126,7 +127,7 @@ def _findings(
         outside = box[0] >= size[0] or box[1] >= size[1] or box[2] < 0 or box[3] < 0
         side = (clipped[row, 2:] - clipped[row, :2]).min()
         empty = side <= 0 or side < least
-        over = np.abs(clipped[row] - box).max() > 0
+        over = np.abs(clipped[row] - box).max() > ROUNDING
         shares = bool(len(stated.shares)) and stated.shares[row]
         if name in labels and not (inverted or outside or empty or over or shares):
             yield row, None, "", Severity.WARNING

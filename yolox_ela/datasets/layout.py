@@ -77,20 +77,24 @@ def split_names(folder: Path) -> list[str]:
 
 
 def annotated_folders(root: Path) -> Iterator[tuple[Path, Path]]:
-    """Folders with XML, at most two levels down, each with the folder that has images of the same
+    """Folders with XML, at most four levels down, each with the folder that has images of the same
     names, which may be the same.
     """
     names: dict[Path, dict[str, set[str]]] = {}  # for each folder: suffixes by stem
     for place, folders, files in os.walk(root):
         folder = Path(place)
-        if len(folder.relative_to(root).parts) == 2:
+        if len(folder.relative_to(root).parts) == 4:
             folders.clear()
         of_folder = names.setdefault(folder, {})
         for file in map(PurePath, files):
             if not file.name.startswith("."):
                 of_folder.setdefault(file.stem, set()).add(file.suffix)
     for annotated in sorted(names):
-        stems = {stem for stem, suffixes in names[annotated].items() if ".xml" in suffixes}
+        stems = {
+            stem
+            for stem, suffixes in names[annotated].items()
+            if ".xml" in {suffix.lower() for suffix in suffixes}
+        }
         images = {
             folder: sum(
                 any(suffix.lower() in IMAGE_SUFFIXES for suffix in of_folder[stem])

@@ -101,7 +101,7 @@ def set_problems(reader: Reader, name: str, of_set: ReadSet) -> list[Problem]:
     """The problems of a set that is to be trained on or scored."""
     if of_set.images and not of_set.annotated:
         detail = (
-            f"none of the {len(of_set.images)} images of {name} has one: eval.py "
+            f"none of the {len(of_set.images)} images of {name} has one{of_set.expected}: eval.py "
             "--save-detections can detect on it, but nothing can be trained on or scored"
         )
         return [*of_set.problems, Problem(reader.root, "missing annotation", detail)]
@@ -133,15 +133,25 @@ def _verified(
     verified = verify_images([image.path for image in images])
     where = f"{' + '.join(sets)} under {reader.root}"
     _report([*problems, *verified.problems], where, _advice(reader, sets, classes, problems))
-    categories = read[0].categories or {}
-    split = _flat(images, classes, where, verified, values, categories)
+    split = _flat(images, classes, where, verified, values, _common_categories(read))
     return replace(split, headline=reader.headline)
+
+
+def _common_categories(read: Sequence[ReadSet]) -> dict[str, int]:
+    """The class numbers of COCO JSON files; empty where files contradict each other in them, or in
+    the numbers of images, so that no number could be given back.
+    """
+    first = read[0].categories
+    if first is None or any(of_set.categories != first for of_set in read):
+        return {}
+    numbers = [image.number for of_set in read for image in of_set.images]
+    return first if len(set(numbers)) == len(numbers) else {}
 
 
 def _advice(
     reader: Reader, sets: Sequence[str], classes: Sequence[str], problems: Sequence[Problem]
 ) -> str:
-    advice = f"the whole list: {check_command(reader.root, sets, classes)}"
+    advice = f"the whole list: {check_command(reader.named, sets, classes)}"
     if any(problem.kind == "unknown class" for problem in problems):
         return (
             f"the classes are {', '.join(classes)}: name the others as well (recipe field "

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from yolox_ela.datasets.layout import PARTS, voc_years
-from yolox_ela.datasets.readers.coco import find_coco
+from yolox_ela.datasets.readers.find_coco import find_coco
 from yolox_ela.datasets.readers.reader import Reader
-from yolox_ela.datasets.readers.voc import VocReader, find_xml_folders
+from yolox_ela.datasets.readers.voc import VocReader
+from yolox_ela.datasets.readers.xml_folders import find_xml_folders
 from yolox_ela.datasets.readers.yolo import find_yolo
 from yolox_ela.errors import UserError
 

@@ -5,89 +5,33 @@ it. Regions of many objects (`iscrowd`) are kept apart: evaluation ignores what 
 training leaves them out, as COCO and YOLOX do.
 """
 
-import json
 import unicodedata
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
-from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from loguru import logger
 
 from yolox_ela.datasets.checked import CheckedImage, StatedObjects, check_objects
-from yolox_ela.datasets.lists import without_suffix
 from yolox_ela.datasets.problems import Problem, Severity
+from yolox_ela.datasets.readers.coco_file import (
+    CocoFile,
+    identity,
+    image_files,
+    posix,
+    short,
+    stem_of,
+)
 from yolox_ela.datasets.readers.numbers import number_in_json, whole_number
 from yolox_ela.datasets.readers.reader import ReadSet, sets_by_name, unknown_set
 from yolox_ela.datasets.turned import turn_problems
 from yolox_ela.errors import UserError
 from yolox_ela.images.read import image_header
 
-ROBOFLOW = "_annotations.coco.json"
-PARTS = ("images", "categories")
 # Share of boxes that may reach beyond the image by over a pixel before their form is doubted.
 BEYOND_THE_IMAGE = 0.2
-
-
-class CocoFile:
-    """One JSON file: the images of a set, its objects, and the folders where images may lie.
-
-    Args:
-        path: the JSON file.
-        folders: where its images may be, the likeliest first.
-
-    Raises:
-        UserError: the file cannot be read, or is no file of annotations.
-    """
-
-    def __init__(self, path: Path, folders: Sequence[Path]) -> None:
-        self.path, self.folders = path, folders
-
-    @cached_property
-    def content(self) -> dict[str, Any]:
-        """The file's `images`, `annotations` and `categories`; lists of dictionaries all."""
-        return _read_json(self.path)
-
-    @property
-    def annotated(self) -> bool:
-        """Whether the file has annotations; COCO's lists of test images have none."""
-        return "annotations" in self.content
-
-    @cached_property
-    def names(self) -> dict[Hashable, str]:
-        """Class names by category id, in the order of the ids.
-
-        Raises:
-            UserError: an id or a name is missing, or is there twice.
-        """
-        names: dict[Hashable, str] = {}
-        for entry in self.content["categories"]:
-            key, name = _identity(entry.get("id")), entry.get("name")
-            if key is None or not isinstance(name, str) or not name.strip():
-                raise UserError(f"{self.path}: a category needs an id and a name, not {entry}")
-            if key in names:
-                raise UserError(f"{self.path}: two categories have the id {key}")
-            names[key] = unicodedata.normalize("NFC", name.strip())
-        if twice := [name for name, count in Counter(names.values()).items() if count > 1]:
-            raise UserError(f"{self.path}: two categories are called {twice[0]}")
-        numbers = all(isinstance(key, int) for key in names)
-        return dict(sorted(names.items())) if numbers else names  # type: ignore[type-var]
-
-    @cached_property
-    def objects(self) -> dict[Hashable, list[dict[str, Any]]]:
-        """The annotations by image id."""
-        result: dict[Hashable, list[dict[str, Any]]] = {}
-        for annotation in self.content.get("annotations", []):
-            result.setdefault(_identity(annotation.get("image_id")), []).append(annotation)
-        return result
-
-    @cached_property
-    def used(self) -> set[str]:
-        """The names of the classes that have an object."""
-        ids = {_identity(a.get("category_id")) for a in self.content.get("annotations", [])}
-        return {name for key, name in self.names.items() if key in ids}
 
 
 class CocoReader:
@@ -96,13 +40,14 @@ class CocoReader:
     Args:
         root: the folder that the user named, or the one of the file.
         files: the JSON file of each set by the set's name.
+        named: what the user named.
     """
 
     layout = "COCO JSON"
     headline = "ap50_95"
 
-    def __init__(self, root: Path, files: Mapping[str, CocoFile]) -> None:
-        self.root, self.files = root, dict(files)
+    def __init__(self, root: Path, files: Mapping[str, CocoFile], named: Path) -> None:
+        self.root, self.named, self.files = root, named, dict(files)
 
     def sets(self) -> list[str]:
         """See `Reader`."""
@@ -134,16 +79,19 @@ class CocoReader:
         labels = {unicodedata.normalize("NFC", text): at for at, text in enumerate(classes)}
         images: list[CheckedImage] = []
         problems = list(_file_problems(file))
-        found = _image_files(file)
+        found = image_files(file)
+        stems = Counter(stem_of(entry.get("file_name")) for entry in file.content["images"])
         seen: dict[Hashable, str] = {}
         ids: dict[str, Hashable] = {}
         for entry in file.content["images"]:
-            key, file_name = _identity(entry.get("id")), entry.get("file_name")
+            key, file_name = identity(entry.get("id")), entry.get("file_name")
             if key is None or not isinstance(file_name, str) or not file_name:
-                detail = f"an image needs an id and a file_name, not {_short(entry)}"
+                detail = f"an image needs an id and a file_name, not {short(entry)}"
                 problems.append(Problem(file.path, "bad image entry", detail))
                 continue
-            image_id = without_suffix(_posix(file_name).removeprefix("./"))
+            image_id = stem_of(file_name)
+            if stems[image_id] > 1:  # x.jpg and x.png
+                image_id = posix(file_name).removeprefix("./")
             if key in seen or image_id in ids:
                 detail = f"{file_name} (id {key}) and {seen.get(key, ids.get(image_id))}"
                 problems.append(Problem(file.path, "two images for an id", detail))
@@ -170,136 +118,16 @@ class CocoReader:
         return self.files[name]
 
 
-def find_coco(root: Path) -> CocoReader | None:
-    """The sets of COCO JSON files in a folder, or of one file; None if there are none.
-
-    Raises:
-        UserError: a file that was named is not one of COCO's annotations.
-    """
-    if root.is_file():
-        home = root.parent.parent if root.parent.name == "annotations" else root.parent
-        _read_json(root)  # raises where it is something else
-        file = CocoFile(root, _image_folders(home, root, _set_name(root)))
-        return CocoReader(home, {_set_name(root): file})
-    places = {
-        **{_set_name(path): path for path in sorted(root.glob("annotations/instances_*.json"))},
-        **{_set_name(path): path for path in sorted(root.glob("annotations/image_info_*.json"))},
-        **{_set_name(path): path for path in sorted(root.glob(f"*/{ROBOFLOW}"))},
-        **{_set_name(path): path for path in sorted(root.glob(ROBOFLOW))},
-    }
-    if not places:
-        others = [*root.glob("annotations/*.json"), *root.glob("*.json"), *root.glob("*/*.json")]
-        places = {_set_name(path): path for path in sorted(others) if _looks_like_coco(path)}
-    files = {
-        name: CocoFile(path, _image_folders(root, path, name)) for name, path in places.items()
-    }
-    return CocoReader(root, files) if files else None
-
-
-def _set_name(path: Path) -> str:
-    """What the set of a JSON file is called: COCO's names, and the folders of others."""
-    if path.name == ROBOFLOW:
-        return path.parent.name
-    stem = path.stem.removeprefix("instances_").removeprefix("image_info_")
-    generic = stem.lower() in ("annotations", "result", "labels", "default", "coco")
-    return path.parent.name if generic and path.parent.name != "annotations" else stem
-
-
-def _image_folders(root: Path, path: Path, name: str) -> list[Path]:
-    """Where the images of a JSON file may lie, those of its own set first."""
-    beside = [path.parent, path.parent / "images"] if path.parent.name != "annotations" else []
-    places = [
-        root / name,
-        root / "images" / name,
-        root / name / "images",
-        *beside,
-        root / "images",
-        root / "data",
-        root,
-    ]
-    return [place for place in dict.fromkeys(places) if place.is_dir()]
-
-
-def _looks_like_coco(path: Path) -> bool:
-    """Whether a JSON file without a telling name has images and categories."""
-    try:
-        _read_json(path)
-    except UserError:
-        return False
-    return True
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    """The lists of a JSON file of annotations.
-
-    Raises:
-        UserError: it cannot be read, or is something else.
-    """
-    try:
-        content = json.loads(path.read_bytes().decode("utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} cannot be read as JSON: {error}") from error
-    if isinstance(content, list):
-        first = content[0] if content else None
-        if isinstance(first, dict) and "score" in first:
-            raise UserError(
-                f"{path} is a list of detections (COCO's results format), not annotations: give "
-                "the JSON file with images, annotations and categories"
-            )
-        raise UserError(f"{path} is a list, not COCO's annotations: it needs images, annotations "
-                        "and categories")  # fmt: skip
-    missing = [part for part in PARTS if not isinstance(content, dict) or part not in content]
-    if missing:
-        raise UserError(f"{path} is no file of COCO's annotations: it has no {missing[0]}")
-    for part in (*PARTS, "annotations"):
-        entries = content.get(part, [])
-        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            raise UserError(f"{path}: {part} must be a list of objects in braces")
-    return content
-
-
-def _image_files(file: CocoFile) -> dict[str, Path]:
-    """The image file of each `file_name`, all from the folder that has most of them.
-
-    Names with folders of another machine, as Label Studio writes them, are sought by their ends.
-    """
-    names = [e["file_name"] for e in file.content["images"] if isinstance(e.get("file_name"), str)]
-    best: dict[str, Path] = {}
-    for folder in file.folders:
-        for depth in range(_depth(names) + 1):
-            found = {name: folder / _without_folders(name, depth) for name in names}
-            found = {name: path for name, path in found.items() if path.is_file()}
-            if len(found) > len(best) and len(set(found.values())) == len(found):
-                best = found
-        if names and len(best) == len(set(names)):
-            break
-    return best
-
-
-def _depth(names: Sequence[str]) -> int:
-    return max((_posix(name).count("/") for name in names), default=0)
-
-
-def _without_folders(name: str, depth: int) -> str:
-    """The name without its first folders, the file itself always left."""
-    parts = PurePosixPath(_posix(name)).parts
-    return "/".join(parts[min(depth, len(parts) - 1) :])
-
-
-def _posix(name: str) -> str:
-    return name.replace("\\", "/")
-
-
 def _file_problems(file: CocoFile) -> list[Problem]:
     """Annotations that belong to no image or class, are there twice, or do not look like COCO's."""
     problems = []
-    images = {_identity(entry.get("id")) for entry in file.content["images"]}
+    images = {identity(entry.get("id")) for entry in file.content["images"]}
     for key, annotations in file.objects.items():
         if key not in images:
             first = annotations[0].get("id")
             detail = f"annotation {first} has image_id {key}, which no image has"
             problems.append(Problem(file.path, "annotation without image", detail))
-    numbers = Counter(_identity(a.get("id")) for a in file.content.get("annotations", []))
+    numbers = Counter(identity(a.get("id")) for a in file.content.get("annotations", []))
     repeated = [key for key, count in numbers.items() if count > 1 and key is not None]
     if repeated:
         detail = f"{len(repeated)} ids are those of several annotations, the first is {repeated[0]}"
@@ -319,7 +147,7 @@ def _file_problems(file: CocoFile) -> list[Problem]:
 def _boxes_beyond(file: CocoFile) -> tuple[int, int]:
     """How many boxes end over a pixel beyond the width and height that are stated, of how many."""
     sizes = {
-        _identity(entry.get("id")): (entry.get("width"), entry.get("height"))
+        identity(entry.get("id")): (entry.get("width"), entry.get("height"))
         for entry in file.content["images"]
     }
     beyond = boxes = 0
@@ -369,7 +197,7 @@ def _check_image(
         else:
             detail = f"annotation {annotation.get('id')} of {path.name}: {fault}"
             problems.append(Problem(file.path, "bad annotation", detail))
-    names = [file.names[_identity(a["category_id"])] for a in annotations]
+    names = [file.names[identity(a["category_id"])] for a in annotations]
     corners = np.array([a["bbox"] for a in annotations], dtype=np.float64).reshape(-1, 4)
     sides = corners[:, 2:].copy()
     corners[:, 2:] += corners[:, :2]
@@ -405,19 +233,19 @@ def _check_image(
 
 def _fault(annotation: Mapping[str, Any], names: Mapping[Hashable, str]) -> str:
     """Why an annotation is not understood; empty if it is."""
-    category = _identity(annotation.get("category_id"))
+    category = identity(annotation.get("category_id"))
     if category not in names:
         return f"category_id {annotation.get('category_id')} is no category"
     box = annotation.get("bbox")
     if not isinstance(box, list) or len(box) != 4 or any(np.isnan(number_in_json(v)) for v in box):
-        return f"its bbox is {_short(box)}, not four numbers: x, y, width, height"
+        return f"its bbox is {short(box)}, not four numbers: x, y, width, height"
     if whole_number(annotation.get("iscrowd", 0)) not in (0, 1) and not isinstance(
         annotation.get("iscrowd"), bool
     ):
-        return f"iscrowd is {_short(annotation.get('iscrowd'))}, neither 0 nor 1"
+        return f"iscrowd is {short(annotation.get('iscrowd'))}, neither 0 nor 1"
     if annotation.get("ignore") not in (None, 0, False):
         return (
-            f"ignore is {_short(annotation.get('ignore'))}, which is not understood: set iscrowd "
+            f"ignore is {short(annotation.get('ignore'))}, which is not understood: set iscrowd "
             "to 1 for what evaluation is to ignore, or take the annotation out"
         )
     attributes = annotation.get("attributes")
@@ -433,16 +261,3 @@ def _roboflow_group(files: Sequence[CocoFile], used: set[str]) -> str | None:
         return None
     (name,) = names
     return None if name in used else name
-
-
-def _identity(value: Any) -> Hashable:
-    """An id as a key: an integer, also where it is written as 3.0, or a text; None for others."""
-    number = whole_number(value)
-    if number is not None:
-        return number
-    return value if isinstance(value, str) and value else None
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -18,6 +18,7 @@ class ReadSet:
         images: those that can be used, in the set's order.
         problems: all that was found, short of decoding pixels.
         annotated: whether there are annotations; without them images can only be detected on.
+        expected: where an annotation of the set would be, for the message that there is none.
         categories: the number of each class in a COCO JSON file, by name; empty in other formats.
     """
 
@@ -25,18 +26,21 @@ class ReadSet:
     problems: list[Problem]
     annotated: bool = True
     categories: dict[str, int] | None = None
+    expected: str = ""
 
 
 class Reader(Protocol):
     """A data set in one of the formats.
 
     Attributes:
-        root: what the user named, or the folder that holds it.
+        root: the folder of the data set.
+        named: what the user named: this folder, or a file in it.
         layout: the format in words, as in `COCO JSON`.
         headline: the AP by which a run's best weights are chosen; one of `METRICS`.
     """
 
     root: Path
+    named: Path
     layout: str
     headline: str
 

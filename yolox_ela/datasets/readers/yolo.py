@@ -43,6 +43,7 @@ class YoloReader:
 
     def __init__(self, root: Path, yaml: YoloYaml) -> None:
         self.root, self.yaml = root, yaml
+        self.named = yaml.path
 
     def sets(self) -> list[str]:
         """See `Reader`."""
@@ -83,8 +84,7 @@ class YoloReader:
         problems: list[Problem] = []
         ids: dict[str, Path] = {}
         annotated = False
-        for path in paths:
-            image_id = _image_id(path, places)
+        for path, image_id in zip(paths, _image_ids(paths), strict=True):
             if image_id in ids:
                 detail = f"{ids[image_id].name} has the same label file"
                 problems.append(Problem(path, "two images for an id", detail))
@@ -98,10 +98,9 @@ class YoloReader:
                 images.append(image)
         if not paths:
             problems.append(Problem(self.yaml.path, "empty set", f"{name} has no images"))
-        elif not annotated:
-            problems += self._without_labels(name, paths[0])
         problems += _labels_without_image(paths)
-        return ReadSet(images, problems, annotated=annotated)
+        expected = f" (that of {paths[0].name} would be {label_file(paths[0])})" if paths else ""
+        return ReadSet(images, problems, annotated=annotated or not paths, expected=expected)
 
     def _check_image(
         self,
@@ -205,12 +204,6 @@ class YoloReader:
             )
         return self.yaml.names[int(values[0])], box
 
-    def _without_labels(self, name: str, path: Path) -> list[Problem]:
-        detail = (
-            f"no image of {name} has a label file; {path.name}'s would be {label_file(path)}"
-        )  # fmt: skip
-        return [Problem(path.parent, "missing annotation", detail)]
-
 
 def find_yolo(root: Path) -> YoloReader | None:
     """The sets of a data.yaml in a folder, or of the file itself; None if there is none.
@@ -233,22 +226,23 @@ def find_yolo(root: Path) -> YoloReader | None:
 
 
 def label_file(image: Path) -> Path:
-    """The text file of an image: beside it, or under labels/ where the image is under images/."""
+    """The text file of an image: under labels/ where the image is under images/, or beside it."""
     parts = list(image.parent.parts)
-    for at in range(len(parts) - 1, -1, -1):
-        if parts[at] == "images":
-            parts[at] = "labels"
-            break
-    return Path(*parts) / f"{image.stem}.txt"
+    beside = image.with_suffix(".txt")
+    if "images" not in parts:
+        return beside
+    last = len(parts) - 1 - parts[::-1].index("images")
+    parts[last] = "labels"
+    mirrored = Path(*parts) / beside.name
+    return beside if beside.is_file() and not mirrored.is_file() else mirrored
 
 
-def _image_id(path: Path, places: Sequence[Path]) -> str:
-    """The image's path below its set's folders, without its suffix."""
-    folders = [str(place) for place in places if place.is_dir()]
-    home = os.path.commonpath(folders) if folders else ""
-    if home and path.is_relative_to(home):
-        return composed(path.relative_to(home).with_suffix("").as_posix())
-    return composed(path.with_suffix("").as_posix().rpartition("/images/")[2])
+def _image_ids(paths: Sequence[Path]) -> list[str]:
+    """Each image's path below the folder that holds all of them, without its suffix."""
+    if not paths:
+        return []
+    home = Path(os.path.commonpath([path.parent for path in paths]))
+    return [composed(path.relative_to(home).with_suffix("").as_posix()) for path in paths]
 
 
 def _labels_without_image(paths: Sequence[Path]) -> list[Problem]:

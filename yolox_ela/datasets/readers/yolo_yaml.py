@@ -1,5 +1,6 @@
 """The data.yaml of a YOLO data set: class names, and where the images of each set are."""
 
+import os
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -100,8 +101,7 @@ def images_in(places: Sequence[Path]) -> list[Path]:
     images: list[Path] = []
     for place in places:
         if place.is_dir():
-            found = (p for p in place.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
-            images += sorted(p for p in found if not p.name.startswith(".") and p.is_file())
+            images += _images_below(place)
         elif place.is_file() and place.suffix.lower() == ".txt":
             lines = [line.replace("\\", "/") for line in read_lines(place) if line]
             images += [_listed(line, place.parent) for line in lines]
@@ -109,6 +109,21 @@ def images_in(places: Sequence[Path]) -> list[Path]:
             what = "is no folder and no list of images (.txt)" if place.exists() else "is missing"
             raise UserError(f"{place} {what}")
     return list(dict.fromkeys(images))
+
+
+def _images_below(folder: Path) -> list[Path]:
+    """The images of a folder and its subfolders, those behind links included, sorted."""
+    found: list[Path] = []
+    visited: set[Path] = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        real = Path(place).resolve()
+        if real in visited:  # a link back to a folder above would never end
+            folders.clear()
+            continue
+        visited.add(real)
+        paths = (Path(place, name) for name in files if not name.startswith("."))
+        found += [path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES]
+    return sorted(found)
 
 
 def _listed(line: str, folder: Path) -> Path:
