@@ -137,6 +137,7 @@ def stem_of(name: Any) -> str:
 
 
 def posix(name: str) -> str:
+    """A path with slashes, also where Windows wrote it."""
     return name.replace("\\", "/")
 
 
