@@ -18,6 +18,7 @@ RUNTIME = [
     "tabulate>=0.9,<1",
     "thop>=0.1.1.post2209072238,<1",
     "safetensors>=0.4.3,<1",
+    "pyyaml>=6.0.1,<7",
     "loguru>=0.7.2,<1",
     "psutil>=5.9.8,<8",
     "tqdm>=4.67,<5",

@@ -16,7 +16,8 @@ from typing import Any
 from torch import Tensor
 
 from yolox_ela.commands.data_of_weights import data_of_weights, require_test_images_of_run
-from yolox_ela.datasets.split import VocSplit, load_split
+from yolox_ela.datasets.load import load_split
+from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.evaluator import EvalSettings, evaluate
 from yolox_ela.evaluate.scores import METRIC_TITLES, METRICS

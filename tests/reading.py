@@ -2,7 +2,7 @@
 
 from PIL import Image
 
-from yolox_ela.datasets.split import load_split
+from yolox_ela.datasets.load import load_split
 
 CLASSES = ("car", "dog", "person")
 TRAINVAL = ["2007/trainval"]

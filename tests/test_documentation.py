@@ -62,7 +62,7 @@ def test_python_blocks_are_python(page):
         ast.parse(code)
 
 
-OPTION = r"(?<![\w-])--[a-z][a-z-]+"
+OPTION = r"(?<![\w-])--[a-z][a-z0-9-]+"
 # Those of argparse, pytest, ruff, mkdocs and pip.
 FOREIGN_OPTIONS = {"--help", "--dist", "--check", "--strict", "--no-deps", "--force-reinstall"}
 

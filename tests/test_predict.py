@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from yolox_ela.attention import ela_s
+from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.names import VOC_CLASSES
-from yolox_ela.datasets.split import load_split
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.evaluator import EvalSettings, detect_split
 from yolox_ela.experiment import Experiment

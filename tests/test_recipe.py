@@ -326,13 +326,6 @@ def test_a_recipe_is_read_without_heavy_libraries():
     assert done.stdout == "set()\n"
 
 
-@pytest.mark.parametrize("name", ["train_sets", "test_sets"])
-@pytest.mark.parametrize("entry", ["trainval", "VOCdevkit/2007/test", "2007/", "/trainval"])
-def test_sets_are_year_and_split(name, entry):
-    with pytest.raises(UserError, match=rf"'{name}' = .*'{entry}'.* year/split, as in 2007/train"):
-        replace(Recipe(), **{name: ("2007/train", entry)}).validate()
-
-
 @pytest.mark.parametrize(
     "settings",
     [

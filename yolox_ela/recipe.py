@@ -14,7 +14,7 @@ from typing import Annotated, Any, get_type_hints
 
 from yolox_ela.attention_text import FORM, is_attention
 from yolox_ela.choices import TRAINING_PRECISIONS
-from yolox_ela.datasets.names import VOC_CLASSES, parse_set
+from yolox_ela.datasets.names import VOC_CLASSES
 from yolox_ela.errors import UserError
 from yolox_ela.field_rules import (
     Rule,
@@ -38,23 +38,12 @@ def _are_different(entries: tuple[str, ...]) -> bool:
     return len(set(entries)) == len(entries) > 0 and all(entry.strip() for entry in entries)
 
 
-def _is_set(entry: str) -> bool:
-    try:
-        parse_set(entry)
-    except UserError:
-        return False
-    return True
-
-
 FOLDER_NAME = Rule(
     'the name of a folder: 1 to 200 bytes, not only dots and spaces, without / \\ : * ? " < > |',
     _is_folder_name,
 )
 DIFFERENT = Rule("one or more texts, all different and none of them blank", _are_different)
-SETS = Rule(
-    "one or more sets, all different and each year/split, as in 2007/trainval",
-    lambda sets: _are_different(sets) and all(map(_is_set, sets)),
-)
+SETS = Rule("one or more sets, all different, as in 2007/trainval or train", _are_different)
 SIZE = Rule(f"{', '.join(SIZES)} (the side of the input is image_size)", lambda size: size in SIZES)
 ATTENTION = Rule(FORM, is_attention)
 NETWORK_SITES = Rule(
@@ -98,11 +87,15 @@ class Recipe:
 
     # Data
     classes: Annotated[tuple[str, ...], DIFFERENT] = VOC_CLASSES
-    """Class names, in the order of the network's outputs; the XML must use exactly these."""
+    """Class names, in the order of the network's outputs. VOC's are the default: other data give
+    their own classes."""
+    other_classes: Annotated[str, one_of("refuse", "ignore")] = "refuse"
+    """`refuse` data with objects of classes that are not named, or `ignore` these objects."""
     train_sets: Annotated[tuple[str, ...], SETS] = ("2007/trainval",)
-    """Sets to train on, each `year/split`: `VOC<year>/ImageSets/Main/<split>.txt`."""
+    """Sets to train on: `year/split` in a VOCdevkit (`VOC<year>/ImageSets/Main/<split>.txt`), the
+    names of their sets in other data. Data without the default sets give their own."""
     test_sets: Annotated[tuple[str, ...], SETS] = ("2007/test",)
-    """Sets to evaluate on, each `year/split`."""
+    """Sets to evaluate on, named as `train_sets`."""
     workers: Annotated[int, between(-1, 1024)] = -1
     """Loader processes of each training process; -1 takes half of its cores, 8 at most. Has no
     effect on results."""

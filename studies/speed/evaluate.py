@@ -32,7 +32,8 @@ from studies.speed.synthetic import (
 )
 from studies.speed.table import format_timings, timings_as_json
 from studies.speed.upstream_voc import PATCHES, UpstreamVoc
-from yolox_ela.datasets.split import VocSplit, load_split
+from yolox_ela.datasets.load import load_split
+from yolox_ela.datasets.split import VocSplit
 from yolox_ela.evaluate.average_precision import (
     all_points,
     average_precision,

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yolox_ela.datasets.inspection import find_voc_folder
+
+from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.names import parse_set
 from yolox_ela.datasets.sample import draw_sample
-from yolox_ela.datasets.split import VocSplit, load_split
+from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
 from yolox_ela.recipe import Recipe
 

@@ -21,7 +21,8 @@ from yolox_ela.augment.feed import HostFeed
 from yolox_ela.augment.multiscale import input_size, network_input
 from yolox_ela.commands.entry import run
 from yolox_ela.commands.options import add_overrides, tool_parser
-from yolox_ela.datasets.split import VocSplit, load_split
+from yolox_ela.datasets.load import load_split
+from yolox_ela.datasets.split import VocSplit
 from yolox_ela.experiment import Experiment, load_experiment
 from yolox_ela.images.letterbox import letterbox
 from yolox_ela.network.model import Yolox

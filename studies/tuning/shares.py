@@ -8,7 +8,7 @@ from pathlib import Path
 
 from yolox_ela.commands.entry import run
 from yolox_ela.commands.options import add_overrides, tool_parser
-from yolox_ela.datasets.split import load_split
+from yolox_ela.datasets.load import load_split
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.evaluator import EvalSettings, evaluate
 from yolox_ela.experiment import load_experiment

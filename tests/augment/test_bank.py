@@ -21,7 +21,7 @@ from yolox_ela.augment.bank import (
     open_images,
 )
 from yolox_ela.augment.loader import train_loader
-from yolox_ela.datasets.split import load_split
+from yolox_ela.datasets.load import load_split
 from yolox_ela.errors import UserError
 from yolox_ela.recipe import Recipe
 from yolox_ela.system.machine import available_memory

@@ -6,7 +6,7 @@ import torch
 from yolox_ela.augment import feed as feed_module
 from yolox_ela.augment.bank import memory_bank
 from yolox_ela.augment.feed import DeviceFeed, HostFeed, draws_on_device
-from yolox_ela.datasets.split import load_split
+from yolox_ela.datasets.load import load_split
 from yolox_ela.errors import UserError
 from yolox_ela.recipe import Recipe
 

@@ -8,7 +8,7 @@ import torch
 
 from yolox_ela.augment.loader import StepSampler, steps_per_epoch, to_targets, train_loader
 from yolox_ela.datasets.check import check_dataset
-from yolox_ela.datasets.split import load_split
+from yolox_ela.datasets.load import load_split
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.loader import eval_loader
 from yolox_ela.images.letterbox import letterbox

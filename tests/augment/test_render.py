@@ -13,8 +13,8 @@ from yolox.data.datasets import mosaicdetection
 from yolox_ela.augment.loader import SampleKey, TrainDataset
 from yolox_ela.augment.plan import plan_boxes, plan_sample, sample_generator
 from yolox_ela.augment.render import Colors, render
+from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.names import VOC_CLASSES
-from yolox_ela.datasets.split import load_split
 from yolox_ela.images.letterbox import PAD_VALUE, letterbox, resize_to_fit
 from yolox_ela.recipe import Recipe
 

@@ -8,8 +8,8 @@ from reading import CAR, box_xml, load, object_in
 from yolox.data.datasets.voc import AnnotationTransform
 
 from yolox_ela.datasets.annotation import parse_annotation
+from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.names import VOC_CLASSES
-from yolox_ela.datasets.split import load_split
 from yolox_ela.errors import UserError
 
 GOOD = object_in(box_xml(1, 1, 9, 9))

@@ -14,7 +14,7 @@ from PIL import Image
 from yolox_ela.augment.loader import TrainDataset
 from yolox_ela.augment.plan import plan_boxes, plan_sample, sample_generator
 from yolox_ela.datasets.check import check_dataset
-from yolox_ela.datasets.split import load_split
+from yolox_ela.datasets.load import load_split
 from yolox_ela.errors import UserError
 from yolox_ela.experiment import load_experiment
 from yolox_ela.images.read import image_size, read_image
@@ -28,7 +28,7 @@ ENDS = """
     from pathlib import Path
     from yolox_ela.commands.entry import run
     from yolox_ela.augment.loader import train_loader
-    from yolox_ela.datasets.split import load_split
+    from yolox_ela.datasets.load import load_split
     from yolox_ela.recipe import Recipe
 
     def main():

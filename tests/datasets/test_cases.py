@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from yolox_ela.datasets.check import check_dataset
-from yolox_ela.datasets.layout import find_voc_folder
+from yolox_ela.datasets.load import load_pictures, load_split
 from yolox_ela.datasets.names import VOC_CLASSES
-from yolox_ela.datasets.split import load_pictures, load_split
+from yolox_ela.datasets.recognise import open_data
 from yolox_ela.datasets.train_and_test import require_objects
 from yolox_ela.errors import UserError
 
@@ -71,36 +71,27 @@ def test_annotations_that_are_not_understood(case, tiny_voc, name, errors):
     assert load(root).subset_of_ids(official.ids).fingerprint() == official.fingerprint()
 
 
-def test_folders_without_lists_get_commands_that_make_them(case):
+def test_folders_of_images_with_xml_beside_them_are_sets(case, tiny_voc):
     root = case("03")
-    with pytest.raises(UserError) as caught:
-        load(root)
-    message = str(caught.value)
-    assert "no lists (ImageSets)" in message
-    assert "train_sets" not in message  # other years would not help
-    commands = [line for line in message.splitlines() if line.startswith("  ")]
-    subprocess.run(["bash", "-e", "-c", "\n".join(commands)], check=True)
-    assert [len(load(root, [entry])) for entry in SETS] == [8, 4]
-    assert len(load(root).labels) == 16
+    reader = open_data(root)
+    assert (reader.sets(), reader.default_sets()) == (["test", "train"], (["train"], ["test"]))
+    split = load(root, ["train"])
+    assert [len(load(root, [entry])) for entry in ("train", "test")] == [8, 4]
+    official = load(tiny_voc).subset_of_ids(split.ids)
+    assert split.fingerprint() == official.fingerprint()
 
 
-def test_images_and_annotations_in_two_folders_get_such_commands_too(voc, tmp_path):
+def test_images_and_annotations_in_two_folders_are_a_set(voc, tmp_path):
     voc.add("photo of cat (1)", [("cat", 1, 1, 9, 9)], suffix=".png")
     voc.add("b", [("cat", 1, 1, 9, 9)])
     root = tmp_path / "my pets"
     root.mkdir()
     voc.image("b").parent.rename(root / "images")
     voc.xml("b").parent.rename(root / "annotations")
-    with pytest.raises(UserError) as caught:
-        find_voc_folder(root, "2012")
-    message = str(caught.value)
-    assert message.endswith(
-        "and move some of the lines into " + str(root) + "/VOC2012/ImageSets/Main/test.txt"
-    )
-    commands = [line for line in message.splitlines() if line.startswith("  ")]
-    subprocess.run(["bash", "-e", "-c", "\n".join(commands)], check=True)
-    ids = load_split(root, ["2012/trainval"], ("cat",)).ids.tolist()
-    assert sorted(ids) == ["b", "photo of cat (1)"]
+    assert open_data(root).sets() == ["all"]
+    split = load_split(root, ["all"], ("cat",))
+    assert split.ids.tolist() == ["b", "photo of cat (1)"]
+    assert split.boxes.tolist() == [[0, 0, 8, 8]] * 2
 
 
 def test_missing_lists_are_what_is_said_to_be_missing(voc):
@@ -150,12 +141,12 @@ def test_a_set_without_annotations_can_be_detected_on_only(case, tiny_voc):
         .subset_of_ids([image_id[5:] for image_id in split.ids])
         .sizes.tolist()
     )
-    with pytest.raises(UserError, match="VOC2012 has ImageSets, JPEGImages, but lacks Annotations"):
+    says = "none of the 4 images of 2012/test has one"
+    with pytest.raises(UserError, match=f"1 problems .*\n.*missing annotation.*{says}"):
         load(root, sets)
     annotations = root / "VOC2012" / "Annotations"
     annotations.mkdir()
     assert load_pictures(root, sets, VOC_CLASSES) is not None
-    says = "none of the 4 images of 2012/test has one"
     with pytest.raises(UserError, match=f"1 problems .*\n.*missing annotation.*{says}"):
         load(root, sets)
     report = check_dataset(root, sets, VOC_CLASSES)

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from yolox_ela.datasets.check import check_dataset
+from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.names import VOC_CLASSES
-from yolox_ela.datasets.split import load_split
 from yolox_ela.errors import UserError
 
 CLASSES = ("car", "dog", "person")

@@ -8,8 +8,8 @@ from PIL import Image
 from reading import CAR, CLASSES, TRAINVAL, load, turned
 
 from yolox_ela.datasets.check import check_dataset
+from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.names import VOC_CLASSES
-from yolox_ela.datasets.split import load_split
 from yolox_ela.datasets.train_and_test import require_disjoint
 from yolox_ela.errors import UserError
 

@@ -12,8 +12,8 @@ from reading import CAR, CLASSES, TRAINVAL, box_xml, load, object_in, turned
 
 from yolox_ela.datasets import verification as verification_module
 from yolox_ela.datasets.check import check_dataset
+from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.names import VOC_CLASSES
-from yolox_ela.datasets.split import load_split
 from yolox_ela.datasets.verification import verify_images
 from yolox_ela.datasets.verified import Content, VerifiedImages
 from yolox_ela.errors import UserError

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.names import VOC_CLASSES
-from yolox_ela.datasets.split import load_split
 from yolox_ela.evaluate.detections import Detections, to_coco_results
 from yolox_ela.evaluate.evaluator import (
     EvalSettings,

@@ -6,8 +6,9 @@ import torch
 
 from studies.speed.synthetic import write_voc
 from studies.speed.upstream_voc import UpstreamVoc
+from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.names import VOC_CLASSES
-from yolox_ela.datasets.split import load_split
+from yolox_ela.evaluate.comp4 import write_comp4
 from yolox_ela.evaluate.evaluator import EvalSettings, detect_split
 from yolox_ela.evaluate.scores import score_split
 from yolox_ela.network.model import build_yolox
@@ -40,3 +41,21 @@ def test_ap_is_what_voc_eval_prints(detected, tmp_path):
         np.testing.assert_allclose(mine[counted], theirs[counted], rtol=0, atol=1e-12)
     assert len(counted) > 10
     assert 0.3 < np.nanmean(scores.ap50_voc07) < 1
+
+
+@pytest.mark.parametrize("use_07_metric", [True, False])
+def test_voc_eval_reads_the_files_for_the_challenge(detected, tmp_path, use_07_metric):
+    """The same AP as from the detections themselves; boxes are rounded to a millionth of a pixel.
+
+    A class where nothing is found has an empty file.
+    """
+    split, found = detected
+    scores = score_split(found, split)
+    mine = scores.ap50_voc07 if use_07_metric else scores.ap50
+    write_voc(split, tmp_path / "voc")
+    upstream = UpstreamVoc(tmp_path / "voc", split, found)
+    write_comp4(found, split, tmp_path / "comp4", "test")
+    upstream.detection_path = str(tmp_path / "comp4" / "comp4_det_test_{:s}.txt")
+    theirs = upstream.from_files(np.array([0.5]), use_07_metric=use_07_metric)[0]
+    counted = np.flatnonzero(scores.voc.positives)
+    np.testing.assert_allclose(mine[counted], theirs[counted], rtol=0, atol=1e-12)

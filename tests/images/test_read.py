@@ -9,7 +9,7 @@ import simplejpeg
 from PIL import Image, ImageOps
 
 from yolox_ela.augment.loader import TrainDataset
-from yolox_ela.datasets.split import load_split
+from yolox_ela.datasets.load import load_split
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.loader import EvalDataset
 from yolox_ela.images.read import IMAGE_SUFFIXES, image_header, image_size, read_image

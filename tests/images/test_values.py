@@ -10,7 +10,7 @@ from PIL import Image
 from reading import CAR, CLASSES, TRAINVAL, load
 
 from yolox_ela.datasets.check import check_dataset
-from yolox_ela.datasets.split import load_split
+from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.train_and_test import share_values
 from yolox_ela.errors import UserError
 from yolox_ela.images.read import read_image

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.names import VOC_CLASSES
-from yolox_ela.datasets.split import load_split
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.evaluator import EvalSettings, evaluate
 from yolox_ela.evaluate.loader import eval_loader

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
+from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.names import VOC_CLASSES
 from yolox_ela.datasets.sample import draw_sample
-from yolox_ela.datasets.split import load_split
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.evaluate.evaluator import EvalSettings, score_detections
 from yolox_ela.evaluate.saved import SavedEvaluation

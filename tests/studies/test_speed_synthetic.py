@@ -10,7 +10,7 @@ from studies.speed.synthetic import (
     random_objects,
     write_voc,
 )
-from yolox_ela.datasets.split import load_split
+from yolox_ela.datasets.load import load_split
 from yolox_ela.errors import UserError
 
 

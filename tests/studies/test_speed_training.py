@@ -14,8 +14,8 @@ from studies.speed.upstream_training import (
     upstream_config,
     upstream_dataset,
 )
+from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.sample import draw_sample
-from yolox_ela.datasets.split import load_split
 from yolox_ela.recipe import Recipe
 
 pytestmark = pytest.mark.slow

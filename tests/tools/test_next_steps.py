@@ -12,8 +12,8 @@ from command_line import PROJECT, environment
 
 from yolox_ela.commands.entry import command_words
 from yolox_ela.commands.next_steps import next_steps
+from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.names import VOC_CLASSES
-from yolox_ela.datasets.split import load_split
 from yolox_ela.experiment import load_experiment
 from yolox_ela.overrides import override
 from yolox_ela.train.run_folder import RunFolder

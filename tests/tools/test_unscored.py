@@ -42,10 +42,34 @@ def test_a_test_set_without_annotations_is_detected_on(case, tiny_voc, zero_shot
     assert len(found) > 4
 
 
+def test_the_challenges_files_are_written_with_and_without_annotations(
+    case, tiny_voc, zero_shot, tmp_path
+):
+    """VOC2012's test set has no annotations here; the same pictures in VOC2007 have."""
+    path, ids = tmp_path / "comp4", tmp_path / "ids.txt"
+    done = zero_shot(case("19"), "--split", "2012/test", "--save-comp4", path)
+    assert f"{path}; nothing is scored" in done.stderr
+    found = {p.name: p.read_text() for p in path.iterdir()}
+    assert set(found) == {f"comp4_det_test_{name}.txt" for name in VOC_CLASSES}
+
+    ids.write_text("000505\n000783\n000817\n000988\n")
+    done = zero_shot(tiny_voc, "--ids", ids, "--save-comp4", path)
+    assert "mean" in done.stdout
+    again = {p.name: p.read_text() for p in path.iterdir()}
+    assert found == {
+        name: re.sub(r"^0", "2008_0", text, flags=re.M) for name, text in again.items()
+    }
+    assert sum(text.count("\n") for text in found.values()) > 4
+    done = zero_shot(
+        tiny_voc, "--save-comp4", path, "test_sets", "2007/test,2007/trainval", expect=2
+    )
+    assert "--save-comp4 writes the files of one set" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ((), "nothing can be scored: give --save-detections FILE"),
+        ((), "nothing can be scored: give --save-detections FILE or --save-comp4 DIR"),
         (("--save-detections", "d.json", "--json", "r.json"), "and leave out --json"),
         (("--save-detections", "d.json", "--record", "r.csv"), "and leave out --record"),
     ],

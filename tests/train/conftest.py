@@ -3,8 +3,8 @@
 import pytest
 from loguru import logger
 
+from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.sample import draw_sample
-from yolox_ela.datasets.split import load_split
 from yolox_ela.experiment import Experiment
 from yolox_ela.overrides import override
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from yolox_ela.attention import ela_s
-from yolox_ela.datasets.split import load_split
+from yolox_ela.datasets.load import load_split
 from yolox_ela.experiment import Experiment
 from yolox_ela.network.model import build_yolox
 from yolox_ela.overrides import override

@@ -11,7 +11,7 @@ from PIL import Image
 
 from yolox_ela.augment.bank import open_images
 from yolox_ela.augment.feed import HostFeed
-from yolox_ela.datasets.split import load_split
+from yolox_ela.datasets.load import load_split
 from yolox_ela.errors import UserError
 from yolox_ela.experiment import Experiment
 from yolox_ela.images.read import read_image

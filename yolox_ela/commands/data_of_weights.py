@@ -35,7 +35,7 @@ def data_of_weights(path: Path, content: Mapping[str, Any], home: Path) -> Path 
     environment = path.parent / "environment.json"
     folder = _recorded_folder(environment)
     if folder is not None:
-        if not folder.is_dir():
+        if not folder.exists():
             raise UserError(
                 f"the data of the run that trained {path} are no longer at {folder} (recorded in "
                 f"{environment}): {REMEDY}"

@@ -1,24 +1,37 @@
-"""`yolox-ela dataset`: check, download or generate data sets."""
+"""`yolox-ela dataset`: check, count, convert, divide, download or generate data sets."""
 
 import argparse
 
+from yolox_ela.commands.data_settings import fitted_to_data
+from yolox_ela.commands.dataset_tools import convert, split, stats
 from yolox_ela.commands.options import SCREEN, locate_data, write_result
 from yolox_ela.datasets.check import check_dataset
+from yolox_ela.datasets.recognise import open_data
 from yolox_ela.datasets.sample import draw_sample
 
 
 def main(args: argparse.Namespace) -> int:
     """Run the command; see `dataset_options.parse`."""
-    return {"check": check, "download": download, "sample": sample}[args.part](args)
+    parts = {"check": check, "download": download, "sample": sample}
+    parts |= {"stats": stats, "convert": convert, "split": split}
+    return parts[args.part](args)
 
 
 def check(args: argparse.Namespace) -> int:
     """Report every problem; exit code 1 if training on the data would be wrong."""
     recipe = args.recipe
     sets = tuple(args.sets or recipe.train_sets + recipe.test_sets)
+    reader = open_data(locate_data(args, sets, args.home))
+    recipe = fitted_to_data(recipe, reader, training=False)
+    sets = tuple(args.sets or dict.fromkeys(recipe.train_sets + recipe.test_sets))
     train_sets = [e for e in sets if e in recipe.train_sets or e not in recipe.test_sets]
-    data = locate_data(args, sets, args.home)
-    report = check_dataset(data, sets, recipe.classes, train_sets=train_sets)
+    report = check_dataset(
+        reader,
+        sets,
+        recipe.classes,
+        train_sets=train_sets,
+        ignore_others=recipe.other_classes == "ignore",
+    )
     if args.json != SCREEN:
         print(report.to_text())
     if args.json:

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from yolox_ela.commands.dataset_tools_options import add_tools, require_tools
 from yolox_ela.commands.options import (
     JSON_HELP,
     add_archives,
@@ -14,13 +15,15 @@ from yolox_ela.commands.options import (
     require_output_folder,
     require_outputs,
 )
-from yolox_ela.datasets.names import parse_set
 from yolox_ela.overrides import override, pairs_to_dict
 from yolox_ela.recipe import Recipe
 
 EXAMPLES = (
     "check --data ~/VOCdevkit",
     "check --data pets --sets 2007/train,2007/val classes cat,dog",
+    "stats --data pets",
+    "convert --data pets --to coco -o pets_coco",
+    "split --data pets --shares 0.8,0.2 -o pets_divided",
     "download --archives ~/Downloads",
     "sample -o sample",
 )
@@ -37,7 +40,10 @@ def parse(home: Path) -> argparse.Namespace:
         UserError: an option or recipe field is wrong, or names what there is not.
     """
     parser = command_parser(
-        "Check, download or generate data sets.", "COMMAND [options]", EXAMPLES, fields=False
+        "Check, count, convert, divide, download or generate data sets.",
+        "COMMAND [options]",
+        EXAMPLES,
+        fields=False,
     )
     parts = parser.add_subparsers(dest="part", required=True, metavar="COMMAND", prog=parser.prog)
 
@@ -46,14 +52,16 @@ def parse(home: Path) -> argparse.Namespace:
     data.add_argument(
         "--sets",
         nargs="+",
-        metavar="YEAR/SPLIT",
-        help="sets to check, as in 2007/train,2007/val (default: the recipe's train_sets and "
-        "test_sets)",
+        metavar="NAME",
+        help="sets to check, as in 2007/train,2007/val or train,val (default: those that are "
+        "trained and evaluated on)",
     )
     add_data_options(data)
     output = check.add_argument_group("output")
     output.add_argument("--json", type=Path, metavar="FILE", help=JSON_HELP)
     add_overrides(check)
+
+    add_tools(parts, WITH_FIELDS)
 
     download = parts.add_parser("download", help=DOWNLOAD, description=DOWNLOAD, usage=WITH_FIELDS)
     add_archives(download.add_argument_group("data"))
@@ -79,8 +87,9 @@ def parse(home: Path) -> argparse.Namespace:
         args.data = None
         require_folder("--archives", args.archives)
         return args
-    for entry in args.sets or ():
-        parse_set(entry)
+    if args.part != "check":
+        require_tools(args)
+        return args
     require_data_options(args)
     require_outputs(args, "json")
     return args

@@ -3,17 +3,22 @@
 import argparse
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from loguru import logger
 
 from yolox_ela.commands.data_of_weights import data_of_weights, require_test_images_of_run
+from yolox_ela.commands.data_settings import fitted_to_data
 from yolox_ela.commands.options import SCREEN, data_name, locate_data, write_result
-from yolox_ela.datasets.split import load_pictures, load_split, read_id_list
+from yolox_ela.datasets.load import load_pictures, load_split
+from yolox_ela.datasets.readers.reader import Reader
+from yolox_ela.datasets.recognise import open_data
+from yolox_ela.datasets.split import VocSplit, read_id_list
 from yolox_ela.errors import UserError
-from yolox_ela.evaluate.detections import to_coco_results
+from yolox_ela.evaluate.comp4 import require_comp4, write_comp4
+from yolox_ela.evaluate.detections import Detections, to_coco_results
 from yolox_ela.evaluate.evaluator import EvalSettings, detect_split, evaluate
 from yolox_ela.evaluate.results_text import format_results
 from yolox_ela.evaluate.saved import SavedEvaluation, save_evaluation
@@ -40,7 +45,7 @@ from yolox_ela.tables.entry import (
 )
 from yolox_ela.tables.record import append_row
 from yolox_ela.train.run_folder import RunFolder
-from yolox_ela.trained import load_trained_file
+from yolox_ela.trained import Trained, load_trained_file
 
 HELD_REMEDY = "name another folder with --report"
 
@@ -57,17 +62,35 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
     if report is not None:
         require_unclaimed(report.path, HELD_REMEDY)
         report.check_report()
-    exp, model, content, start = load_network(args)
-    origin = find_origin(args, exp, content, start) if args.record else None
+    trained = load_weights(args)
+    content = trained.content
     device = select_device(args.device)
     limit_threads()
     data_is_named = bool(args.data or args.archives)
     if not data_is_named:
         args.data = data_of_weights(args.checkpoint, content, args.home)
-    data = locate_data(args, exp.test_sets, args.home)
+    data = locate_data(args, trained.experiment.test_sets, args.home)
+    reader = open_data(data)
+    exp = with_split(trained.experiment, args.split, reader)
+    # Weights have their own classes, but for COCO's and those that name none.
+    own_classes = not args.zero_shot and "classes" in content
+    exp = fitted_to_data(exp, reader, training=False, classes=not own_classes)
+    model = build_network(args, trained, exp)
+    start = (
+        start_of_run(content, trained.path)
+        if "recipe" in content
+        else start_of_file(trained.path, trained.state)
+    )
+    origin = find_origin(args, exp, content, start) if args.record else None
     values = ValueRange.recorded(content)
-    unannotated = load_pictures(data, exp.test_sets, exp.classes, values)
-    split = unannotated or load_split(data, exp.test_sets, exp.classes, values)
+    unannotated = load_pictures(reader, exp.test_sets, exp.classes, values)
+    split = unannotated or load_split(
+        reader,
+        exp.test_sets,
+        exp.classes,
+        values,
+        ignore_others=exp.other_classes == "ignore",
+    )
     if not data_is_named:
         require_test_images_of_run(content, exp, split, data, args.checkpoint)
     if args.ids:
@@ -76,6 +99,8 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
         require_detections_only(args, exp)
     elif args.record:
         require_scores(split)
+    if args.save_comp4:
+        require_comp4(split, comp4_name(exp))
     settings = EvalSettings.of(exp)
     inference = Inference(
         fuse=not args.plain,
@@ -91,12 +116,12 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
     }
     if unannotated is not None:
         detections = detect_split(model.to(device), split, settings, **options)
-        write_result(to_coco_results(detections, split), args.save_detections)
+        save_detections(args, exp, detections, split)
         logger.info(
             "{} detections in {} images are in {}; nothing is scored, since {} has no annotations",
             len(detections),
             len(split),
-            args.save_detections,
+            " and ".join(str(path) for path in (args.save_detections, args.save_comp4) if path),
             " + ".join(exp.test_sets),
         )
         return 0
@@ -119,8 +144,7 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
         print(format_results(results))
     if args.json:
         write_result(results, args.json)
-    if args.save_detections:
-        write_result(to_coco_results(detections, split), args.save_detections)
+    save_detections(args, exp, detections, split)
     if origin is not None:
         row = run_row(exp, origin, results, data=data_name(args), device=device, ids=args.ids)
         append_row(args.record, row)
@@ -141,20 +165,44 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
     return 0
 
 
+def save_detections(
+    args: argparse.Namespace, exp: Experiment, detections: Detections, split: VocSplit
+) -> None:
+    """Write the detections in the formats that were asked for."""
+    if args.save_detections:
+        write_result(to_coco_results(detections, split), args.save_detections)
+    if args.save_comp4:
+        write_comp4(detections, split, args.save_comp4, comp4_name(exp))
+
+
+def comp4_name(exp: Experiment) -> str:
+    """The set in the names of comp4 files.
+
+    Raises:
+        UserError: there are several sets.
+    """
+    if len(exp.test_sets) > 1:
+        raise UserError(
+            f"--save-comp4 writes the files of one set, not of {' + '.join(exp.test_sets)}: name "
+            f"one, as in: test_sets {exp.test_sets[0]}"
+        )
+    return exp.test_sets[0].rpartition("/")[2]
+
+
 def require_detections_only(args: argparse.Namespace, exp: Experiment) -> None:
-    """Raise UserError unless --save-detections is all that is asked of sets without annotations."""
+    """Raise UserError unless detections are all that is asked of sets without annotations."""
     asked = [name for name in ("json", "record", "report") if getattr(args, name)]
-    if asked or not args.save_detections:
+    if asked or not (args.save_detections or args.save_comp4):
         excess = f", and leave out --{' --'.join(asked)}" if asked else ""
         raise UserError(
             f"{' + '.join(exp.test_sets)} has no annotations (there is no XML of its images' names "
-            "in Annotations), so that nothing can be scored: give --save-detections FILE to write "
-            f"what is detected{excess}"
+            "in Annotations), so that nothing can be scored: give --save-detections FILE "
+            f"or --save-comp4 DIR to write what is detected{excess}"
         )
 
 
-def load_network(args: argparse.Namespace) -> tuple[Experiment, Yolox, dict[str, Any], Start]:
-    """The experiment with all settings applied, its network, the checkpoint's content and start."""
+def load_weights(args: argparse.Namespace) -> Trained:
+    """The weights, and their experiment with the changes of the command line."""
     overrides = pairs_to_dict(args.overrides)
     named = args.experiment or (BASELINE if args.zero_shot else None)
     given = None if named is None else load_experiment(named)
@@ -162,27 +210,32 @@ def load_network(args: argparse.Namespace) -> tuple[Experiment, Yolox, dict[str,
     asked.validate()
     args.checkpoint = path = start_file(args.checkpoint or DEFAULT, size=asked.size)
     trained = load_trained_file(path, given, adopt=not args.zero_shot)
-    exp, content, state = trained.experiment, trained.content, trained.state
-    flags = {}
-    if args.split:
-        year = exp.test_sets[0].split("/")[0]
-        flags["test_sets"] = (args.split if "/" in args.split else f"{year}/{args.split}",)
-    exp = override(override(exp, flags), overrides)
+    exp = override(trained.experiment, overrides)
     exp.validate()
+    return replace(trained, experiment=exp)
+
+
+def with_split(exp: Experiment, split: str | None, reader: Reader) -> Experiment:
+    """The experiment with the set that --split names: in a VOCdevkit, of the test set's year."""
+    if split is None:
+        return exp
+    year = exp.test_sets[0].partition("/")[0]
+    of_year = "/" not in split and split not in reader.sets() and "/" in exp.test_sets[0]
+    return override(exp, {"test_sets": (f"{year}/{split}" if of_year else split,)})
+
+
+def build_network(args: argparse.Namespace, trained: Trained, exp: Experiment) -> Yolox:
+    """The experiment's network with the weights, or COCO's own for --zero-shot."""
+    path, content, state = trained.path, trained.content, trained.state
     names = row_names(content, state, exp.classes, path)
     if args.zero_shot:
         require_untrained(content, names, path)
         model = build_yolox(len(exp.classes), size=exp.size)  # COCO's weights know no attention
-        logger.info("zero-shot: {} without attention or training on VOC", path)
+        logger.info("zero-shot: {} without attention or further training", path)
     else:
         model = exp.build_model()
     load_trained(model, pick_rows(state, names, exp.classes, path), path)
-    return (
-        exp,
-        model,
-        content,
-        start_of_run(content, path) if "recipe" in content else start_of_file(path, state),
-    )
+    return model
 
 
 def require_untrained(content: dict[str, Any], names: Sequence[str], path: Path) -> None:

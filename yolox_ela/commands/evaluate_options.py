@@ -59,6 +59,7 @@ def parse(home: Path) -> argparse.Namespace:
             "it out"
         )
     require_output_folder("--report", args.report)
+    require_output_folder("--save-comp4", args.save_comp4)
     require_outputs(args, "json", "save_detections")
     if args.record:
         if args.precision != "fp32" or args.rectangular:
@@ -123,6 +124,13 @@ def build_parser(home: Path) -> Parser:
         type=Path,
         metavar="FILE",
         help="write the detections in COCO's results format (default: nowhere)",
+    )
+    output.add_argument(
+        "--save-comp4",
+        type=Path,
+        metavar="DIR",
+        help="folder for comp4_det_SET_CLASS.txt, the detections as the VOC challenge takes them "
+        "(default: nowhere)",
     )
     output.add_argument(
         "-o",

@@ -19,6 +19,7 @@ from yolox_ela.recipe import Recipe
 from yolox_ela.system.files import require_writable, write_atomically
 
 SCREEN = Path("-")
+DATA_FILES = (".json", ".yaml", ".yml")
 DOCS = "docs/usage.md explains the commands, docs/recipe.md the recipe."
 JSON_HELP = "write the results as JSON; - for the screen (default: nowhere)"
 IMAGE_SIZE_NAMES = ("--image-size", "--imgsz", "--tsize", "--size")
@@ -95,9 +96,9 @@ def add_data_options(group: Group) -> None:
     group.add_argument(
         "--data",
         type=Path,
-        metavar="DIR",
-        help="folder in VOC's layout, such as a VOCdevkit (default: datasets/, where VOC is "
-        "downloaded to)",
+        metavar="PATH",
+        help="data set: a VOCdevkit, a folder of images with XML, COCO JSON, or YOLO txt with its "
+        "data.yaml (default: VOC in datasets/, downloaded if need be)",
     )
     add_archives(group)
 
@@ -163,22 +164,26 @@ def require_data_options(args: argparse.Namespace) -> None:
     """Raise UserError if --data or --archives is no folder, or one makes the other useless."""
     if args.data is not None and args.archives is not None:
         raise UserError("--archives fills datasets/, --data reads elsewhere: give one of them")
-    require_folder("--data", args.data)
+    require_data("--data", args.data)
     require_folder("--archives", args.archives)
+
+
+def require_data(option: str, path: Path | None) -> None:
+    """Raise UserError if an option names something else than a folder or a file of a data set."""
+    if path is None or path.is_dir():
+        return
+    if not path.exists():
+        raise UserError(f"{option} {path}: there is no such folder or file")
+    if path.suffix.lower() not in DATA_FILES:
+        raise UserError(
+            f"{option} {path} is no data set: give a folder, a COCO JSON file or a data.yaml"
+        )
 
 
 def require_folder(option: str, path: Path | None) -> None:
     """Raise UserError if an option names something else than a folder."""
-    if path is None or path.is_dir():
-        return
-    if path.suffix in (".yaml", ".yml"):
-        raise UserError(
-            f"{option} {path} is a file, and no .yaml file is read: give the folder that has VOC's "
-            "layout; its classes are the recipe field classes, as in classes cat,dog"
-        )
-    if option == "--data" and path.is_file():
-        raise UserError(f"--data {path} is a file: give the folder that has VOC's layout")
-    raise UserError(f"{option} {path} is not a folder")
+    if path is not None and not path.is_dir():
+        raise UserError(f"{option} {path} is not a folder")
 
 
 def require_weights(path: str | Path | None, *also: str) -> None:

@@ -13,11 +13,13 @@ from accelerate import Accelerator
 from loguru import logger
 
 from yolox_ela.augment.loader import require_batch_fits
+from yolox_ela.commands.data_settings import fitted_to_data
 from yolox_ela.commands.entry import EXIT_INTERRUPTED, launcher_words
 from yolox_ela.commands.next_steps import next_steps
 from yolox_ela.commands.options import SCREEN, data_name, write_result
 from yolox_ela.commands.train_inputs import load_splits, locate_inputs, open_feed, report_data
 from yolox_ela.commands.train_options import configured
+from yolox_ela.datasets.recognise import open_data
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.results_text import format_results
 from yolox_ela.evaluate.saved import load_evaluation
@@ -42,9 +44,7 @@ from yolox_ela.train.together import on_main, together
 
 def main(args: argparse.Namespace) -> int:
     """Run the command; see `train_options.parse`."""
-    with (
-        ExitStack() as held
-    ):  # the run's folder and its log are released at the end, also after an error
+    with ExitStack() as held:  # the run's folder and log are released at the end, also by an error
         return run(args, held)
 
 
@@ -66,17 +66,21 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
     if args.resume:  # held before it is read, so that nobody writes it meanwhile
         folder = RunFolder(on_main(accelerator, claim))
         state = together(accelerator, lambda: read_checkpoint(folder.state))
-        exp = in_class_order_of(exp, state)
 
     # All that can be wrong with the network shows here, before any image is read.
-    model = together(accelerator, exp.build_model)
+    together(accelerator, exp.build_model)
     # All that can be wrong with the input shows here, before a run folder exists.
     data, weights = together(
         accelerator, lambda: locate_inputs(args, exp), first=accelerator.is_main_process
     )
+    reader = together(accelerator, lambda: open_data(data))
+    exp = together(accelerator, lambda: fitted_to_data(exp, reader, training=True))
+    if args.resume:
+        exp = in_class_order_of(exp, state)
+    model = exp.build_model()  # with the data's classes
     train_split, test_split = together(
         accelerator,
-        lambda: load_splits(args, exp, data),
+        lambda: load_splits(args, exp, reader),
         first=accelerator.is_local_main_process,  # the others find the images verified
     )
     if args.resume:
@@ -114,7 +118,7 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
 
     on_main(accelerator, begin)
     logger.info("run folder: {}", folder.path)
-    report_data(data, train_split, test_split)
+    report_data(reader, train_split, test_split)
     logger.info("weights: {}", start)
     training.choose_threads(args.threads)
     results = training.run()

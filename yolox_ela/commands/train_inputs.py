@@ -11,8 +11,10 @@ from yolox_ela.augment.bank import ImageBank, choose_cache, open_images
 from yolox_ela.augment.feed import DeviceFeed, Feed, HostFeed, draws_on_device
 from yolox_ela.choices import DEFAULT_START
 from yolox_ela.commands.options import locate_data
+from yolox_ela.datasets.load import load_split
+from yolox_ela.datasets.readers.reader import Reader
 from yolox_ela.datasets.sample import draw_sample
-from yolox_ela.datasets.split import VocSplit, load_split
+from yolox_ela.datasets.split import VocSplit
 from yolox_ela.datasets.train_and_test import require_disjoint, require_objects, share_values
 from yolox_ela.experiment import Experiment
 from yolox_ela.images.values import UNDECIDED
@@ -31,11 +33,17 @@ def locate_inputs(args: argparse.Namespace, exp: Experiment) -> tuple[Path, Path
     return data, starting_weights(args, exp.size)
 
 
-def load_splits(args: argparse.Namespace, exp: Experiment, data: Path) -> tuple[VocSplit, VocSplit]:
+def load_splits(
+    args: argparse.Namespace, exp: Experiment, reader: Reader
+) -> tuple[VocSplit, VocSplit]:
     """Load the training and the test images; refuse sets that cannot be trained or scored on."""
-    train_split = load_split(data, exp.train_sets, exp.classes)
-    require_objects(train_split, data, exp.train_sets)
-    test_split = load_split(data, exp.test_sets, exp.classes)
+    ignore_others = exp.other_classes == "ignore"
+    train_split, test_split = (
+        load_split(reader, sets, exp.classes, ignore_others=ignore_others)
+        for sets in (exp.train_sets, exp.test_sets)
+    )
+    train_split = train_split.without_crowds()
+    require_objects(train_split, reader.root, exp.train_sets)
     require_disjoint(train_split, test_split)
     if args.record:
         require_scores(test_split)
@@ -71,15 +79,16 @@ def starting_weights(args: argparse.Namespace, size: str) -> Path | None:
     return start_file(args.checkpoint or DEFAULT_START, size=size)
 
 
-def report_data(data: Path, train_split: VocSplit, test_split: VocSplit) -> None:
+def report_data(reader: Reader, train_split: VocSplit, test_split: VocSplit) -> None:
     """Log the number of images and objects; warn of classes without training objects."""
     absent = sorted(set(range(len(train_split.classes))) - set(train_split.labels.tolist()))
     if absent:
         names = ", ".join(train_split.classes[label] for label in absent)
         logger.warning("no objects to train on for: {}", names)
     logger.info(
-        "data: {}: {} images to train on with {} objects, {} to evaluate on",
-        data,
+        "data: {} ({}): {} images to train on with {} objects, {} to evaluate on",
+        reader.root,
+        reader.layout,
         len(train_split),
         len(train_split.labels),
         len(test_split),

@@ -1,4 +1,4 @@
-"""Checking a whole VOC data set, with every problem by file."""
+"""Checking a whole data set, with every problem by file."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from yolox_ela.datasets.inspection import inspect_set
+from yolox_ela.datasets.load import as_reader, set_problems
 from yolox_ela.datasets.problems import Problem, Severity, format_problems
+from yolox_ela.datasets.readers.reader import Reader
+from yolox_ela.datasets.similar import similar_pairs
 from yolox_ela.datasets.verification import verify_images
 from yolox_ela.errors import UserError
 from yolox_ela.images.values import ValueRange
@@ -75,30 +77,41 @@ class CheckReport:
 
 
 def check_dataset(
-    root: Path, sets: Sequence[str], classes: Sequence[str], *, train_sets: Sequence[str] = ()
+    data: str | Path | Reader,
+    sets: Sequence[str],
+    classes: Sequence[str],
+    *,
+    train_sets: Sequence[str] = (),
+    ignore_others: bool = False,
 ) -> CheckReport:
-    """Check every split file, annotation and image of the sets, decoding all pixels.
+    """Check every list, annotation and image of the sets, decoding all pixels.
+
+    Pictures that are nearly the same are warned of, as likely leakage where they are in two sets.
 
     Args:
-        root: the data folder, as for `load_split`.
-        sets: names of the sets as `year/split`; an image in two of them is reported as leakage.
+        data: the data set, or where it is; see `open_data`.
+        sets: names of its sets; an image in two of them is reported as leakage.
         classes: the allowed class names.
         train_sets: the sets to train on, a part of `sets`; together they must have objects.
+        ignore_others: leave objects of other classes out, instead of reporting them.
 
     Raises:
         UserError: a set does not exist.
     """
+    reader = as_reader(data)
+    root = reader.root
     problems: list[Problem] = []
     summaries: list[SetSummary] = []
     seen: dict[bytes | Path, tuple[Path, str]] = {}  # keys: hash of the pixels, or path
     for entry in sets:
-        images, found = inspect_set(root, entry, classes)
+        of_set = reader.read(entry, classes, ignore_others=ignore_others)
+        images, found = of_set.images, set_problems(reader, entry, of_set)
         verified = verify_images([image.path for image in images], again=True)
         problems += [*found, *verified.problems]
         try:
             verified.range_of_values(ValueRange(), entry)
         except UserError as error:
-            problems.append(Problem(Path(root), "pixel values", str(error)))
+            problems.append(Problem(root, "pixel values", str(error)))
         summary = SetSummary(entry, images=len(images))
         for image, pixels in zip(images, verified.pixels.tolist(), strict=True):
             key = pixels or image.path
@@ -112,10 +125,32 @@ def check_dataset(
             summary.negatives += len(image.labels) == 0
             summary.per_class.update(classes[label] for label in image.labels)
         summaries.append(summary)
-    problems += _training_problems(
-        Path(root), classes, [s for s in summaries if s.name in train_sets]
-    )
-    return CheckReport(Path(root), summaries, problems)
+    problems += _similar([seen[key] for key in seen if isinstance(key, bytes)])
+    problems += _training_problems(root, classes, [s for s in summaries if s.name in train_sets])
+    return CheckReport(root, summaries, problems)
+
+
+def _similar(different: Sequence[tuple[Path, str]]) -> Iterator[Problem]:
+    """Warnings of the images that nearly are another one's picture, each for the first other.
+
+    Args:
+        different: file and set of each picture, none of them twice.
+    """
+    warned: set[int] = set()
+    for one, other in similar_pairs([path for path, _ in different]):
+        (first, first_set), (second, second_set) = different[one], different[other]
+        if other in warned:
+            continue
+        warned.add(other)
+        if first_set == second_set:
+            detail = f"it is nearly the picture of {first}"
+            yield Problem(second, "nearly the same picture", detail, Severity.WARNING)
+        else:
+            detail = (
+                f"in {second_set}, and it is nearly the picture of {first} in {first_set}: scores "
+                "may be better than they are on new pictures"
+            )
+            yield Problem(second, "likely leakage", detail, Severity.WARNING)
 
 
 def _training_problems(

@@ -1,6 +1,7 @@
 """Finding a VOC data set below the given folder, or explaining how to arrange one."""
 
 import os
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
@@ -37,10 +38,7 @@ def find_voc_folder(root: Path, year: str, parts: Sequence[str] = PARTS) -> Path
         present = [part for part in PARTS if (folder / part).is_dir()]
         if present:
             raise UserError(message + _what_is_missing(folder, present))
-    pairs = list(_annotated_folders(root))
-    if pairs:
-        raise UserError(message + _how_to_arrange(root, year, pairs))
-    years = sorted(path.name[3:] for path in [*root.glob("VOC2*"), *root.glob("VOCdevkit/VOC2*")])
+    years = voc_years(root)
     there = ", ".join(f"VOC{other}" for other in years) or "no other year"
     message += f"there is {there}. Give the folder that holds it with --data"
     if years:
@@ -63,60 +61,51 @@ def _what_is_missing(folder: Path, there: Sequence[str]) -> str:
     )
 
 
-def _annotated_folders(root: Path) -> Iterator[tuple[Path, Path, list[str]]]:
-    """Folders with XML files, at most two levels below `root`, and their images.
+def voc_years(root: Path) -> list[str]:
+    """The years of a VOCdevkit, of the folder that holds one, or of a single year's folder."""
+    folders = [*root.glob("VOC2*"), *root.glob("VOCdevkit/VOC2*")]
+    if not folders and (root / "ImageSets").is_dir():
+        return [root.name[3:] if root.name.startswith("VOC2") else "2007"]
+    return sorted({path.name[3:] for path in folders if path.is_dir()})
 
-    Yields for each the folder that has images of the same names, possibly the same folder, and the
-    suffixes of these images.
+
+def split_names(folder: Path) -> list[str]:
+    """The lists of a year's folder, without VOC's own lists for each class."""
+    per_class = re.compile(r".*_(train|val|trainval|test)")
+    names = (path.stem for path in (folder / "ImageSets" / "Main").glob("*.txt"))
+    return sorted(name for name in names if not per_class.fullmatch(name))
+
+
+def annotated_folders(root: Path) -> Iterator[tuple[Path, Path]]:
+    """Folders with XML, at most four levels down, each with the folder that has images of the same
+    names, which may be the same.
     """
     names: dict[Path, dict[str, set[str]]] = {}  # for each folder: suffixes by stem
     for place, folders, files in os.walk(root):
         folder = Path(place)
-        if len(folder.relative_to(root).parts) == 2:
+        if len(folder.relative_to(root).parts) == 4:
             folders.clear()
         of_folder = names.setdefault(folder, {})
         for file in map(PurePath, files):
             if not file.name.startswith("."):
                 of_folder.setdefault(file.stem, set()).add(file.suffix)
     for annotated in sorted(names):
-        stems = {stem for stem, suffixes in names[annotated].items() if ".xml" in suffixes}
+        stems = {
+            stem
+            for stem, suffixes in names[annotated].items()
+            if ".xml" in {suffix.lower() for suffix in suffixes}
+        }
         images = {
-            folder: [
-                suffix
+            folder: sum(
+                any(suffix.lower() in IMAGE_SUFFIXES for suffix in of_folder[stem])
                 for stem in stems & of_folder.keys()
-                for suffix in of_folder[stem]
-                if suffix.lower() in IMAGE_SUFFIXES
-            ]
+            )
             for folder, of_folder in names.items()
         }
         # The folder with the most images, or else the one that has the XML files.
-        best = max(images, key=lambda folder: (len(images[folder]), folder == annotated))
+        best = max(images, key=lambda folder: (images[folder], folder == annotated))
         if images[best]:
-            yield annotated, best, sorted(set(images[best]))
-
-
-def _how_to_arrange(root: Path, year: str, pairs: Sequence[tuple[Path, Path, list[str]]]) -> str:
-    """Commands that copy folders of images and XML into VOC's layout."""
-    home = root / f"VOC{year}"
-    parts = (home / "Annotations", home / "JPEGImages", home / "ImageSets" / "Main")
-    annotations, pictures, lists = map(_quoted, parts)
-    lines, names = [f"mkdir -p {annotations} {pictures} {lists}"], []
-    for annotated, pictured, suffixes in pairs:
-        is_test = annotated.name in ("test", "val", "valid")
-        names.append(annotated.name if is_test else "trainval")
-        images = " ".join(f"*{suffix}" for suffix in suffixes)
-        listing = _listing(parts[2] / f"{names[-1]}.txt")
-        lines += [
-            f"(cd {_quoted(annotated)} && cp *.xml {annotations} && {listing})",
-            f"(cd {_quoted(pictured)} && cp {images} {pictures})",
-        ]
-    found = ", ".join(str(annotated) for annotated, _, _ in pairs)
-    return (
-        f"there are images and XML of the same names, but no lists (ImageSets), in {found}. To "
-        "arrange copies as VOC does:\n"
-        + "\n".join(f"  {line}" for line in lines)
-        + ("" if "test" in names else f"\nand move some of the lines into {parts[2]}/test.txt")
-    )
+            yield annotated, best
 
 
 def _listing(target: Path) -> str:

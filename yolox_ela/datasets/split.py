@@ -1,19 +1,15 @@
-"""A set of Pascal VOC in memory as flat arrays, and reading it from disk."""
+"""A set of annotated images in memory, as flat arrays, whatever format it was read from."""
 
 import hashlib
-import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from loguru import logger
 
-from yolox_ela.datasets.inspection import CheckedImage, inspect_pictures, inspect_set
 from yolox_ela.datasets.lists import IdSet, composed, named_id, read_lines
-from yolox_ela.datasets.names import VOC_CLASSES
-from yolox_ela.datasets.problems import Problem, Severity, format_problems, summarise_problems
-from yolox_ela.datasets.verification import Verification, read_unchanged, real_path, verify_images
+from yolox_ela.datasets.verification import read_unchanged
 from yolox_ela.errors import UserError
 from yolox_ela.images.read import decode, read_file, to_bgr
 from yolox_ela.images.values import UNDECIDED, ValueRange
@@ -36,6 +32,11 @@ class VocSplit:
         stamps: (I, 3) int64 size and times of each image file; see `stamp_of`.
         values: the values that are white in images of more than 8 bits.
         pixels: (I,) SHA-256 of each decoded picture, see `pixels_hash`; empty where unknown.
+        crowd: (M,) bool; COCO's regions of many objects, which evaluation ignores.
+        numbers: (I,) int64 ids of the images in a COCO JSON file, -1 where they are no numbers;
+            empty for data in another format.
+        categories: (C,) int64 ids of the classes there; empty for data in another format.
+        headline: the AP by which weights are judged on these data; one of `METRICS`.
     """
 
     classes: tuple[str, ...]
@@ -50,6 +51,14 @@ class VocSplit:
     stamps: np.ndarray = field(default_factory=lambda: np.zeros((0, 3), np.int64))
     values: ValueRange = UNDECIDED
     pixels: np.ndarray = field(default_factory=lambda: np.zeros(0, "S64"))
+    crowd: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    numbers: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    categories: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    headline: str = "ap50_voc07"
+
+    def __post_init__(self) -> None:
+        if len(self.crowd) != len(self.labels):  # none, in formats that do not know them
+            object.__setattr__(self, "crowd", np.zeros(len(self.labels), bool))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -87,6 +96,8 @@ class VocSplit:
         digest = hashlib.sha256("\n".join(self.ids.tolist()).encode())
         for array in (self.sizes, self.offsets, self.boxes, self.labels, self.difficult):
             digest.update(array.tobytes())
+        if self.crowd.any():  # other data keep the hash that earlier versions recorded
+            digest.update(self.crowd.tobytes())
         return digest.hexdigest()
 
     def has_same_data(self, other: "VocSplit") -> bool:
@@ -116,6 +127,25 @@ class VocSplit:
             self.stamps[list(keep)] if len(self.stamps) else self.stamps,
             self.values,
             self.pixels[list(keep)] if len(self.pixels) else self.pixels,
+            self.crowd[rows],
+            self.numbers[list(keep)] if len(self.numbers) else self.numbers,
+            self.categories,
+            self.headline,
+        )
+
+    def without_crowds(self) -> "VocSplit":
+        """The same images without regions of many objects, from which nothing can be learned."""
+        rows = np.flatnonzero(~self.crowd)
+        if len(rows) == len(self.labels):
+            return self
+        offsets = np.concatenate([[0], np.cumsum(~self.crowd)])[self.offsets].astype(np.int64)
+        return replace(
+            self,
+            offsets=offsets,
+            boxes=self.boxes[rows],
+            labels=self.labels[rows],
+            difficult=self.difficult[rows],
+            crowd=self.crowd[rows],
         )
 
     def subset_of_ids(self, ids: Sequence[str]) -> "VocSplit":
@@ -131,95 +161,6 @@ class VocSplit:
                 f"{len(unknown)} image ids are not in the set (first: {unknown[0]}{hint})"
             )
         return self.subset(np.flatnonzero(np.isin(self.ids, list(ids))).tolist())
-
-
-def load_split(
-    root: Path,
-    sets: Sequence[str],
-    classes: Sequence[str],
-    values: ValueRange = UNDECIDED,
-) -> VocSplit:
-    """Read the annotations of one or more sets, and verify every image.
-
-    Args:
-        root: a VOCdevkit, the folder that holds one, or a single folder in VOC layout.
-        sets: names of the sets as `year/split`.
-        classes: the class names; labels are indices into them.
-        values: the values that are white in images of more than 8 bits, as a checkpoint records
-            them; where undecided, the largest values of the sets decide.
-
-    Raises:
-        UserError: a file is missing or unfit for training; the message lists the files.
-    """
-    images: list[CheckedImage] = []
-    problems: list[Problem] = []
-    seen: dict[Path, str] = {}
-    for entry in sets:
-        of_set, found = inspect_set(root, entry, classes)
-        problems += found
-        for image in of_set:
-            place = real_path(image.path)  # the folder of a year may be a link to that of another
-            if place in seen:
-                detail = f"in {seen[place]} and in {entry}"
-                problems.append(Problem(image.path, "image in two sets", detail))
-            seen[place] = entry
-        images += of_set
-    verified = verify_images([image.path for image in images])
-    problems += verified.problems
-    where = f"{' + '.join(sets)} under {root}"
-    advice = f"the whole list: {check_command(root, sets, classes)}"
-    if any(p.kind == "unknown class" for p in problems):
-        advice = (
-            f"the classes are {', '.join(classes)}: name the others as well (recipe field "
-            f"'classes'), or take their objects out of the XML; {advice}"
-        )
-    _report(problems, where, advice)
-    return _flat(images, classes, where, verified, values)
-
-
-def load_pictures(
-    root: Path, sets: Sequence[str], classes: Sequence[str], values: ValueRange = UNDECIDED
-) -> VocSplit | None:
-    """Read sets of images without annotations, such as VOC2012's test set, for detection only.
-
-    Args:
-        root: the data folder, as for `load_split`.
-        sets: names of the sets as `year/split`.
-        classes: the class names of the detector.
-        values: see `load_split`.
-
-    Returns:
-        A split without objects; None if any image has an annotation.
-
-    Raises:
-        UserError: a set does not exist, or an image is missing or damaged.
-    """
-    images: list[CheckedImage] = []
-    problems: list[Problem] = []
-    for entry in sets:
-        inspected = inspect_pictures(root, entry)
-        if inspected is None:
-            return None
-        images += inspected[0]
-        problems += inspected[1]
-    verified = verify_images([image.path for image in images])
-    where = f"{' + '.join(sets)} under {root}"
-    _report([*problems, *verified.problems], where, "")
-    return _flat(images, classes, where, verified, values)
-
-
-def check_command(root: Path, sets: Sequence[str], classes: Sequence[str]) -> str:
-    """The command that lists every problem of the sets, to be run in the checkout's folder."""
-    names = ""
-    if tuple(classes) != VOC_CLASSES:
-        # The comma after a single name distinguishes it from the name of a file.
-        listed = ",".join(classes) + ("," if len(classes) == 1 else "")
-        is_plain = all("," not in name and name == name.strip() for name in classes)
-        names = f" classes {shlex.quote(listed) if is_plain else 'FILE'}"
-    return (
-        f"python tools/dataset.py check --data {shlex.quote(str(Path(root).absolute()))} "
-        f"--sets {' '.join(map(shlex.quote, sets))}{names}"
-    )
 
 
 def read_id_list(path: Path, split: VocSplit) -> list[str]:
@@ -248,43 +189,3 @@ def read_id_list(path: Path, split: VocSplit) -> list[str]:
             image_id,
         )
     return ids
-
-
-def _report(problems: Sequence[Problem], where: str, advice: str) -> None:
-    """Raise UserError if there are errors; otherwise log the warnings."""
-    errors = [p for p in problems if p.severity is Severity.ERROR]
-    if errors:
-        raise UserError(
-            f"{len(errors)} problems in {where}:\n{format_problems(errors[:10])}\n"
-            f"fix or remove these files; {advice}".rstrip("; ")
-        )
-    if problems:
-        logger.warning(
-            "{} warnings in {}:\n{}\n{}", len(problems), where, summarise_problems(problems), advice
-        )
-
-
-def _flat(
-    images: Sequence[CheckedImage],
-    classes: Sequence[str],
-    where: str,
-    verified: Verification,
-    values: ValueRange,
-) -> VocSplit:
-    if not images:
-        raise UserError(f"no images in {where}")
-    counts = [len(image.labels) for image in images]
-    return VocSplit(
-        classes=tuple(classes),
-        ids=np.array([image.id for image in images]),
-        paths=np.array([str(image.path) for image in images]),
-        sizes=np.array([image.size for image in images], dtype=np.int32),
-        offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        boxes=np.concatenate([image.boxes for image in images]).astype(np.float32),
-        labels=np.concatenate([image.labels for image in images]),
-        difficult=np.concatenate([image.difficult for image in images]),
-        hashes=verified.hashes,
-        stamps=verified.stamps,
-        values=verified.range_of_values(values, where),
-        pixels=verified.pixels,
-    )

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from yolox_ela.datasets.split import VocSplit, check_command
+from yolox_ela.datasets.load import check_command
+from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
 
 

@@ -43,13 +43,26 @@ class Detections:
 
 
 def to_coco_results(detections: Detections, split: VocSplit) -> list[dict[str, Any]]:
-    """COCO's results format; `image_id` is VOC's id, `category_id` counts the classes from 1."""
+    """COCO's results format.
+
+    `image_id` and `category_id` are those of the COCO JSON file that the split was read from. For
+    data in another format `image_id` is the image's name, and the classes are numbered from 1.
+    """
+    images: list[int | str] = split.ids.tolist()
+    if len(split.numbers):
+        images = [
+            number if number >= 0 else name
+            for number, name in zip(split.numbers.tolist(), images, strict=True)
+        ]
+    categories = np.arange(1, len(split.classes) + 1)
+    if len(split.categories):
+        categories = split.categories  # -1 for a class that the file does not have
     boxes = detections.boxes.astype(np.float64)
     boxes[:, 2:] -= boxes[:, :2]
     return [
         {
-            "image_id": str(split.ids[image]),
-            "category_id": int(label) + 1,
+            "image_id": images[image],
+            "category_id": int(categories[label]),
             "category_name": split.classes[label],
             "bbox": [round(float(value), 3) for value in box],
             "score": float(score),

@@ -30,12 +30,12 @@ class Objects:
 
     @classmethod
     def of_split(cls, split: VocSplit) -> "Objects":
-        """The objects of a VOC set, which has no crowds."""
+        """The objects of a set."""
         return cls(
             images=np.repeat(np.arange(len(split)), np.diff(split.offsets)),
             boxes=split.boxes,
             labels=split.labels,
             difficult=split.difficult,
-            crowd=np.zeros(len(split.labels), dtype=bool),
+            crowd=split.crowd,
             classes=len(split.classes),
         )

@@ -79,6 +79,8 @@ def load_evaluation(path: Path) -> SavedEvaluation:
             # Older files lack what has a default.
             split = {f.name: arrays[name] for f in _SPLIT if (name := f"split.{f.name}") in arrays}
             split["classes"] = tuple(split["classes"].tolist())
+            if "headline" in split:
+                split["headline"] = str(split["headline"])
             if "values" in split:
                 split["values"] = ValueRange(*split["values"].tolist())
             return SavedEvaluation(

@@ -1,0 +1,96 @@
+"""The sets and classes of a recipe, where it leaves them to the data."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from loguru import logger
+
+from yolox_ela.datasets.names import VOC_CLASSES
+from yolox_ela.datasets.readers.reader import Reader
+from yolox_ela.errors import UserError
+from yolox_ela.overrides import did_you_mean, override
+from yolox_ela.recipe import Recipe
+
+RecipeType = TypeVar("RecipeType", bound=Recipe)
+
+
+def fitted_to_data(
+    recipe: RecipeType, reader: Reader, *, training: bool, classes: bool = True
+) -> RecipeType:
+    """The recipe with the data's own sets and classes where it names none.
+
+    Args:
+        recipe: the settings; the recipe's default sets and VOC's classes count as not named.
+        reader: the data.
+        training: whether there must be a set to train on; otherwise only sets to evaluate on are
+            looked at.
+        classes: whether the data's classes may take the place of the recipe's; not where weights
+            have theirs.
+
+    Raises:
+        UserError: the data have no such set or no classes, or a class is misspelled.
+    """
+    recipe = _with_sets_of(recipe, reader, training=training)
+    if not classes:
+        return recipe
+    sets = [*recipe.train_sets, *recipe.test_sets] if training else list(recipe.test_sets)
+    return _with_classes_of(recipe, reader, list(dict.fromkeys(sets)))
+
+
+def _with_sets_of(recipe: RecipeType, reader: Reader, *, training: bool) -> RecipeType:
+    """The recipe with the data's own sets in the place of the default ones."""
+    values = {}
+    for field, needed in (("train_sets", training), ("test_sets", True)):
+        if getattr(recipe, field) != getattr(Recipe, field):
+            continue
+        own = reader.default_sets()[field == "test_sets"]
+        if len(own) == 1:
+            values[field] = tuple(own)
+        elif needed:
+            raise UserError(_which_set(field, own, reader))
+    return override(recipe, values)
+
+
+def _which_set(field: str, own: Sequence[str], reader: Reader) -> str:
+    """What to say where a set has to be named."""
+    where = f"{reader.root} ({reader.layout})"
+    if own:
+        return (
+            f"{where} has several sets that could be meant by {field}: {', '.join(own)}; name "
+            f"those to use, as in: {field} {own[0]}"
+        )
+    purpose = "train on" if field == "train_sets" else "evaluate on"
+    there = reader.sets()
+    return (
+        f"{where} has no set to {purpose}; it has {', '.join(there) or 'none'}: name one, as in: "
+        f"{field} {there[0] if there else 'train'}; dataset.py split divides a set in two"
+    )
+
+
+def _with_classes_of(recipe: RecipeType, reader: Reader, sets: Sequence[str]) -> RecipeType:
+    """The recipe with the data's own classes, unless it names classes itself."""
+    own = reader.class_names(sets)
+    if recipe.classes != VOC_CLASSES:
+        _require_spelled(recipe.classes, own, reader)
+        return recipe
+    if not own:
+        raise UserError(
+            f"no classes are named in {reader.root} ({reader.layout}): name them, as in: classes "
+            "cat,dog"
+        )
+    if own == recipe.classes:
+        return recipe
+    logger.info("{} classes of the data: {}", len(own), ", ".join(own))
+    return override(recipe, {"classes": own})
+
+
+def _require_spelled(named: Sequence[str], own: Sequence[str], reader: Reader) -> None:
+    """Raise UserError for a named class that never occurs, while another nearly of its name does.
+
+    A class that no name of the data comes near may be one without objects, and is let through.
+    """
+    others = [name for name in own if name not in named]
+    for name in named:
+        hint = "" if name in own else did_you_mean(name, others)
+        if hint:
+            raise UserError(f"classes names '{name}', which never occurs in {reader.root}; {hint}")

@@ -1,0 +1,1 @@
+"""Data sets written in each of the formats; see `writer.py`."""
