@@ -17,6 +17,7 @@ from yolox_ela.commands.data_settings import fitted_to_data
 from yolox_ela.commands.entry import EXIT_INTERRUPTED, launcher_words
 from yolox_ela.commands.next_steps import next_steps
 from yolox_ela.commands.options import SCREEN, data_name, write_result
+from yolox_ela.commands.resume_options import PACKAGE_EXPERIMENT, kept_options
 from yolox_ela.commands.train_inputs import load_splits, locate_inputs, open_feed, report_data
 from yolox_ela.commands.train_options import configured
 from yolox_ela.datasets.recognise import open_data
@@ -111,10 +112,11 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
         folder.append_environment(
             describe_environment(accelerator.device, accelerator.num_processes)
             | {"data": str(data.absolute()), "weights": start.report}
-            | {"start": start.name, "start_sha256": start.sha256}
+            | {"start": start.name, "start_sha256": start.sha256, "options": kept_options(args)}
         )
         if not args.resume:
-            folder.write_json("config.json", exp.to_dict())
+            config = exp.to_dict() | {PACKAGE_EXPERIMENT: exp.package_name}
+            folder.write_json("config.json", config)
 
     on_main(accelerator, begin)
     logger.info("run folder: {}", folder.path)
@@ -159,6 +161,8 @@ def launch_processes(args: argparse.Namespace, exp: Experiment) -> NoReturn:
     locate_inputs(args, exp)  # one process downloads, and complains if it cannot
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(count)]
     command = [sys.executable, *launcher, *launcher_words()]
+    if args.output is not None and "output" not in args.given:
+        command += ["-o", str(args.output)]  # the processes resume the same run
     threads = threads_of_environment()
     if threads is not None and args.threads is None and not args.resume:
         command += ["--threads", str(threads)]  # torchrun hides whether the user has set it

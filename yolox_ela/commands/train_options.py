@@ -7,6 +7,7 @@ from typing import TypeVar
 from yolox_ela.choices import AUGMENTS, CACHES, DEFAULT_START, START_NAMES, TRAINING_PRECISIONS
 from yolox_ela.commands.options import (
     CHECKPOINT_NAMES,
+    EXPERIMENT_NAMES,
     JSON_HELP,
     add_data_options,
     add_device,
@@ -24,6 +25,7 @@ from yolox_ela.commands.options import (
     require_weights,
 )
 from yolox_ela.commands.parser import Parser, whole
+from yolox_ela.commands.resume_options import adopt_run
 from yolox_ela.commands.stated import stated_recipe
 from yolox_ela.errors import UserError
 from yolox_ela.named_recipes import RECIPES, SAMPLE_SETTINGS
@@ -52,7 +54,13 @@ def parse(home: Path) -> argparse.Namespace:
     """
     args = build_parser(home).parse_args()
     args.home = home
+    if args.experiment is None and not args.resume:
+        raise UserError(
+            f"{'/'.join(EXPERIMENT_NAMES)} is missing; {build_parser(home).prog} --help shows "
+            "examples"
+        )
     require_experiment(args.experiment)
+    adopt_run(args)
     args.tracker = require_trackers(args.tracker)
     stated = stated_recipe(args.experiment)
     if stated is not None:
@@ -72,11 +80,13 @@ def parse(home: Path) -> argparse.Namespace:
 
 def configured(recipe: RecipeType, args: argparse.Namespace) -> RecipeType:
     """The recipe or experiment with the changes of --recipe, of --sample and of the fields on the
-    command line, in this order.
+    command line, in this order; where a run is resumed by itself, with that run's settings.
 
     Raises:
         UserError: a field is unknown or has a bad value, or --sample and --recipe do not agree.
     """
+    if args.settings is not None:
+        recipe = override(recipe, args.settings)
     recipe = override(recipe, RECIPES[args.recipe])
     if args.sample:
         if args.recipe != "paper" and not args.checkpoint:
@@ -95,7 +105,7 @@ def build_parser(home: Path) -> Parser:
         "Train an experiment and evaluate it.", "-f NAME [options] [FIELD VALUE ...]", EXAMPLES
     )
     network = parser.add_argument_group("network and weights")
-    add_experiment(network)
+    add_experiment(network, required=False, default="with --resume, the run's own")
     network.add_argument(
         *CHECKPOINT_NAMES,
         metavar="WEIGHTS",
@@ -199,7 +209,8 @@ def add_outputs(parser: Parser, home: Path) -> None:
     output.add_argument(
         "--resume",
         action="store_true",
-        help="continue the run in -o, or the last one of this experiment (default: off)",
+        help="continue the run in -o, or the newest one of -f; without -f the newest of all, with "
+        "its own settings (default: off)",
     )
     output.add_argument("--json", type=Path, metavar="FILE", help=JSON_HELP)
     output.add_argument(
