@@ -103,3 +103,16 @@ def test_an_experiment_of_the_user(call, place, trained):
     path.write_text(json.dumps({**content, "package_experiment": str(exp(place))}))
     error = call("tools/train.py", "--resume", expect=2, root=place).stderr
     assert "files that a run names are never run" in error
+
+
+@pytest.mark.parametrize("words", [[], ["-f", "nano_ela_s", *SMALL[:3], "image_size", "64"]])
+def test_more_epochs_are_a_new_run(call, place, data, words):
+    """The rate has followed a cosine over the old number."""
+    run = place / "runs" / "mine"
+    words = [w for w in words if w not in ("-e", "3")]
+    if words:
+        words += ["--data", data, "-o", run, "seed", "3", "final_fraction", "0.33"]
+    error = call("tools/train.py", "--resume", "-e", "6", *words, expect=2, root=place).stderr
+    assert f"{run} is a run of 3 epochs" in error
+    assert f"-c {run / 'last.pth'}" in error
+    assert error.count("error:") == 1

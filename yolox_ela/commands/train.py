@@ -36,6 +36,7 @@ from yolox_ela.system.threads import threads_of_environment
 from yolox_ela.tables.entry import checkpoint_origin, run_row
 from yolox_ela.tables.record import append_row
 from yolox_ela.train.accelerator import build_accelerator
+from yolox_ela.train.checkpoint import require_same_epochs
 from yolox_ela.train.engine import Training
 from yolox_ela.train.run_claim import claim_run, required_path
 from yolox_ela.train.run_folder import RunFolder
@@ -67,6 +68,7 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
     if args.resume:  # held before it is read, so that nobody writes it meanwhile
         folder = RunFolder(on_main(accelerator, claim))
         state = together(accelerator, lambda: read_checkpoint(folder.state))
+        together(accelerator, lambda: require_same_epochs(state, exp, folder.path))
 
     # All that can be wrong with the network shows here, before any image is read.
     together(accelerator, exp.build_model)
