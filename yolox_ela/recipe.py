@@ -175,6 +175,9 @@ class Recipe:
     # Evaluation
     eval_interval: Annotated[int, at_least(1)] = 10
     """Epochs between evaluations; the last epoch is always evaluated."""
+    patience: Annotated[int, at_least(0)] = 0
+    """Epochs without a better AP (the AP by which the data are judged) after which the run ends, at
+    the next evaluation; 0 trains all epochs. The epochs left out include those without mosaic."""
     evaluate_start: bool = False
     """Also evaluate the weights that training starts from, as epoch 0."""
     evaluate_raw: bool = False

@@ -121,7 +121,7 @@ REFUSED = [
     (f"{TRAIN} lr", "'lr' has no value"),
     (f"{TRAIN} --lr 0.1", "--lr: this is a field of the recipe, written without dashes: lr VALUE"),
     # names from elsewhere
-    (f"{TRAIN} patience 3", "'patience'; not supported: training is not stopped early"),
+    (f"{TRAIN} patience -1", "recipe field 'patience' = -1 must be at least 0"),
     (f"{TRAIN} imgsz=640", "'imgsz'; it is called image_size here"),
     (f"{TRAIN} --tracker none imgsz 320", "'imgsz'; it is called image_size here"),
     (f"{TRAIN} lr0=0.01", "the learning rate is the recipe field lr, for a batch of 16"),

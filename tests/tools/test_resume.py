@@ -116,3 +116,17 @@ def test_more_epochs_are_a_new_run(call, place, data, words):
     assert f"{run} is a run of 3 epochs" in error
     assert f"-c {run / 'last.pth'}" in error
     assert error.count("error:") == 1
+
+
+def test_patience_without_scores(call, place, data):
+    """Before anything is trained: no object of the test set counts."""
+    copy = place / "data"
+    shutil.copytree(data, copy)
+    root = copy / "VOCdevkit" / "VOC2007"
+    for name in (root / "ImageSets" / "Main" / "test.txt").read_text().split():
+        path = root / "Annotations" / f"{name}.xml"
+        text = path.read_text().replace("<difficult>0", "<difficult>1")
+        path.write_text(text)
+    words = ["-f", "nano", "--data", copy, "-c", "none", *SMALL, "patience", "3"]
+    error = call("tools/train.py", *words, expect=2, root=place).stderr
+    assert "patience: there will be no scores" in error

@@ -13,7 +13,9 @@ from yolox_ela.train.trackers import RunTrackers
 def records(tmp_path, tiny_recipe):
     folder = RunFolder(tmp_path)
     accelerator = build_accelerator("cpu", "fp32")
-    return RunRecords(tiny_recipe, folder, accelerator, RunTrackers((), folder, {}), 5)
+    return RunRecords(
+        tiny_recipe, folder, accelerator, RunTrackers((), folder, {}), 5, "ap50_voc07"
+    )
 
 
 def test_time_left_after_a_resume(records):
@@ -40,3 +42,14 @@ def test_time_left_after_a_resume(records):
     records.close_epoch(row)
     assert row["loss"] == 4.0
     assert records.pace.time_left(15, records.epochs_recorded()) == "0:00:00"
+
+
+@pytest.mark.parametrize(("metric", "best"), [("ap50_voc07", 2), ("ap50_95", 1)])
+def test_the_ap_of_the_data_chooses_the_best_epoch(records, metric, best):
+    """Two epochs of which the one scores better by VOC's measure, the other by COCO's."""
+    records.metric = metric
+    for epoch, (voc, coco) in enumerate([(0.5, 0.3), (0.6, 0.2)], start=1):
+        records.progress.step, records.progress.train_seconds = 5 * epoch, 1.0
+        row = records.epoch_row(0.01) | {"ap50_voc07": voc, "ap50": voc, "ap50_95": coco}
+        assert records.close_epoch(row) == (epoch == 1 or best == 2)
+    assert records.progress.best_epoch == best

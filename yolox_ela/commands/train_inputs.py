@@ -47,6 +47,8 @@ def load_splits(
     require_disjoint(train_split, test_split)
     if args.record:
         require_scores(test_split)
+    if exp.patience:
+        require_scores(test_split, "patience")
     return share_values(train_split, test_split)
 
 

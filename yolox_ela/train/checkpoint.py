@@ -12,7 +12,7 @@ from yolox_ela.recipe import Recipe
 from yolox_ela.system.files import write_atomically
 
 # Settings that may change between a run and its resumption.
-MAY_DIFFER = ("workers", "eval_interval", "evaluate_start", "evaluate_raw")
+MAY_DIFFER = ("workers", "eval_interval", "patience", "evaluate_start", "evaluate_raw")
 
 
 def save_checkpoint(path: Path, content: Mapping[str, Any]) -> None:

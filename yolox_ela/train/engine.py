@@ -86,7 +86,9 @@ class Training:
         names = trackers if accelerator.is_main_process else ()
         self.trackers = RunTrackers(names, folder, recipe.to_dict())
         self.steps_per_epoch = steps_per_epoch(len(train_split), recipe)
-        self.records = RunRecords(recipe, folder, accelerator, self.trackers, self.steps_per_epoch)
+        self.records = RunRecords(
+            recipe, folder, accelerator, self.trackers, self.steps_per_epoch, test_split.headline
+        )
         self.evaluator = RunEvaluator(
             test_split, recipe, accelerator, folder, self.trackers, self.records.pace
         )
@@ -104,17 +106,18 @@ class Training:
     # The run
 
     def run(self) -> dict[str, Any] | None:
-        """Train to the end, or until asked to stop.
+        """Train to the end, until `patience` is at its end, or until asked to stop.
 
         Returns:
-            The last evaluation's results (see `score_detections`), or None if stopped early.
+            The last evaluation's results (see `score_detections`), or None if asked to stop.
 
         Raises:
             UserError: a tracker cannot start, the loss is no longer finite, data cannot be read,
                 or the disk is full.
         """
-        if self.progress.step >= self.total_steps and not self.records.epoch_is_open():
+        if self.records.is_complete():
             logger.info("{} is complete; nothing left to train", self.folder.path)
+            self.records.report_patience()
             return json.loads(self.folder.results.read_text(encoding="utf-8"))
         data = (self.folder.data, self.train_split, self.test_split)
         on_main(self.accelerator, lambda: keep_data(*data))
@@ -122,7 +125,8 @@ class Training:
             together(self.accelerator, lambda: stack.enter_context(self.trackers))
             results = self._train(stack.enter_context(StopRequest()))
         self.accelerator.end_training()
-        if self.progress.step < self.total_steps:
+        self.records.report_patience()
+        if not self.records.is_complete():
             logger.info(
                 "stopped after step {} of {}; {} holds everything: continue with the same command "
                 "and --resume",
@@ -140,6 +144,8 @@ class Training:
             self._evaluate_start()
         if self.records.epoch_is_open():  # stopped while it was evaluated
             results = self._end_epoch()
+            if self.records.is_complete():
+                return results
         saved_at = time.monotonic()
         main = self.accelerator.is_main_process
         bar = TrainingBar(self.total_steps, self.progress.step, main_process=main)
@@ -166,7 +172,7 @@ class Training:
                     self.save_state()
                 if ended or saving:
                     saved_at = time.monotonic()
-                if stopping:
+                if stopping or self.records.is_complete():
                     break
                 self.records.restart_watch()  # evaluation and files are not the next step's time
         return results

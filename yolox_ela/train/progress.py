@@ -10,6 +10,7 @@ from torch import Tensor
 
 from yolox_ela.evaluate.scores import METRICS
 
+SHORT_METRICS = {"ap50_voc07": "07", "ap50": "AP50", "ap50_95": "AP50:95"}
 LOSS_PARTS = ("loss", "iou", "objectness", "class", "l1")
 
 
@@ -20,7 +21,8 @@ class Progress:
     Attributes:
         step: number of steps done; gives the epoch, the learning rate, the input size and the
             sampler's position.
-        best: best AP50 (VOC07) so far, -1 before the first evaluation.
+        best: best AP so far, of the kind by which the data are judged; -1 before the first
+            evaluation.
         best_epoch: the epoch that reached it.
         history: one row per epoch, as in metrics.csv.
         loss_sums: sums of `LOSS_PARTS` over the present epoch, as this process computed them; the
@@ -64,8 +66,8 @@ def score_text(row: Mapping[str, Any]) -> str:
     )
 
 
-def epoch_line(progress: Progress, epochs: int, time_left: str | None) -> str:
-    """The log line of the epoch that was recorded last."""
+def epoch_line(progress: Progress, epochs: int, metric: str, time_left: str | None) -> str:
+    """The log line of the epoch that was recorded last; `metric` chooses the best epoch."""
     row = progress.history[-1]
     losses = ", ".join(f"{name} {row[name]:.3f}" for name in LOSS_PARTS)
     parts = [
@@ -75,7 +77,8 @@ def epoch_line(progress: Progress, epochs: int, time_left: str | None) -> str:
         f"{row['images_per_second']:.1f} images/s, {row['data_wait_share']:.0%} waiting",
     ]
     if scores := score_text(row):
-        parts.append(f"{scores} (best 07 {100 * progress.best:.2f}, epoch {progress.best_epoch})")
+        best = f"{100 * progress.best:.2f}, epoch {progress.best_epoch}"
+        parts.append(f"{scores} (best {SHORT_METRICS[metric]} {best})")
     if time_left is not None:
         parts.append(f"about {time_left} left")
     return "  ".join(parts)

@@ -50,7 +50,7 @@ class RunFolder:
         self.path = Path(path)
         self.state = self.path / "state.pth"  # everything that --resume needs
         self.last = self.path / "last.pth"  # averaged weights of the last epoch
-        self.best = self.path / "best.pth"  # averaged weights with the best AP50 (VOC07)
+        self.best = self.path / "best.pth"  # averaged weights of the epoch with the best AP
         self.metrics = self.path / "metrics.csv"
         self.curves = self.path / "curves.png"
         self.results = self.path / "results.json"
