@@ -188,6 +188,18 @@ def device_name(text: str) -> str:
     return text
 
 
+def duration(text: str) -> float:
+    """Read a length of time, as in 2h, 30m, 90s or 1h30m; returns seconds."""
+    found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text)
+    hours, minutes, seconds = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
+    total = 3600 * hours + 60 * minutes + seconds
+    if total == 0:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not a length of time, as in 2h, 30m, 90s or 1h30m"
+        )
+    return float(total)
+
+
 def share(text: str) -> float:
     """Read a number from 0 to 1."""
     try:

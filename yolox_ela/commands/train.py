@@ -41,6 +41,7 @@ from yolox_ela.train.engine import Training
 from yolox_ela.train.run_claim import claim_run, required_path
 from yolox_ela.train.run_folder import RunFolder
 from yolox_ela.train.start import in_class_order_of, load_start
+from yolox_ela.train.time_limit import TimeLimit
 from yolox_ela.train.together import on_main, together
 
 
@@ -105,6 +106,7 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
         trackers=args.tracker,
         feed=feed,
         compile=args.compile,
+        time_limit=TimeLimit(args.time_limit, args.started, images=len(test_split)),
     )
     if args.resume:
         together(accelerator, training.resume)
@@ -114,7 +116,8 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
         folder.append_environment(
             describe_environment(accelerator.device, accelerator.num_processes)
             | {"data": str(data.absolute()), "weights": start.report}
-            | {"start": start.name, "start_sha256": start.sha256, "options": kept_options(args)}
+            | {"start": start.name, "start_sha256": start.sha256}
+            | {"options": kept_options(args), "time_limit_seconds": args.time_limit}
         )
         if not args.resume:
             config = exp.to_dict() | {PACKAGE_EXPERIMENT: exp.package_name}

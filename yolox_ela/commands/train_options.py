@@ -1,6 +1,7 @@
 """The options of `yolox-ela train`, and what can be refused before torch is loaded."""
 
 import argparse
+import time
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,7 +25,7 @@ from yolox_ela.commands.options import (
     require_outputs,
     require_weights,
 )
-from yolox_ela.commands.parser import Parser, whole
+from yolox_ela.commands.parser import Parser, duration, whole
 from yolox_ela.commands.resume_options import adopt_run
 from yolox_ela.commands.stated import stated_recipe
 from yolox_ela.errors import UserError
@@ -53,7 +54,7 @@ def parse(home: Path) -> argparse.Namespace:
         UserError: an option or recipe field is wrong, or names what there is not.
     """
     args = build_parser(home).parse_args()
-    args.home = home
+    args.home, args.started = home, time.monotonic()
     if args.experiment is None and not args.resume:
         raise UserError(
             f"{'/'.join(EXPERIMENT_NAMES)} is missing; {build_parser(home).prog} --help shows "
@@ -185,6 +186,13 @@ def add_schedule(parser: Parser) -> None:
             metavar="N",
             help=f"{text} (default: {recipe_default(field)})",
         )
+    schedule.add_argument(
+        "--time-limit",
+        type=duration,
+        metavar="TIME",
+        help="stop within this time from now, as in 2h, 90s or 1h30m, with weights saved and "
+        "evaluated; --resume continues (default: none)",
+    )
     add_image_size(parser, schedule, recipe_default("image_size"))
     add_field_option(
         parser,
