@@ -1,6 +1,7 @@
 """What is recorded of a run, and shown of it."""
 
 import pytest
+from loguru import logger
 
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.progress import LOSS_PARTS, Progress
@@ -53,3 +54,32 @@ def test_the_ap_of_the_data_chooses_the_best_epoch(records, metric, best):
         row = records.epoch_row(0.01) | {"ap50_voc07": voc, "ap50": voc, "ap50_95": coco}
         assert records.close_epoch(row) == (epoch == 1 or best == 2)
     assert records.progress.best_epoch == best
+
+
+@pytest.mark.parametrize(
+    ("aps", "level", "said"),
+    [
+        ([0.5, 0.55, 0.525], "INFO", "52.50 after training, 2.50 points above"),
+        (
+            [0.5, 0.48, 0.45],
+            "WARNING",
+            "45.00 after training, 5.00 points below the weights that it started from (50.00); "
+            "best.pth, of epoch 1, is 2.00 points below them",
+        ),
+        ([0.5, 0.6, 0.4], "WARNING", "best.pth, of epoch 1, is 10.00 points above them"),
+        ([None, 0.6, 0.4], "", ""),
+    ],
+)
+def test_a_run_reports_itself_against_its_start(records, aps, level, said):
+    lines = []
+    handler = logger.add(lambda m: lines.append((m.record["level"].name, m.record["message"])))
+    start, *epochs = aps
+    if start is not None:
+        records.progress.history.append({"epoch": 0, "ap50_voc07": start})
+    for epoch, ap in enumerate(epochs, start=1):
+        records.progress.step, records.progress.train_seconds = 5 * epoch, 1.0
+        records.close_epoch(records.epoch_row(0.01) | {"ap50_voc07": ap})
+    records.report_start()
+    logger.remove(handler)
+    assert [found for found, _ in lines] == ([level] if level else [])
+    assert all(said in line for _, line in lines)

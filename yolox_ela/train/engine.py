@@ -130,7 +130,9 @@ class Training:
             results = self._train(stack.enter_context(StopRequest()))
         self.accelerator.end_training()
         self.records.report_patience()
-        if not self.records.is_complete():
+        if self.records.is_complete():
+            self.records.report_start()
+        else:
             logger.info(
                 "stopped after step {} of {}; {} holds everything: continue with the same command "
                 "and --resume",

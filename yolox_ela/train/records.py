@@ -193,6 +193,25 @@ class RunRecords:
                 100 * self.progress.best,
             )
 
+    def report_start(self) -> None:
+        """Compare the last epoch with the starting weights, if those were evaluated.
+
+        A warning says that the training has made them worse.
+        """
+        first, last = self.progress.history[0], self.progress.history[-1]
+        if first["epoch"] != 0 or self.metric not in first or self.metric not in last:
+            return
+        final, start = 100 * last[self.metric], 100 * first[self.metric]
+        text = (
+            f"{METRIC_TITLES[self.metric]}: {final:.2f} after training, "
+            f"{_difference(final - start)} the weights that it started from ({start:.2f})"
+        )
+        if final >= start:
+            logger.info(text)
+            return
+        best = _difference(100 * self.progress.best - start)
+        logger.warning(f"{text}; best.pth, of epoch {self.progress.best_epoch}, is {best} them")
+
     def write(self, results: Mapping[str, Any] | None) -> None:
         """Write results, metrics, times, curves and the log line of the newest epoch.
 
@@ -214,3 +233,7 @@ class RunRecords:
             self._plotted_at = time.monotonic()
         left = None if self.has_waited() else self.pace.time_left(progress.step, epoch)
         logger.info(epoch_line(progress, epochs, self.metric, left))
+
+
+def _difference(points: float) -> str:
+    return f"{abs(points):.2f} points {'below' if points < 0 else 'above'}"
