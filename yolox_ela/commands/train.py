@@ -20,6 +20,7 @@ from yolox_ela.commands.options import SCREEN, data_name, write_result
 from yolox_ela.commands.resume_options import PACKAGE_EXPERIMENT, kept_options
 from yolox_ela.commands.train_inputs import load_splits, locate_inputs, open_feed, report_data
 from yolox_ela.commands.train_options import configured
+from yolox_ela.commands.trial import report_trial
 from yolox_ela.datasets.recognise import open_data
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.results_text import format_results
@@ -27,6 +28,7 @@ from yolox_ela.evaluate.saved import load_evaluation
 from yolox_ela.experiment import Experiment, load_experiment
 from yolox_ela.network.starts import start_of_run
 from yolox_ela.network.weights import read_checkpoint
+from yolox_ela.overrides import override
 from yolox_ela.report.curves import read_metrics
 from yolox_ela.report.single import RunMaterial, write_single_report
 from yolox_ela.system.device import select_device
@@ -79,6 +81,8 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
     )
     reader = together(accelerator, lambda: open_data(data))
     exp = together(accelerator, lambda: fitted_to_data(exp, reader, training=True))
+    if exp.overfit:
+        exp = override(exp, {"test_sets": exp.train_sets})
     if args.resume:
         exp = in_class_order_of(exp, state)
     model = exp.build_model()  # with the data's classes
@@ -126,6 +130,7 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
     on_main(accelerator, begin)
     logger.info("run folder: {}", folder.path)
     report_data(reader, train_split, test_split)
+    report_trial(exp)
     logger.info("weights: {}", start)
     training.choose_threads(args.threads)
     results = training.run()

@@ -28,6 +28,7 @@ from yolox_ela.commands.options import (
 from yolox_ela.commands.parser import Parser, duration, whole
 from yolox_ela.commands.resume_options import adopt_run
 from yolox_ela.commands.stated import stated_recipe
+from yolox_ela.commands.trial_options import OPTIONS, require_trial, with_trial
 from yolox_ela.errors import UserError
 from yolox_ela.named_recipes import RECIPES, SAMPLE_SETTINGS
 from yolox_ela.overrides import override, pairs_to_dict
@@ -63,6 +64,7 @@ def parse(home: Path) -> argparse.Namespace:
     require_experiment(args.experiment)
     adopt_run(args)
     args.tracker = require_trackers(args.tracker)
+    require_trial(args, pairs_to_dict(args.overrides))
     stated = stated_recipe(args.experiment)
     if stated is not None:
         configured(stated, args)
@@ -80,14 +82,17 @@ def parse(home: Path) -> argparse.Namespace:
 
 
 def configured(recipe: RecipeType, args: argparse.Namespace) -> RecipeType:
-    """The recipe or experiment with the changes of --recipe, of --sample and of the fields on the
-    command line, in this order; where a run is resumed by itself, with that run's settings.
+    """The recipe or experiment with the changes of --recipe, --sample, --overfit, the fields on the
+    command line and --quick, in this order; where a run is resumed by itself, with its settings.
 
     Raises:
         UserError: a field is unknown or has a bad value, or --sample and --recipe do not agree.
     """
+    typed = pairs_to_dict(args.overrides)
     if args.settings is not None:
-        recipe = override(recipe, args.settings)
+        recipe = override(override(recipe, args.settings), typed)
+        recipe.validate()
+        return recipe
     recipe = override(recipe, RECIPES[args.recipe])
     if args.sample:
         if args.recipe != "paper" and not args.checkpoint:
@@ -95,7 +100,7 @@ def configured(recipe: RecipeType, args: argparse.Namespace) -> RecipeType:
                 f"--sample starts from random weights, --recipe {args.recipe} from COCO's"
             )
         recipe = override(recipe, SAMPLE_SETTINGS)
-    recipe = override(recipe, pairs_to_dict(args.overrides))
+    recipe = with_trial(recipe, typed)
     recipe.validate()
     return recipe
 
@@ -135,6 +140,7 @@ def build_parser(home: Path) -> Parser:
         "memory holds the images)",
     )
     add_schedule(parser)
+    add_trials(parser)
     machine = parser.add_argument_group("run on")
     add_device(machine)
     machine.add_argument(
@@ -201,6 +207,29 @@ def add_schedule(parser: Parser) -> None:
         field="precision",
         choices=TRAINING_PRECISIONS,
         help=f"number format of backbone and neck (default: {recipe_default('precision')})",
+    )
+
+
+def add_trials(parser: Parser) -> None:
+    """--overfit and --quick."""
+    trials = parser.add_argument_group("trial of a set-up, whose scores are no results")
+    add_field_option(
+        parser,
+        trials,
+        OPTIONS["overfit"],
+        field="overfit",
+        type=whole(1),
+        metavar="N",
+        help="train and evaluate on the same N images, 200 epochs without augmentation; a sound "
+        "set-up detects all their objects (default: off)",
+    )
+    add_field_option(
+        parser,
+        trials,
+        OPTIONS["quick"],
+        field="quick",
+        action="store_true",
+        help="a tenth of the epochs and images, to see whether it runs (default: off)",
     )
 
 
