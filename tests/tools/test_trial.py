@@ -126,3 +126,10 @@ def test_a_file_states_no_trial(call, project, tmp_path):
     path.write_text("from yolox_ela.experiment import Experiment\nexp = Experiment(overfit=4)\n")
     error = call("tools/train.py", "-f", path, expect=2, root=project).stderr
     assert "these are for the command line only" in error
+
+
+def test_the_largest_batch_needs_a_gpu(call, project, data):
+    for words in (["-b", "auto"], ["batch_size", "auto"], ["-b", "auto", "--resume"]):
+        words = ["-f", "nano", "--data", data, "-c", "none", "--device", "cpu", *words]
+        error = call("tools/train.py", *words, expect=2, root=project).stderr
+        assert "this runs on cpu: give a number, as in -b 16" in error

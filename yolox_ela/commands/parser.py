@@ -13,6 +13,7 @@ from yolox_ela.foreign_names import FOREIGN, answer
 from yolox_ela.overrides import did_you_mean
 from yolox_ela.recipe import Recipe
 
+AUTO = "auto"
 NUMBER = re.compile(r"-\.?\d")
 FIELDS = {field.name for field in fields(Recipe)}
 
@@ -186,6 +187,12 @@ def device_name(text: str) -> str:
         hint = f"; for GPU {text}, write cuda:{text}" if text.isdigit() else ""
         raise argparse.ArgumentTypeError(f"'{text}' is not auto, cpu, cuda, cuda:N or mps{hint}")
     return text
+
+
+def whole_or_auto(low: int) -> Callable[[str], int | str]:
+    """Reads `auto`, or a whole number of at least `low`."""
+    read = whole(low)
+    return lambda text: text if text == AUTO else read(text)
 
 
 def duration(text: str) -> float:

@@ -19,7 +19,7 @@ from yolox_ela.commands.next_steps import next_steps
 from yolox_ela.commands.options import SCREEN, data_name, write_result
 from yolox_ela.commands.resume_options import PACKAGE_EXPERIMENT, kept_options
 from yolox_ela.commands.train_inputs import load_splits, locate_inputs, open_feed, report_data
-from yolox_ela.commands.train_options import configured
+from yolox_ela.commands.train_options import configured, wants_largest_batch
 from yolox_ela.commands.trial import report_trial
 from yolox_ela.datasets.recognise import open_data
 from yolox_ela.errors import UserError
@@ -38,6 +38,7 @@ from yolox_ela.system.threads import threads_of_environment
 from yolox_ela.tables.entry import checkpoint_origin, run_row
 from yolox_ela.tables.record import append_row
 from yolox_ela.train.accelerator import build_accelerator
+from yolox_ela.train.batch_size import choose_batch_size, require_cuda
 from yolox_ela.train.checkpoint import require_same_epochs
 from yolox_ela.train.engine import Training
 from yolox_ela.train.run_claim import claim_run, required_path
@@ -59,6 +60,8 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
     if args.devices > 1 and "WORLD_SIZE" not in os.environ:
         launch_processes(args, exp)
     accelerator = build_accelerator(args.device, exp.precision)
+    if wants_largest_batch(args):
+        require_cuda(accelerator.device)
     log_to_screen(main_process=accelerator.is_main_process)
     earlier = collect_log()
     runs, name = args.home / "runs", run_name(args, exp)
@@ -71,6 +74,8 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
     if args.resume:  # held before it is read, so that nobody writes it meanwhile
         folder = RunFolder(on_main(accelerator, claim))
         state = together(accelerator, lambda: read_checkpoint(folder.state))
+        if wants_largest_batch(args):  # the run has found it
+            exp = override(exp, {"batch_size": state.get("recipe", {}).get("batch_size", 16)})
         together(accelerator, lambda: require_same_epochs(state, exp, folder.path))
 
     # All that can be wrong with the network shows here, before any image is read.
@@ -95,6 +100,9 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
         start = start_of_run(state, folder.state)
     else:
         start = together(accelerator, lambda: load_start(exp, model, weights))
+    if wants_largest_batch(args) and not args.resume:
+        size = choose_batch_size(exp, model, len(train_split), accelerator)
+        exp = override(exp, {"batch_size": size})
     feed = open_feed(args, exp, train_split, accelerator)
     if not args.resume:
         folder = RunFolder(on_main(accelerator, claim))
@@ -164,7 +172,8 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
 def launch_processes(args: argparse.Namespace, exp: Experiment) -> NoReturn:
     """Replace this process by torchrun with --devices processes of the same command."""
     count = args.devices
-    require_batch_fits(exp.batch_size, count)
+    if not wants_largest_batch(args):
+        require_batch_fits(exp.batch_size, count)
     if select_device(args.device).type == "cuda" and count > torch.cuda.device_count():
         raise UserError(f"-d {count}: there are {torch.cuda.device_count()} GPUs")
     required_path(args.output, args.home / "runs", run_name(args, exp), resume=args.resume)

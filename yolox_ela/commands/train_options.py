@@ -25,7 +25,7 @@ from yolox_ela.commands.options import (
     require_outputs,
     require_weights,
 )
-from yolox_ela.commands.parser import Parser, duration, whole
+from yolox_ela.commands.parser import AUTO, Parser, duration, whole, whole_or_auto
 from yolox_ela.commands.resume_options import adopt_run
 from yolox_ela.commands.stated import stated_recipe
 from yolox_ela.commands.trial_options import OPTIONS, require_trial, with_trial
@@ -89,6 +89,8 @@ def configured(recipe: RecipeType, args: argparse.Namespace) -> RecipeType:
         UserError: a field is unknown or has a bad value, or --sample and --recipe do not agree.
     """
     typed = pairs_to_dict(args.overrides)
+    if wants_largest_batch(args):
+        del typed["batch_size"]
     if args.settings is not None:
         recipe = override(override(recipe, args.settings), typed)
         recipe.validate()
@@ -103,6 +105,11 @@ def configured(recipe: RecipeType, args: argparse.Namespace) -> RecipeType:
     recipe = with_trial(recipe, typed)
     recipe.validate()
     return recipe
+
+
+def wants_largest_batch(args: argparse.Namespace) -> bool:
+    """Whether `-b auto` asks for the largest batch that fits, which the GPU must tell."""
+    return pairs_to_dict(args.overrides).get("batch_size") == AUTO
 
 
 def build_parser(home: Path) -> Parser:
@@ -178,9 +185,19 @@ def add_schedule(parser: Parser) -> None:
         help="paper: as the experiment states it; tuned: 8 epochs from COCO's weights, chosen at "
         "320 px (default: paper)",
     )
+    add_field_option(
+        parser,
+        schedule,
+        "-b",
+        "--batch-size",
+        field="batch_size",
+        type=whole_or_auto(1),
+        metavar="N",
+        help="images per step, over all processes; auto: as many as a CUDA GPU has memory for "
+        f"(default: {recipe_default('batch_size')})",
+    )
     for names, field, low, high, text in (
         (("-e", "--epochs"), "epochs", 1, None, "passes over the training images"),
-        (("-b", "--batch-size"), "batch_size", 1, None, "images per step, over all processes"),
         (("--seed",), "seed", 0, LARGEST_SEED, "seed of weights, order and augmentation"),
     ):
         add_field_option(
