@@ -189,8 +189,8 @@ def test_help_of_everything(tmp_path):
     fields = pages["train --fields"][1]
     for field in setting_fields(Recipe):
         assert f"  {field.name} = " in fields
-    assert "  lr = 0.02\n      Initial learning rate for a batch of 16;" in fields
-    assert "  mosaic_scale = 0.5,1.5\n" in fields
+    assert "  lr = 0.02  (greater than 0)\n      Initial learning rate for a batch of 16;" in fields
+    assert "  mosaic_scale = 0.5,1.5  (two numbers with 0 < low" in fields
     assert "\nAugmentation\n" in fields
 
 

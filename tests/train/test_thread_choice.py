@@ -8,8 +8,6 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from yolox_ela.attention import ela_s
-from yolox_ela.commands import train as command
-from yolox_ela.errors import UserError
 from yolox_ela.network.model import build_yolox
 from yolox_ela.overrides import override
 from yolox_ela.train.accelerator import build_accelerator
@@ -116,14 +114,6 @@ def test_a_short_run_is_not_delayed(begin, tmp_path, two_cores, screen):
     run.choose_threads()
     assert torch.get_num_threads() == 2
     assert screen[-1] == "computing with 2 threads: too short a run to try fewer"
-
-
-@pytest.mark.parametrize("threads", ["0", "-3"])
-def test_refused(threads, tmp_path, monkeypatch):
-    words = ["train.py", "-f", "nowhere.py", "--threads", threads]
-    monkeypatch.setattr("sys.argv", words)
-    with pytest.raises(UserError, match=f"--threads {threads}: give a number from 1"):
-        command.main(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,14 @@ class Training:
         names = trackers if accelerator.is_main_process else ()
         self.trackers = RunTrackers(names, folder, recipe.to_dict())
         self.steps_per_epoch = steps_per_epoch(len(train_split), recipe)
-        self.records = RunRecords(recipe, folder, accelerator, self.trackers, self.steps_per_epoch)
+        self.records = RunRecords(
+            recipe,
+            folder,
+            accelerator,
+            self.trackers,
+            self.steps_per_epoch,
+            test_split.headline,
+        )
         self.evaluator = RunEvaluator(
             test_split, recipe, accelerator, folder, self.trackers, self.records.pace
         )
@@ -267,7 +274,9 @@ class Training:
         """Evaluate the starting weights, as epoch 0 of the history."""
         row = {"epoch": 0, **headline(self._evaluate())}
         self.progress.history.append(row)
-        logger.info("before training: {}", score_text(row) or "nothing to score")
+        logger.info(
+            "before training: {}", score_text(row, self.records.metric) or "nothing to score"
+        )
 
     def _evaluate(self) -> dict[str, Any]:
         """Results of the weights to keep on the test split, the same on every process."""

@@ -9,6 +9,7 @@ from accelerate.utils import gather_object
 from loguru import logger
 from torch import Tensor
 
+from yolox_ela.evaluate.scores import METRICS
 from yolox_ela.recipe import Recipe
 from yolox_ela.report.curves import save_curves
 from yolox_ela.train.bar import StepStatus
@@ -37,6 +38,7 @@ class RunRecords:
         accelerator: device and processes.
         trackers: receive each epoch's row.
         steps_per_epoch: number of steps in an epoch.
+        metric: the AP that decides which epoch is best; one of `METRICS`.
 
     Attributes:
         progress: how far the run is; a resumed run replaces it.
@@ -50,7 +52,9 @@ class RunRecords:
         accelerator: Accelerator,
         trackers: RunTrackers,
         steps_per_epoch: int,
+        metric: str = METRICS[0],
     ) -> None:
+        self.metric = metric
         self.recipe, self.folder, self.accelerator = recipe, folder, accelerator
         self.trackers, self.steps_per_epoch = trackers, steps_per_epoch
         self.progress, self.pace = Progress(), Pace(recipe, steps_per_epoch)
@@ -155,9 +159,9 @@ class RunRecords:
         progress.loss_sums = [0.0] * len(LOSS_PARTS)
         row["total_seconds"] = round(progress.total_seconds, 3)
         progress.history.append(row)
-        is_best = row.get("ap50_voc07", -1.0) > progress.best
+        is_best = row.get(self.metric, -1.0) > progress.best
         if is_best:
-            progress.best, progress.best_epoch = row["ap50_voc07"], row["epoch"]
+            progress.best, progress.best_epoch = row[self.metric], row["epoch"]
         self.trackers.log({k: v for k, v in row.items() if k != "step"}, progress.step)
         return is_best
 
@@ -176,4 +180,5 @@ class RunRecords:
         if epoch == epochs or time.monotonic() - self._plotted_at > PLOT_SECONDS:
             save_curves({self.recipe.name: progress.history}, folder.curves)
             self._plotted_at = time.monotonic()
-        logger.info(epoch_line(progress, epochs, self.pace.time_left(progress.step, epoch)))
+        time_left = self.pace.time_left(progress.step, epoch)
+        logger.info(epoch_line(progress, epochs, time_left, self.metric))
