@@ -156,7 +156,7 @@ def summarise(
         "per_class": per_class,
         "classes_without_objects": [name for name in split.classes if name not in per_class],
         "images": len(split),
-        "objects": int((~split.difficult).sum()),
+        "objects": int((~(split.difficult | split.crowd)).sum()),
         "difficult": int(split.difficult.sum()),
         "detections": len(detections),
         "settings": {
