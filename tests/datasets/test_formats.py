@@ -336,7 +336,7 @@ def test_other_classes_can_be_left_out(formats):
 
 
 def test_a_folder_above_a_data_set_is_answered_with_the_data_set(formats):
-    with pytest.raises(UserError, match="there is one in .*coco and one in .*: give that"):
+    with pytest.raises(UserError, match=r"there is one in .*coco and one in .*: give that"):
         open_data(formats)
 
 
@@ -405,9 +405,7 @@ def test_two_folders_of_xml_for_one_set_are_refused(formats, tmp_path):
     shutil.copytree(voc / "JPEGImages", root / "images")
     shutil.copytree(voc / "Annotations", root / "annotations")
     shutil.copytree(voc / "Annotations", root / "xml")
-    with pytest.raises(
-        UserError, match="the XML of the set 'all' is in .*annotations and in .*xml"
-    ):
+    with pytest.raises(UserError, match=r"the XML of the set .all. is in .*annotations and in"):
         open_data(root)
 
 
