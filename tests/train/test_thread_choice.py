@@ -3,6 +3,7 @@
 import os
 import signal
 
+import psutil
 import pytest
 import torch
 from torch.profiler import ProfilerActivity, profile
@@ -107,13 +108,18 @@ def test_the_environment_decides(begin, tmp_path, two_cores, monkeypatch, screen
     assert screen[-1] == "computing with 3 threads, as OMP_NUM_THREADS says"
 
 
-def test_a_short_run_is_not_delayed(begin, tmp_path, two_cores, screen):
+@pytest.mark.parametrize(("busy", "threads"), [(0.0, 2), (100.0, 1)])
+def test_a_short_run_takes_the_cores_that_are_free(
+    begin, tmp_path, two_cores, screen, monkeypatch, busy, threads
+):
+    monkeypatch.setattr(psutil, "cpu_percent", lambda interval: busy)
+    monkeypatch.setattr(psutil, "cpu_count", lambda: 2)
     run = begin(tmp_path)
     run.total_steps = 40
     torch.set_num_threads(7)
     run.choose_threads()
-    assert torch.get_num_threads() == 2
-    assert screen[-1] == "computing with 2 threads: too short a run to try fewer"
+    assert torch.get_num_threads() == threads
+    assert f"{threads} of 2 cores are free, and the run is too short for a trial" in screen[-1]
 
 
 @pytest.mark.parametrize(
