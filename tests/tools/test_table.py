@@ -9,7 +9,7 @@ import pytest
 import torch
 from command_line import ONE_EPOCH, PROJECT, exp, run
 
-from yolox_ela.datasets.sample import draw_sample
+from yolox_ela.datasets.sample import generate_sample
 from yolox_ela.tables.record import append_row, read_rows
 
 pytestmark = pytest.mark.slow
@@ -28,7 +28,7 @@ def project(tmp_path_factory):
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     """A drawn data set of 20 and 8 images."""
-    return draw_sample(tmp_path_factory.mktemp("drawn"), train_images=20, test_images=8)
+    return generate_sample(tmp_path_factory.mktemp("drawn"), train_images=20, test_images=8)
 
 
 @pytest.fixture(scope="module")
