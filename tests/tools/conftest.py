@@ -1,4 +1,4 @@
-"""A checkout, a drawn data set and a run, elsewhere than in the real checkout."""
+"""A checkout, a generated data set and a run, elsewhere than in the real checkout."""
 
 import shutil
 
@@ -19,7 +19,7 @@ def project(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory):
-    """A drawn data set of 20 and 8 images, which no tool may change."""
+    """A generated data set of 20 and 8 images, which no tool may change."""
     return generate_sample(tmp_path_factory.mktemp("data"), train_images=20, test_images=8)
 
 

@@ -11,7 +11,7 @@ from yolox_ela.overrides import override
 
 @pytest.fixture(scope="session")
 def tiny_sample(tmp_path_factory):
-    """A drawn data set of 20 and 8 images."""
+    """A generated data set of 20 and 8 images."""
     return generate_sample(tmp_path_factory.mktemp("sample"), train_images=20, test_images=8)
 
 
