@@ -26,7 +26,7 @@ from yolox_ela.train.run_folder import RunFolder
 from yolox_ela.train.run_timing import memory_in_use, summarise_timing
 from yolox_ela.train.trackers import RunTrackers
 
-PLOT_SECONDS = 60  # at least, between plots of the curves, each of which takes a second
+PLOT_SECONDS = 60  # shortest time between two plots of the curves; a plot takes a second
 
 
 class RunRecords:
@@ -65,7 +65,7 @@ class RunRecords:
     # Within an epoch
 
     def restart_watch(self) -> None:
-        """Leave the time since the last lap out, such as that of an evaluation."""
+        """Do not count the time since the last lap, such as that of an evaluation."""
         self._watch.lap()
 
     def add_wait(self) -> None:
@@ -95,11 +95,11 @@ class RunRecords:
             self.progress.loss_sums = [a + b for a, b in zip(sums, row, strict=True)]
 
     def status(self, lr: float, losses: Sequence[float]) -> StepStatus:
-        """What a user is told of the newest step.
+        """What a user is shown about the newest step.
 
         Args:
-            lr: its learning rate.
-            losses: its `LOSS_PARTS`.
+            lr: the learning rate of that step.
+            losses: the `LOSS_PARTS` of that step.
         """
         step, epochs = self.progress.step, self.recipe.epochs
         return StepStatus(
@@ -151,7 +151,7 @@ class RunRecords:
                 gets `total_seconds`.
 
         Returns:
-            Whether no evaluated epoch before scored as high.
+            Whether the epoch scored higher than every evaluated epoch before it.
         """
         progress = self.progress
         progress.total_seconds += progress.train_seconds + row.get("eval_seconds", 0.0)
