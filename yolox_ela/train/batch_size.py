@@ -73,7 +73,7 @@ def require_cuda(device: torch.device) -> None:
 def choose_batch_size(recipe: Recipe, network: Yolox, images: int, accelerator: Accelerator) -> int:
     """The largest batch size, over all processes together, that each GPU has memory for.
 
-    A quarter of the free memory is left out, which the images may take; see `draws_on_device`.
+    A quarter of the free memory is left out, which the images may take; see `renders_on_device`.
 
     Args:
         recipe: the run's settings.
