@@ -118,7 +118,6 @@ NEAREST = {
     "width": "the recipe field size names depth and width: nano, tiny, s, m, l or x",
 }
 NOT_SUPPORTED = {
-    "patience": "training is not stopped early",
     "mixup": "there is no mixup, as in the paper",
     "enable_mixup": "there is no mixup, as in the paper",
     "mixup_prob": "there is no mixup, as in the paper",

@@ -51,6 +51,9 @@ REFUSED = [
     (f"{TRAIN} -e -3", "-e/--epochs: '-3' is not"),
     (f"{TRAIN} -e 2.5", "-e/--epochs: '2.5' is not"),
     (f"{TRAIN} --seed -1", "--seed: '-1' is not"),
+    (f"{TRAIN} --time-limit 2", "--time-limit: '2' is not a length of time, as in 2h, 30m"),
+    (f"{TRAIN} --time-limit 0s", "'0s' is not a length of time"),
+    (f"{TRAIN} --time-limit 30m1h", "'30m1h' is not a length of time"),
     (f"{TRAIN} --seed 4294967296", "at most 4294967295"),
     (f"{TRAIN} --image-size 100", "'100' is not a multiple of 32"),
     (f"{EVAL} -b -1", "-b/--batch-size: '-1' is not"),
@@ -121,7 +124,7 @@ REFUSED = [
     (f"{TRAIN} lr", "'lr' has no value"),
     (f"{TRAIN} --lr 0.1", "--lr: this is a field of the recipe, written without dashes: lr VALUE"),
     # names from elsewhere
-    (f"{TRAIN} patience 3", "'patience'; not supported: training is not stopped early"),
+    (f"{TRAIN} patience -1", "recipe field 'patience' = -1 must be at least 0"),
     (f"{TRAIN} imgsz=640", "'imgsz'; it is called image_size here"),
     (f"{TRAIN} --tracker none imgsz 320", "'imgsz'; it is called image_size here"),
     (f"{TRAIN} lr0=0.01", "the learning rate is the recipe field lr, for a batch of 16"),

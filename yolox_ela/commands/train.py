@@ -17,8 +17,10 @@ from yolox_ela.commands.data_settings import fitted_to_data
 from yolox_ela.commands.entry import EXIT_INTERRUPTED, launcher_words
 from yolox_ela.commands.next_steps import next_steps
 from yolox_ela.commands.options import SCREEN, data_name, write_result
+from yolox_ela.commands.resume_options import PACKAGE_EXPERIMENT, kept_options
 from yolox_ela.commands.train_inputs import load_splits, locate_inputs, open_feed, report_data
-from yolox_ela.commands.train_options import configured
+from yolox_ela.commands.train_options import configured, wants_largest_batch
+from yolox_ela.commands.trial import report_trial
 from yolox_ela.datasets.recognise import open_data
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.results_text import format_results
@@ -26,6 +28,7 @@ from yolox_ela.evaluate.saved import load_evaluation
 from yolox_ela.experiment import Experiment, load_experiment
 from yolox_ela.network.starts import start_of_run
 from yolox_ela.network.weights import read_checkpoint
+from yolox_ela.overrides import override
 from yolox_ela.report.curves import read_metrics
 from yolox_ela.report.single import RunMaterial, write_single_report
 from yolox_ela.system.device import select_device
@@ -35,10 +38,13 @@ from yolox_ela.system.threads import threads_of_environment
 from yolox_ela.tables.entry import checkpoint_origin, run_row
 from yolox_ela.tables.record import append_row
 from yolox_ela.train.accelerator import build_accelerator
+from yolox_ela.train.batch_size import choose_batch_size, require_cuda
+from yolox_ela.train.checkpoint import require_same_epochs
 from yolox_ela.train.engine import Training
 from yolox_ela.train.run_claim import claim_run, required_path
 from yolox_ela.train.run_folder import RunFolder
 from yolox_ela.train.start import in_class_order_of, load_start
+from yolox_ela.train.time_limit import TimeLimit
 from yolox_ela.train.together import on_main, together
 
 
@@ -54,6 +60,8 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
     if args.devices > 1 and "WORLD_SIZE" not in os.environ:
         launch_processes(args, exp)
     accelerator = build_accelerator(args.device, exp.precision)
+    if wants_largest_batch(args):
+        require_cuda(accelerator.device)
     log_to_screen(main_process=accelerator.is_main_process)
     earlier = collect_log()
     runs, name = args.home / "runs", run_name(args, exp)
@@ -66,6 +74,9 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
     if args.resume:  # held before it is read, so that nobody writes it meanwhile
         folder = RunFolder(on_main(accelerator, claim))
         state = together(accelerator, lambda: read_checkpoint(folder.state))
+        if wants_largest_batch(args):  # the run has found it
+            exp = override(exp, {"batch_size": state.get("recipe", {}).get("batch_size", 16)})
+        together(accelerator, lambda: require_same_epochs(state, exp, folder.path))
 
     # All that can be wrong with the network shows here, before any image is read.
     together(accelerator, exp.build_model)
@@ -75,6 +86,8 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
     )
     reader = together(accelerator, lambda: open_data(data))
     exp = together(accelerator, lambda: fitted_to_data(exp, reader, training=True))
+    if exp.overfit:
+        exp = override(exp, {"test_sets": exp.train_sets})
     if args.resume:
         exp = in_class_order_of(exp, state)
     model = exp.build_model()  # with the data's classes
@@ -87,6 +100,9 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
         start = start_of_run(state, folder.state)
     else:
         start = together(accelerator, lambda: load_start(exp, model, weights))
+    if wants_largest_batch(args) and not args.resume:
+        size = choose_batch_size(exp, model, len(train_split), accelerator)
+        exp = override(exp, {"batch_size": size})
     feed = open_feed(args, exp, train_split, accelerator)
     if not args.resume:
         folder = RunFolder(on_main(accelerator, claim))
@@ -102,6 +118,7 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
         trackers=args.tracker,
         feed=feed,
         compile=args.compile,
+        time_limit=TimeLimit(args.time_limit, args.started, images=len(test_split)),
     )
     if args.resume:
         together(accelerator, training.resume)
@@ -112,13 +129,16 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
             describe_environment(accelerator.device, accelerator.num_processes)
             | {"data": str(data.absolute()), "weights": start.report}
             | {"start": start.name, "start_sha256": start.sha256}
+            | {"options": kept_options(args), "time_limit_seconds": args.time_limit}
         )
         if not args.resume:
-            folder.write_json("config.json", exp.to_dict())
+            config = exp.to_dict() | {PACKAGE_EXPERIMENT: exp.package_name}
+            folder.write_json("config.json", config)
 
     on_main(accelerator, begin)
     logger.info("run folder: {}", folder.path)
     report_data(reader, train_split, test_split)
+    report_trial(exp)
     logger.info("weights: {}", start)
     training.choose_threads(args.threads)
     results = training.run()
@@ -152,13 +172,16 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
 def launch_processes(args: argparse.Namespace, exp: Experiment) -> NoReturn:
     """Replace this process by torchrun with --devices processes of the same command."""
     count = args.devices
-    require_batch_fits(exp.batch_size, count)
+    if not wants_largest_batch(args):
+        require_batch_fits(exp.batch_size, count)
     if select_device(args.device).type == "cuda" and count > torch.cuda.device_count():
         raise UserError(f"-d {count}: there are {torch.cuda.device_count()} GPUs")
     required_path(args.output, args.home / "runs", run_name(args, exp), resume=args.resume)
     locate_inputs(args, exp)  # one process downloads, and complains if it cannot
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(count)]
     command = [sys.executable, *launcher, *launcher_words()]
+    if args.output is not None and "output" not in args.given:
+        command += ["-o", str(args.output)]  # the processes resume the same run
     threads = threads_of_environment()
     if threads is not None and args.threads is None and not args.resume:
         command += ["--threads", str(threads)]  # torchrun hides whether the user has set it

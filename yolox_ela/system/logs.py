@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from loguru import logger
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from yolox_ela.errors import UserError
 
