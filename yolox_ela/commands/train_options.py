@@ -1,10 +1,12 @@
 """The options of `yolox-ela train`, and what can be refused before torch is loaded."""
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from yolox_ela.choices import AUGMENTS, CACHES, DEFAULT_START, START_NAMES, TRAINING_PRECISIONS
+from yolox_ela.commands.keywords import read_arguments
 from yolox_ela.commands.options import (
     CHECKPOINT_NAMES,
     JSON_HELP,
@@ -44,13 +46,17 @@ MOST_THREADS = 1024  # more would be a typing error, and take the machine's memo
 RecipeType = TypeVar("RecipeType", bound=Recipe)
 
 
-def parse(home: Path) -> argparse.Namespace:
+def parse(home: Path, keywords: Mapping[str, Any] | None = None) -> argparse.Namespace:
     """The options as typed, and `home`, the folder of runs/ and datasets/.
+
+    Args:
+        home: this folder.
+        keywords: the options as keyword arguments; None reads the command line.
 
     Raises:
         UserError: an option or recipe field is wrong, or names what there is not.
     """
-    args = build_parser(home).parse_args()
+    args = read_arguments(build_parser(home), "train", keywords)
     args.home = home
     require_experiment(args.experiment)
     args.tracker = require_trackers(args.tracker)
