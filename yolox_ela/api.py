@@ -66,7 +66,7 @@ class TrainedRun(Evaluation):
     __str__ = Evaluation.__str__
 
 
-def train(experiment: str | Path, **settings: Any) -> TrainedRun:
+def train(experiment: str | Path | None = None, **settings: Any) -> TrainedRun:
     """Train an experiment and evaluate it, as `yolox-ela train` does.
 
     `runs/` and `datasets/` lie in the current folder. Ctrl-C finishes the step, saves, and raises

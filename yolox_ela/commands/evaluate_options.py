@@ -49,7 +49,7 @@ def parse(home: Path, keywords: Mapping[str, Any] | None = None) -> argparse.Nam
     Raises:
         UserError: an option or recipe field is wrong, or names what there is not.
     """
-    args = read_arguments(build_parser(home), "evaluate", keywords)
+    args = read_arguments(build_parser(home), "eval", keywords)
     args.home = home
     require_experiment(args.experiment)
     check_overrides(args)

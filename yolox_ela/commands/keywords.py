@@ -11,15 +11,17 @@ from yolox_ela.overrides import did_you_mean
 
 NOT_CALLED = {"help", "fields"}  # options that print something and end the program
 
+FUNCTIONS = {"train": "train", "eval": "evaluate"}  # of `yolox_ela.api`, by command
+
 
 def read_arguments(
-    parser: Parser, function: str, keywords: Mapping[str, Any] | None
+    parser: Parser, command: str, keywords: Mapping[str, Any] | None
 ) -> argparse.Namespace:
     """Parse the command line, or keyword arguments in its place.
 
     Args:
         parser: the command's options.
-        function: name of the Python function, for messages and the record.
+        command: its name, as in `COMMANDS`.
         keywords: options by their long spelling with _ for -, and recipe fields; True switches an
             option on, None and False leave it out. None reads sys.argv.
 
@@ -33,6 +35,8 @@ def read_arguments(
         args = parser.parse_args()
         args.call = ""
         return args
+    function = FUNCTIONS[command]
+    parser.prog = f"yolox-ela {command}"  # which --help belongs to
     words: list[str] = []
     for name, value in keywords.items():
         try:
