@@ -1,8 +1,6 @@
 """What a run shows between its epochs, on a terminal and in a file."""
 
 import io
-import sys
-from types import SimpleNamespace
 
 import pytest
 
@@ -54,16 +52,3 @@ def test_none_where_a_terminal_shows_the_numbers(status, screen):
     times = iter([0.0, 10.0 * LOG_SECONDS])
     StepLog(enabled=False, clock=lambda: next(times)).show(status)
     assert not screen
-
-
-def test_a_notebook_shows_the_numbers(monkeypatch):
-    """Its stderr is no terminal, but shows a line that changes."""
-    monkeypatch.setattr("sys.stderr", io.StringIO())
-    with TrainingBar(10, 0, main_process=True) as bar:
-        assert bar.disable
-    shell = SimpleNamespace(config={"IPKernelApp": {}})
-    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
-    with TrainingBar(10, 0, main_process=True) as bar:
-        assert not bar.disable
-    with TrainingBar(10, 0, main_process=False) as bar:
-        assert bar.disable

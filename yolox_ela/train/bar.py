@@ -1,6 +1,5 @@
 """What a run shows between the epochs: numbers on a terminal, or a log line every minute."""
 
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -46,8 +45,7 @@ class TrainingBar(tqdm):
     Args:
         total_steps: number of steps of the whole run.
         done: number of steps of earlier parts of the run.
-        main_process: False hides the numbers; otherwise they show where stderr is a terminal, or
-            where the program is a notebook's kernel.
+        main_process: False hides the numbers; otherwise they show where stderr is a terminal.
     """
 
     left = "?"
@@ -56,7 +54,7 @@ class TrainingBar(tqdm):
         super().__init__(
             total=total_steps,
             initial=done,
-            disable=True if not main_process else False if in_notebook() else None,
+            disable=None if main_process else True,
             dynamic_ncols=True,
             bar_format="{desc} {n_fmt}/{total_fmt} {elapsed}<{left}{postfix}",
         )
@@ -75,13 +73,6 @@ class TrainingBar(tqdm):
     def format_dict(self) -> dict[str, Any]:
         """What `bar_format` may name; tqdm's own estimate knows nothing of evaluations."""
         return super().format_dict | {"left": self.left}
-
-
-def in_notebook() -> bool:
-    """Whether this program is a notebook's kernel, whose stderr shows one line that changes."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    return shell is not None and "IPKernelApp" in shell.config
 
 
 class StepLog:
