@@ -17,7 +17,7 @@ from loguru import logger
 
 from yolox_ela import UserError, evaluate, train
 from yolox_ela.commands import evaluate_options, train_options
-from yolox_ela.datasets.sample import draw_sample
+from yolox_ela.datasets.sample import generate_sample
 
 PARSERS = {"train": train_options, "evaluate": evaluate_options}
 SMALL = {"checkpoint": "none", "image_size": 64, "batch_size": 6, "workers": 1, "device": "cpu"}
@@ -131,7 +131,7 @@ def test_what_the_command_refuses(name, keywords, words, tmp_path, monkeypatch):
         (lambda: train("nano", ouput="x"), "'ouput'; did you mean output"),
         (lambda: train("nano", max_epoch=3), "'max_epoch'; it is called epochs here"),
         (lambda: train("nano", help=True), "no argument 'help'"),
-        (lambda: train(), "yolox-ela train --help shows examples"),
+        (lambda: train(), "--help shows examples"),
         (lambda: train("nano", sample="yes"), "sample is True or False, not 'yes'"),
         (lambda: train("nano", json=True), "json takes a value, not True"),
         (lambda: train("nano", attention=torch.nn.Identity), "attention takes text or numbers"),
@@ -151,7 +151,7 @@ def test_a_run_stopped_resumed_and_evaluated(tmp_path, monkeypatch):
     """Ctrl-C saves and raises; in a thread the run goes on to its end; the program is as before."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["a_notebook"])
-    draw_sample(tmp_path / "data", train_images=12, test_images=8)
+    generate_sample(tmp_path / "data", train_images=12, test_images=8)
     lines = []
 
     def stop_after_first_epoch(message):
@@ -182,6 +182,7 @@ def test_a_run_stopped_resumed_and_evaluated(tmp_path, monkeypatch):
     assert run.results == saved
     assert run.scores == {name: saved[name] for name in ("ap50_voc07", "ap50", "ap50_95")}
     assert run.per_class["cat"]["objects"] == saved["per_class"]["cat"]["objects"] > 0
+    assert run.headline == saved["headline"] == "ap50_voc07"
     assert str(run).startswith("class")
     with pytest.raises(FrozenInstanceError):
         run.images = 9

@@ -14,6 +14,7 @@ from accelerate.state import AcceleratorState
 from yolox_ela.commands import evaluate as evaluate_command
 from yolox_ela.commands import evaluate_options, train_options
 from yolox_ela.commands import train as train_command
+from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.results_text import format_results
 from yolox_ela.evaluate.scores import METRICS
@@ -27,6 +28,7 @@ class Evaluation:
     Attributes:
         scores: mean AP over the classes that have objects, 0 to 1, by metric: `ap50_voc07`, `ap50`,
             `ap50_95`; None where nothing can be scored.
+        headline: the metric that decides on these data: which of them names the best weights.
         per_class: for each class these metrics, and the numbers of `objects`, `difficult` ones
             and `detections`; empty for images without annotations.
         images: number of images.
@@ -35,6 +37,7 @@ class Evaluation:
     """
 
     scores: Mapping[str, float | None]
+    headline: str
     per_class: Mapping[str, Mapping[str, Any]]
     images: int
     report: Path | None
@@ -101,7 +104,7 @@ def train(experiment: str | Path | None = None, **settings: Any) -> TrainedRun:
             page = train_command.keep(args, finished)
         folder = training.folder
         return TrainedRun(
-            **_scores(results),
+            **_scores(results, training.test_split),
             images=results["images"],
             report=page,
             results=results,
@@ -132,13 +135,14 @@ def evaluate(checkpoint: str | Path | None = None, **settings: Any) -> Evaluatio
         found = evaluate_command.run(args, held)
     results = found.results or {}
     return Evaluation(
-        **_scores(results), images=len(found.split), report=found.page, results=results
+        **_scores(results, found.split), images=len(found.split), report=found.page, results=results
     )
 
 
-def _scores(results: Mapping[str, Any]) -> dict[str, Any]:
+def _scores(results: Mapping[str, Any], split: VocSplit) -> dict[str, Any]:
     return {
         "scores": {metric: results.get(metric) for metric in METRICS},
+        "headline": split.headline,
         "per_class": results.get("per_class", {}),
     }
 
