@@ -78,6 +78,8 @@ def pairs_to_dict(words: Sequence[str]) -> dict[str, str]:
         if not equals:
             if not rest:
                 hint = answer(name)
+                if not hint and "/" in name:
+                    hint = f"a folder or file of data is named by its option: --data {name}"
                 raise UserError(
                     f"recipe fields come in pairs of field and value, but '{name}' has no value"
                     + (f"; {hint}" if hint else "")

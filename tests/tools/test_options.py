@@ -122,6 +122,8 @@ REFUSED = [
     ),
     ("dataset check --sets 2007/train workers x", "'workers' takes a whole number, not 'x'"),
     (f"{TRAIN} lr", "'lr' has no value"),
+    ("dataset check my/pets", "'my/pets' has no value; a folder or file of data is named by its"),
+    (f"{TRAIN} my/pets", "option: --data my/pets"),
     (f"{TRAIN} --lr 0.1", "--lr: this is a field of the recipe, written without dashes: lr VALUE"),
     # names from elsewhere
     (f"{TRAIN} patience -1", "recipe field 'patience' = -1 must be at least 0"),

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -33,7 +34,7 @@ from yolox_ela.report.curves import read_metrics
 from yolox_ela.report.single import RunMaterial, write_single_report
 from yolox_ela.system.device import select_device
 from yolox_ela.system.environment import describe_environment
-from yolox_ela.system.logs import collect_log, log_to_file, log_to_screen
+from yolox_ela.system.logs import collect_log, log_to_file
 from yolox_ela.system.threads import threads_of_environment
 from yolox_ela.tables.entry import checkpoint_origin, run_row
 from yolox_ela.tables.record import append_row
@@ -48,21 +49,47 @@ from yolox_ela.train.time_limit import TimeLimit
 from yolox_ela.train.together import on_main, together
 
 
+@dataclass(frozen=True)
+class FinishedRun:
+    """A training that has come to its end.
+
+    Attributes:
+        experiment: the experiment as it was trained, with the data's sets and classes.
+        training: the run, with its data, weights and folder.
+        results: the last evaluation's; see `score_detections`.
+    """
+
+    experiment: Experiment
+    training: Training
+    results: dict[str, Any]
+
+
 def main(args: argparse.Namespace) -> int:
     """Run the command; see `train_options.parse`."""
     with ExitStack() as held:  # the run's folder and log are released at the end, also by an error
-        return run(args, held)
+        finished = run(args, held)
+        if finished is None:
+            return EXIT_INTERRUPTED
+        if finished.training.accelerator.is_main_process:
+            if args.json != SCREEN:
+                print(format_results(finished.results))
+            page = keep(args, finished)
+            show_next_steps(args, finished, page)
+    return 0
 
 
-def run(args: argparse.Namespace, held: ExitStack) -> int:
-    """Train; the run's folder and log are entered into `held`."""
+def run(args: argparse.Namespace, held: ExitStack) -> FinishedRun | None:
+    """Train; the run's folder and log are entered into `held`.
+
+    Returns:
+        None if the run was asked to stop before its end.
+    """
     exp = configured(load_experiment(args.experiment), args)
     if args.devices > 1 and "WORLD_SIZE" not in os.environ:
         launch_processes(args, exp)
     accelerator = build_accelerator(args.device, exp.precision)
     if wants_largest_batch(args):
         require_cuda(accelerator.device)
-    log_to_screen(main_process=accelerator.is_main_process)
     earlier = collect_log()
     runs, name = args.home / "runs", run_name(args, exp)
     path = on_main(accelerator, lambda: required_path(args.output, runs, name, resume=args.resume))
@@ -126,7 +153,7 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
     def begin() -> None:  # nothing is written before
         held.enter_context(log_to_file(folder.path / "train.log", earlier()))
         folder.append_environment(
-            describe_environment(accelerator.device, accelerator.num_processes)
+            describe_environment(accelerator.device, accelerator.num_processes, args.call)
             | {"data": str(data.absolute()), "weights": start.report}
             | {"start": start.name, "start_sha256": start.sha256}
             | {"options": kept_options(args), "time_limit_seconds": args.time_limit}
@@ -142,31 +169,40 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
     logger.info("weights: {}", start)
     training.choose_threads(args.threads)
     results = training.run()
-    if results is None:
-        return EXIT_INTERRUPTED
-    if accelerator.is_main_process:
-        if args.json != SCREEN:
-            print(format_results(results))
-        kept = [str(path) for path in (folder.best, folder.last) if path.is_file()]
-        logger.info("weights to use: {}", " and ".join(kept))  # no best one without scores
-        if args.json:
-            write_result(results, args.json)
-        if args.record:
-            record(args, exp, results, folder, accelerator)
-        page: Path | None = None
-        if not args.no_report:
-            evaluation = load_evaluation(folder.evaluation)
-            material = RunMaterial(
-                read_metrics(folder.metrics), exp, train_split, training.ema.result()
-            )
-            page = write_single_report(
-                folder.path, folder.path.name, folder.facts(), evaluation, material
-            )
-            logger.info("report: {}", page)
-        logger.info("commands to try next:")
-        screen = sys.stderr if args.json == SCREEN else sys.stdout  # which is then for JSON alone
-        print(next_steps(folder, exp, args.experiment, page, test_split), file=screen, flush=True)
-    return 0
+    return None if results is None else FinishedRun(exp, training, results)
+
+
+def keep(args: argparse.Namespace, finished: FinishedRun) -> Path | None:
+    """Write what the options ask for at the end of a run; the report's page, if there is one."""
+    training, results = finished.training, finished.results
+    folder = training.folder
+    kept = [str(path) for path in (folder.best, folder.last) if path.is_file()]
+    logger.info("weights to use: {}", " and ".join(kept))  # no best one without scores
+    if args.json:
+        write_result(results, args.json)
+    if args.record:
+        record(args, finished.experiment, results, folder, training.accelerator)
+    if args.no_report:
+        return None
+    evaluation = load_evaluation(folder.evaluation)
+    material = RunMaterial(
+        read_metrics(folder.metrics),
+        finished.experiment,
+        training.train_split,
+        training.ema.result(),
+    )
+    page = write_single_report(folder.path, folder.path.name, folder.facts(), evaluation, material)
+    logger.info("report: {}", page)
+    return page
+
+
+def show_next_steps(args: argparse.Namespace, finished: FinishedRun, page: Path | None) -> None:
+    """Print the commands to try next."""
+    folder, split = finished.training.folder, finished.training.test_split
+    logger.info("commands to try next:")
+    screen = sys.stderr if args.json == SCREEN else sys.stdout  # which is then for JSON alone
+    text = next_steps(folder, finished.experiment, args.experiment, page, split)
+    print(text, file=screen, flush=True)
 
 
 def launch_processes(args: argparse.Namespace, exp: Experiment) -> NoReturn:

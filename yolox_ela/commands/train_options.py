@@ -2,10 +2,12 @@
 
 import argparse
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from yolox_ela.choices import AUGMENTS, CACHES, DEFAULT_START, START_NAMES, TRAINING_PRECISIONS
+from yolox_ela.commands.keywords import read_arguments
 from yolox_ela.commands.options import (
     CHECKPOINT_NAMES,
     EXPERIMENT_NAMES,
@@ -48,13 +50,17 @@ MOST_THREADS = 1024  # more would be a typing error, and take the machine's memo
 RecipeType = TypeVar("RecipeType", bound=Recipe)
 
 
-def parse(home: Path) -> argparse.Namespace:
+def parse(home: Path, keywords: Mapping[str, Any] | None = None) -> argparse.Namespace:
     """The options as typed, and `home`, the folder of runs/ and datasets/.
+
+    Args:
+        home: this folder.
+        keywords: the options as keyword arguments; None reads the command line.
 
     Raises:
         UserError: an option or recipe field is wrong, or names what there is not.
     """
-    args = build_parser(home).parse_args()
+    args = read_arguments(build_parser(home), "train", keywords)
     args.home, args.started = home, time.monotonic()
     if args.experiment is None and not args.resume:
         raise UserError(
