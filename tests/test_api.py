@@ -90,6 +90,7 @@ def test_keywords_are_what_is_typed(name, keywords, words, tmp_path, monkeypatch
     assert by_keyword.pop("call").startswith(f"{name}(")
     assert as_typed.pop("call") == ""
     for options in (by_keyword, as_typed):
+        options.pop("started", None)  # the time
         options["overrides"] = train_options.pairs_to_dict(options["overrides"])
         for field, value in options["overrides"].items():
             options["overrides"][field] = value.lower().strip(",")
@@ -176,6 +177,7 @@ def test_a_run_stopped_resumed_and_evaluated(tmp_path, monkeypatch):
     assert run.folder == tmp_path / "runs" / "nano_ela_s"
     assert (run.best, run.last) == (run.folder / "best.pth", run.folder / "last.pth")
     assert run.report is None
+    assert run.complete
     assert [row["epoch"] for row in run.history] == [1, 2]
     assert run.images == 8
     saved = json.loads((run.folder / "results.json").read_text())
@@ -194,3 +196,15 @@ def test_a_run_stopped_resumed_and_evaluated(tmp_path, monkeypatch):
     assert (found.images, found.report) == (8, None)
     other = train("nano", precision="bf16", **{**settings, "epochs": 1})
     assert other.folder.name == "nano"
+
+
+@pytest.mark.slow
+def test_a_run_that_its_time_limit_ends(tmp_path, monkeypatch):
+    """No error: the weights are there, and the rest can be trained later."""
+    monkeypatch.chdir(tmp_path)
+    generate_sample(tmp_path / "data", train_images=12, test_images=8)
+    run = train("nano", data="data", epochs=500, time_limit="1s", **SMALL)
+    assert not run.complete
+    assert run.last.is_file()
+    assert (run.folder / "state.pth").is_file()
+    assert len(run.history) < 500

@@ -1,5 +1,6 @@
 """The commands as Python functions: keyword arguments in, results as objects out."""
 
+import json
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,10 +31,10 @@ class Evaluation:
             `ap50_95`; None where nothing can be scored.
         headline: the metric that decides on these data: which of them names the best weights.
         per_class: for each class these metrics, and the numbers of `objects`, `difficult` ones
-            and `detections`; empty for images without annotations.
+            and `detections`; empty where nothing was scored.
         images: number of images.
         report: the report's page, if one was written.
-        results: everything that `json=FILE` writes; empty for images without annotations.
+        results: everything that `json=FILE` writes; empty where nothing was scored.
     """
 
     scores: Mapping[str, float | None]
@@ -46,22 +47,24 @@ class Evaluation:
     def __str__(self) -> str:
         """The table that the command prints."""
         if not self.results:
-            return f"{self.images} images without annotations"
+            return f"{self.images} images, not scored"
         return format_results(dict(self.results))
 
 
 @dataclass(frozen=True)
 class TrainedRun(Evaluation):
-    """A training that has come to its end, with the scores of its last evaluation.
+    """A training with the scores of its last evaluation.
 
     Attributes:
         folder: the run's folder.
+        complete: False if its time limit has ended it; `resume=True` continues.
         best: weights of the epoch with the best score; None if nothing could be scored.
         last: weights of the last epoch.
         history: a row per epoch, as in metrics.csv: `epoch`, losses, `lr`, scores where evaluated.
     """
 
     folder: Path
+    complete: bool
     best: Path | None
     last: Path
     history: Sequence[Mapping[str, float]] = field(repr=False)
@@ -96,19 +99,25 @@ def train(experiment: str | Path | None = None, **settings: Any) -> TrainedRun:
         )
     with _state_of_caller(), ExitStack() as held:
         finished = train_command.run(args, held)
-        if finished is None:
-            raise KeyboardInterrupt
         training, results = finished.training, finished.results
-        page: Path | None = None
-        if training.accelerator.is_main_process:
-            page = train_command.keep(args, finished)
         folder = training.folder
+        page: Path | None = None
+        if results is None:
+            if not training.out_of_time:
+                raise KeyboardInterrupt
+            known = folder.results.is_file()
+            kept = json.loads(folder.results.read_text(encoding="utf-8")) if known else {}
+        else:
+            kept = results
+            if training.accelerator.is_main_process:
+                page = train_command.keep(args, finished, results)
         return TrainedRun(
-            **_scores(results, training.test_split),
-            images=results["images"],
+            **_scores(kept, training.test_split),
+            images=len(training.test_split),
             report=page,
-            results=results,
+            results=kept,
             folder=folder.path,
+            complete=results is not None,
             best=folder.best if folder.best.is_file() else None,
             last=folder.last,
             history=tuple(dict(row) for row in training.progress.history),

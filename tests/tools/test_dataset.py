@@ -28,6 +28,36 @@ def test_errors_as_json_and_exit_code(call, project, data, tmp_path):
     assert report["problems"][0]["file"] == str(xml)
 
 
+def test_the_sets_that_are_taken_from_the_data_are_named(call, project, data, tmp_path):
+    """Which ones they are, which are left out, and that there may be none to train on."""
+    voc, yolo = data / "VOCdevkit", tmp_path / "yolo"
+    call("tools/dataset.py", "convert", "--data", voc, "--to", "yolo", "-o", yolo)
+    done = call("tools/dataset.py", "check", "--data", yolo)
+    assert "sets of the data: train_sets train test_sets test" in done.stderr
+    assert "not used" not in done.stderr
+    parted = tmp_path / "parted"
+    words = ["split", "--data", yolo, "--shares", "0.5,0.25,0.25", "-o", parted]
+    call("tools/dataset.py", *words)
+    done = call("tools/dataset.py", "check", "--data", parted)
+    assert "train_sets train test_sets test (not used: val)" in done.stderr
+    single = tmp_path / "single"
+    call(
+        "tools/dataset.py",
+        "convert",
+        "--data",
+        voc,
+        "--sets",
+        "2007/test",
+        "--to",
+        "coco",
+        "-o",
+        single,
+    )
+    done = call("tools/dataset.py", "check", "--data", single)
+    assert "there is no set to train on; checked is test" in done.stderr
+    assert "0 errors" in done.stdout
+
+
 def test_statistics_as_tables_numbers_and_a_picture(call, project, data, tmp_path):
     before = tree(data)
     for folder in ("stats", "stats-2"):  # an earlier picture is not overwritten

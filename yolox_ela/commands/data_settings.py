@@ -48,6 +48,13 @@ def _with_sets_of(recipe: RecipeType, reader: Reader, *, training: bool) -> Reci
             values[field] = tuple(own)
         elif needed:
             raise UserError(_which_set(field, own, reader))
+    if values:
+        others = set(reader.sets()).difference(*values.values())
+        logger.info(
+            "sets of the data: {}{}",
+            " ".join(f"{field} {names[0]}" for field, names in values.items()),
+            f" (not used: {', '.join(sorted(others))})" if others else "",
+        )
     return override(recipe, values)
 
 

@@ -2,12 +2,17 @@
 
 import argparse
 
+from loguru import logger
+
 from yolox_ela.commands.data_settings import fitted_to_data
 from yolox_ela.commands.dataset_tools import convert, split, stats
 from yolox_ela.commands.options import SCREEN, locate_data, write_result
 from yolox_ela.datasets.check import check_dataset
+from yolox_ela.datasets.readers.reader import Reader
 from yolox_ela.datasets.recognise import open_data
 from yolox_ela.datasets.sample import generate_sample
+from yolox_ela.overrides import override
+from yolox_ela.recipe import Recipe
 
 
 def main(args: argparse.Namespace) -> int:
@@ -23,6 +28,12 @@ def check(args: argparse.Namespace) -> int:
     sets = tuple(args.sets or recipe.train_sets + recipe.test_sets)
     reader = open_data(locate_data(args, sets, args.home))
     recipe = fitted_to_data(recipe, reader, training=False)
+    if not args.sets and recipe.train_sets == Recipe.train_sets and not _has(reader, recipe):
+        logger.warning(
+            "there is no set to train on; checked is {}: dataset.py split divides a set in two",
+            " + ".join(recipe.test_sets),
+        )
+        recipe = override(recipe, {"train_sets": recipe.test_sets})
     sets = tuple(args.sets or dict.fromkeys(recipe.train_sets + recipe.test_sets))
     train_sets = [e for e in sets if e in recipe.train_sets or e not in recipe.test_sets]
     report = check_dataset(
@@ -37,6 +48,11 @@ def check(args: argparse.Namespace) -> int:
     if args.json:
         write_result(report.to_dict(), args.json)
     return 1 if report.errors else 0
+
+
+def _has(reader: Reader, recipe: Recipe) -> bool:
+    """Whether the data have a set that the recipe trains on."""
+    return bool(set(recipe.train_sets) & set(reader.sets()))
 
 
 def download(args: argparse.Namespace) -> int:

@@ -51,39 +51,36 @@ from yolox_ela.train.together import on_main, together
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A training that has come to its end.
+    """A training that has come to its end, or was stopped before.
 
     Attributes:
         experiment: the experiment as it was trained, with the data's sets and classes.
         training: the run, with its data, weights and folder.
-        results: the last evaluation's; see `score_detections`.
+        results: the last evaluation's; see `score_detections`. None if the run was asked to stop,
+            or its time limit has ended it.
     """
 
     experiment: Experiment
     training: Training
-    results: dict[str, Any]
+    results: dict[str, Any] | None
 
 
 def main(args: argparse.Namespace) -> int:
     """Run the command; see `train_options.parse`."""
     with ExitStack() as held:  # the run's folder and log are released at the end, also by an error
         finished = run(args, held)
-        if finished is None:
+        if finished.results is None:
             return EXIT_INTERRUPTED
         if finished.training.accelerator.is_main_process:
             if args.json != SCREEN:
                 print(format_results(finished.results))
-            page = keep(args, finished)
+            page = keep(args, finished, finished.results)
             show_next_steps(args, finished, page)
     return 0
 
 
-def run(args: argparse.Namespace, held: ExitStack) -> FinishedRun | None:
-    """Train; the run's folder and log are entered into `held`.
-
-    Returns:
-        None if the run was asked to stop before its end.
-    """
+def run(args: argparse.Namespace, held: ExitStack) -> FinishedRun:
+    """Train; the run's folder and log are entered into `held`."""
     exp = configured(load_experiment(args.experiment), args)
     if args.devices > 1 and "WORLD_SIZE" not in os.environ:
         launch_processes(args, exp)
@@ -168,14 +165,12 @@ def run(args: argparse.Namespace, held: ExitStack) -> FinishedRun | None:
     report_trial(exp)
     logger.info("weights: {}", start)
     training.choose_threads(args.threads)
-    results = training.run()
-    return None if results is None else FinishedRun(exp, training, results)
+    return FinishedRun(exp, training, training.run())
 
 
-def keep(args: argparse.Namespace, finished: FinishedRun) -> Path | None:
+def keep(args: argparse.Namespace, finished: FinishedRun, results: dict[str, Any]) -> Path | None:
     """Write what the options ask for at the end of a run; the report's page, if there is one."""
-    training, results = finished.training, finished.results
-    folder = training.folder
+    training, folder = finished.training, finished.training.folder
     kept = [str(path) for path in (folder.best, folder.last) if path.is_file()]
     logger.info("weights to use: {}", " and ".join(kept))  # no best one without scores
     if args.json:

@@ -97,6 +97,7 @@ class Training:
         self.steps = RunSteps(self.step, self.feed, train_split, self.records)
         self.saver = RunSaver(folder, recipe, train_split, test_split, accelerator)
         self.time_limit = time_limit or TimeLimit()
+        self.out_of_time = False  # whether this limit has ended the run
         self.total_steps = self.steps_per_epoch * recipe.epochs
         warn_of_long_warmup(self.total_steps, recipe)
 
@@ -179,6 +180,7 @@ class Training:
                 if ended or saving:
                     saved_at = time.monotonic()
                 if late and not self.records.is_complete():
+                    self.out_of_time = True
                     self._keep_present(evaluated=ended and "eval_seconds" in self._newest_row())
                 if stopping or late or self.records.is_complete():
                     break
