@@ -98,8 +98,8 @@ NEAREST = {
     "nc": "the number of classes follows from their names: the recipe field classes, as in "
     "classes cat,dog",
     "single_cls": "the recipe field classes names the classes, of which there may be one",
-    "data": "the data are the option --data FOLDER, in VOC's layout; no .yaml file is read",
-    "data_dir": "the data are the option --data FOLDER, in VOC's layout",
+    "data": "the data are the option --data PATH, a folder or a data.yaml",
+    "data_dir": "the data are the option --data PATH, a folder or file",
     "rect": "eval has --rectangular; training has no such option",
     "print_interval": "progress is shown continuously, or once per epoch if it goes to a file",
     "save_history_ckpt": "a run keeps best.pth and last.pth",
@@ -118,7 +118,6 @@ NEAREST = {
     "width": "the recipe field size names depth and width: nano, tiny, s, m, l or x",
 }
 NOT_SUPPORTED = {
-    "patience": "training is not stopped early",
     "mixup": "there is no mixup, as in the paper",
     "enable_mixup": "there is no mixup, as in the paper",
     "mixup_prob": "there is no mixup, as in the paper",
@@ -145,7 +144,7 @@ FOREIGN = {*RENAMED_FIELDS, *OPTIONS, *NEAREST, *NOT_SUPPORTED}
 def answer(name: str) -> str:
     """What a name from elsewhere is called here, in a phrase; empty for a name of nowhere."""
     if name.endswith((".yaml", ".yml")):
-        return "no .yaml file is read; the data are the option --data FOLDER, in VOC's layout"
+        return f"a data.yaml is given as --data {name}, an experiment as -f FILE.py"
     if name in RENAMED_FIELDS:
         field = RENAMED_FIELDS[name]
         return f"it is called {field} here, a field of the recipe: {field} VALUE"

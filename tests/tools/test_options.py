@@ -51,6 +51,9 @@ REFUSED = [
     (f"{TRAIN} -e -3", "-e/--epochs: '-3' is not"),
     (f"{TRAIN} -e 2.5", "-e/--epochs: '2.5' is not"),
     (f"{TRAIN} --seed -1", "--seed: '-1' is not"),
+    (f"{TRAIN} --time-limit 2", "--time-limit: '2' is not a length of time, as in 2h, 30m"),
+    (f"{TRAIN} --time-limit 0s", "'0s' is not a length of time"),
+    (f"{TRAIN} --time-limit 30m1h", "'30m1h' is not a length of time"),
     (f"{TRAIN} --seed 4294967296", "at most 4294967295"),
     (f"{TRAIN} --image-size 100", "'100' is not a multiple of 32"),
     (f"{EVAL} -b -1", "-b/--batch-size: '-1' is not"),
@@ -75,8 +78,8 @@ REFUSED = [
     ("eval -f nano -c nowhere.pth", "-c nowhere.pth: there is no such file"),
     ("predict -f nano -c nowhere.pth a.jpg", "-c nowhere.pth: there is no such file"),
     (f"{TRAIN} -c .", "-c . is a folder: give the file in it"),
-    (f"{TRAIN} --data nowhere", "--data nowhere is not a folder"),
-    (f"{TRAIN} --data data.yaml", "--data data.yaml is a file, and no .yaml file is read"),
+    (f"{TRAIN} --data nowhere", "--data nowhere: there is no such folder or file"),
+    (f"{TRAIN} --data data.yaml", "--data data.yaml: there is no such folder or file"),
     (f"{TRAIN} --archives nowhere", "--archives nowhere is not a folder"),
     (f"{EVAL} --ids nowhere.txt", "--ids nowhere.txt: there is no such file"),
     ("report nowhere", "nowhere is not a folder"),
@@ -123,14 +126,14 @@ REFUSED = [
     (f"{TRAIN} my/pets", "option: --data my/pets"),
     (f"{TRAIN} --lr 0.1", "--lr: this is a field of the recipe, written without dashes: lr VALUE"),
     # names from elsewhere
-    (f"{TRAIN} patience 3", "'patience'; not supported: training is not stopped early"),
+    (f"{TRAIN} patience -1", "recipe field 'patience' = -1 must be at least 0"),
     (f"{TRAIN} imgsz=640", "'imgsz'; it is called image_size here"),
     (f"{TRAIN} --tracker none imgsz 320", "'imgsz'; it is called image_size here"),
     (f"{TRAIN} lr0=0.01", "the learning rate is the recipe field lr, for a batch of 16"),
     (f"{TRAIN} basic_lr_per_img 0.0001", "YOLOX's basic_lr_per_img times 16"),
     (f"{TRAIN} freeze=10", "freeze_backbone_steps freezes the backbone"),
-    (f"{TRAIN} data=data.yaml", "the data are the option --data FOLDER"),
-    (f"{TRAIN} data.yaml", "no .yaml file is read"),
+    (f"{TRAIN} data=data.yaml", "the data are the option --data PATH"),
+    (f"{TRAIN} data.yaml", "a data.yaml is given as --data data.yaml"),
     (f"{TRAIN} device=cpu", "use --device NAME"),
     (f"{TRAIN} -expn mine", "no option -expn: instead, use -o FOLDER"),
     (f"{TRAIN} --fp16", "no option --fp16: half precision is --precision fp16"),
@@ -191,8 +194,8 @@ def test_help_of_everything(tmp_path):
     fields = pages["train --fields"][1]
     for field in setting_fields(Recipe):
         assert f"  {field.name} = " in fields
-    assert "  lr = 0.02\n      Initial learning rate for a batch of 16;" in fields
-    assert "  mosaic_scale = 0.5,1.5\n" in fields
+    assert "  lr = 0.02  (greater than 0)\n      Initial learning rate for a batch of 16;" in fields
+    assert "  mosaic_scale = 0.5,1.5  (two numbers with 0 < low" in fields
     assert "\nAugmentation\n" in fields
 
 

@@ -96,11 +96,11 @@ class TestEval:
 class TestMistakes:
     """Found before any work."""
 
-    @pytest.mark.parametrize("tool", ["train", "eval"])
-    def test_file_with_other_columns(self, call, tool, project, data, tmp_path):
+    @pytest.mark.parametrize(("tool", "more"), [("train", ()), ("eval", ("-c", "coco"))])
+    def test_file_with_other_columns(self, call, tool, more, project, data, tmp_path):
         file = tmp_path / "mine.csv"
         file.write_text("a,b\n1,2\n")
-        words = ["-f", exp(project, "nano"), "--data", data, "--record", file]
+        words = ["-f", exp(project, "nano"), *more, "--data", data, "--record", file]
         done = call(f"tools/{tool}.py", *words, expect=2)
         assert done.stderr.startswith(f"error: {file} does not have the columns")
         assert file.read_text() == "a,b\n1,2\n"

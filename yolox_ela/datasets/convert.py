@@ -45,7 +45,7 @@ def write_data(
     """Write sets as a new data set.
 
     Args:
-        writer: the writer for the new format.
+        writer: the writer of the target format.
         out: the folder to be made; it must not exist, or be empty.
         read: the sets by their names.
         classes: the class names that labels index.

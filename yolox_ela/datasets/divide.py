@@ -36,8 +36,8 @@ def divide(
 
     Args:
         images: their ids decide their order before shuffling, so that the order here is irrelevant.
-        pictures: a key for each image; images with equal keys stay in one part.
-        shares: the share of each part; they sum to 1.
+        pictures: a key of each image; images of equal keys stay in one part.
+        shares: the parts' shares of the images, which sum to 1.
         seed: the seed of the shuffling.
 
     Returns:

@@ -30,13 +30,13 @@ class SetStatistics:
     """What is in one set; boxes of regions of many objects (crowds) are counted only.
 
     Attributes:
-        name: the name of the set.
+        name: the set's name.
         classes: the class names.
         sizes: (I, 2) width and height of each image in pixels.
         images: (M,) the image of each object.
-        labels: (M,) the class of each object.
-        sides: (M, 2) width and height of each object in pixels.
-        difficult: number of objects marked as difficult.
+        labels: (M,) its class.
+        sides: (M, 2) its width and height in pixels.
+        difficult: how many of them are marked as difficult.
         crowds: number of regions of many objects, none of which is among the objects.
     """
 
@@ -112,8 +112,8 @@ def set_statistics(
     """Count one set.
 
     Args:
-        name: the name of the set.
-        images: the images as the reader returns them; at least one.
+        name: the set's name.
+        images: as its reader gives them; at least one.
         classes: the class names that labels index.
     """
     boxes = np.concatenate([image.boxes[~image.crowd] for image in images])

@@ -137,9 +137,9 @@ def plot_error_costs(costs: ErrorCosts, kept: np.ndarray, threshold: float) -> F
     """Bars with the gain in AP50 from fixing each kind, and with the number of errors of each.
 
     Args:
-        costs: the gains, computed from all detections.
+        costs: the gains, which all detections take part in.
         kept: (D,) bool: the detections that reach the score threshold; only these are counted.
-        threshold: the score threshold, for the title.
+        threshold: the score threshold.
     """
     names = [f"{kind.title}\n{MEANINGS[kind]}" for kind in ErrorKind]
     both = [costs.false_positive_gain, costs.false_negative_gain]

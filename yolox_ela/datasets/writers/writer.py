@@ -58,8 +58,8 @@ class Writer(Protocol):
         """Write the annotations, and whatever else the format has besides its images.
 
         Args:
-            folder: the folder of the data set.
-            sets: the sets as `held` returned them; their images are in place.
+            folder: the data set's folder.
+            sets: as `held` gave them, their images in place.
             classes: the class names that labels index.
             categories: numbers of the classes in COCO JSON.
         """
