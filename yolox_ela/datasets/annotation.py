@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from yolox_ela.datasets.readers.numbers import NUMBER
+
 # The start of an XML file that names its encoding, in ASCII characters.
 DECLARATION = re.compile(rb"""<\?xml[^>]*?\sencoding\s*=\s*["']([\w.:-]+)["']""")
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -24,7 +26,6 @@ HEADERS = {"folder", "filename", "path", "source", "owner", "size", "imagesize",
 # Tags and attributes that hold a position in the image, in VOC's XML or in other formats.
 PLACES = {"bndbox", "robndbox", "polygon", "points", "point", "pt", "box", "bbox", "rectangle"}
 PLACES |= {"xmin", "xmax", "xtl", "left", "x1"}
-NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 # Flags of other tools that change or remove an object; harmless if their value is in NOT_SO or 0.
 FLAGS = {"deleted", "ignore", "ignored", "iscrowd", "crowd", "isgroupof", "rotation", "angle"}

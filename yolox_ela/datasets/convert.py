@@ -29,7 +29,6 @@ from yolox_ela.errors import UserError
 from yolox_ela.system.files import require_space
 
 WRITERS: dict[str, Writer] = {"voc": VocWriter(), "coco": CocoWriter(), "yolo": YoloWriter()}
-PLACINGS = ("copy", "hardlink", "symlink")
 TOLERANCE = 1e-3  # pixels between a box and the same box read back
 SHOWN = 3  # names in a note
 
@@ -51,7 +50,7 @@ def write_data(
         read: the sets by their names.
         classes: the class names that labels index.
         root: where the sets were read from.
-        placing: `copy`, or the kind of link to each image, which shares its content.
+        placing: `copy`, or `hardlink` or `symlink` to each image, which shares its content.
 
     Returns:
         What the format cannot hold, and what readers of it should know; a sentence each.

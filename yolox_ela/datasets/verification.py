@@ -204,9 +204,8 @@ def pixels_hash(pixels: np.ndarray) -> str:
 
 def _hash_file(name: str) -> tuple[Stamp, str] | UserError:
     try:
-        stamp = stamp_of(
-            name
-        )  # taken before reading, so that a change meanwhile is noticed next time
+        # Taken before reading, so that a change meanwhile is noticed next time.
+        stamp = stamp_of(name)
         return stamp, hash_of(read_file(Path(name)))
     except UserError as error:
         return error

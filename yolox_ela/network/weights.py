@@ -142,9 +142,9 @@ def state_dict_of(content: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
     if is_authors_state(state):
         logger.info("{} is the authors' released network", path)
         state = import_authors(state)
-    return (
-        state if "recipe" in content else to_bgr_bytes(state, path)
-    )  # weights of runs are for BGR
+    if "recipe" in content:  # the weights of runs are for BGR
+        return state
+    return to_bgr_bytes(state, path)
 
 
 def plain_state(content: Mapping[str, Any], path: Path) -> dict[str, Tensor]:

@@ -5,10 +5,9 @@ import statistics
 from collections.abc import Mapping
 from typing import Any
 
+from yolox_ela.evaluate.results_text import COUNTS
 from yolox_ela.evaluate.scores import METRIC_HEADERS, METRICS
 from yolox_ela.report.page import PageTable, Section
-
-COUNTS = ("objects", "difficult", "detections")
 
 
 def class_scores_section(results: Mapping[str, Any]) -> Section:

@@ -89,9 +89,8 @@ def _one_run_a_seed(group: Sequence[RunRow]) -> tuple[list[RunRow], list[str]]:
     """
     chosen: dict[tuple[str, int | None], RunRow] = {}
     notes = []
-    for run in sorted(
-        group, key=lambda run: run.date
-    ):  # stable: on one day, the file's last comes last
+    # The sort is stable: of runs of one day, the file's last one comes last.
+    for run in sorted(group, key=lambda run: run.date):
         key = run.exp, run.seed
         older = chosen.get(key)
         if older is not None and any(getattr(older, m) != getattr(run, m) for m in METRICS):

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from yolox_ela.choices import MODES, SPEED_PRECISIONS
 from yolox_ela.errors import UserError
-from yolox_ela.experiment import Experiment
+from yolox_ela.experiment import BASELINE, Experiment
 from yolox_ela.network.fuse import fuse_batchnorm
 from yolox_ela.system.device import synchronise
 from yolox_ela.system.environment import describe_environment
@@ -22,7 +22,6 @@ from yolox_ela.tables.paper import PAPER
 from yolox_ela.tables.timing import interleave, ratio
 
 PRECISIONS = dict(zip(SPEED_PRECISIONS, (torch.float32, torch.bfloat16), strict=True))
-BASELINE = "nano"
 
 
 @dataclass(frozen=True)

@@ -106,8 +106,6 @@ class Training:
         """How far the run is."""
         return self.records.progress
 
-    # The run
-
     def run(self) -> dict[str, Any] | None:
         """Train to the end, until `patience` is at its end, or until asked to stop.
 
@@ -270,8 +268,6 @@ class Training:
     def _evaluate(self) -> dict[str, Any]:
         """Evaluate the averaged weights on the test split; every process gets the same results."""
         return self.evaluator.averaged(self.ema.result(), self.progress.step)
-
-    # Threads, saving, resuming
 
     def choose_threads(self, fixed: int | None = None) -> None:
         """Set the number of threads that the run computes with; call it once, before `run`.

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from yolox_ela.datasets.annotation import CORNERS
 from yolox_ela.datasets.checked import CheckedImage
 from yolox_ela.datasets.readers.reader import role_of
 from yolox_ela.datasets.writers.writer import WrittenSet, not_text
@@ -20,7 +21,6 @@ from yolox_ela.datasets.writers.writer import WrittenSet, not_text
 YEAR = "2007"  # of data that have none
 DECIMALS = 4  # of a coordinate in pixels
 NAMES = ("train", "val", "trainval", "test")
-CORNERS = ("xmin", "ymin", "xmax", "ymax")
 # Characters that XML 1.0 does not have.
 NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
