@@ -30,6 +30,7 @@ RENAMED_FIELDS = {
     "sync_bn": "sync_batchnorm",
     "val_interval": "eval_interval",
     "exp_name": "name",
+    "opt": "optimizer",
 }
 # An option of a command: what to type.
 OPTIONS = {
@@ -109,8 +110,7 @@ NEAREST = {
     "machine_rank": "several machines are used through torchrun or accelerate launch",
     "dist_url": "several machines are used through torchrun or accelerate launch",
     "dist_backend": "several machines are used through torchrun or accelerate launch",
-    "optimizer": "the optimizer is SGD with Nesterov momentum, as in the paper and YOLOX; its "
-    "settings are the recipe fields lr, momentum and weight_decay",
+    "betas": "AdamW's first beta is the recipe field momentum, its second one is 0.999",
     "cos_lr": "the learning rate always follows a cosine down to the recipe field min_lr_ratio",
     "scheduler": "the learning rate always follows a cosine down to the recipe field min_lr_ratio",
     "deterministic": "the recipe field seed repeats a run",

@@ -52,6 +52,8 @@ NETWORK_SITES = Rule(
 )
 ZOOM = Rule("two numbers with 0 < low <= high <= 10", lambda zoom: 0 < zoom[0] <= zoom[1] <= 10)
 
+MOST_ADAMW_LR = 0.01  # the largest `lr` that AdamW is given
+
 # The metadata of a dataclass field that is no setting: no override changes it, no run records it.
 NOT_A_SETTING = {"setting": False}
 
@@ -120,6 +122,10 @@ class Recipe:
     """Seed of initial weights, image order, augmentation and input sizes."""
 
     # Optimizer
+    optimizer: Annotated[str, one_of("sgd", "adamw")] = "sgd"
+    """`sgd` with Nesterov momentum, or `adamw`, which needs a learning rate of its own: `lr` is
+    0.01 at most with it, 0.001 for instance. Its weight decay, too, is another: of each weight a
+    step takes the share `weight_decay` times the learning rate."""
     lr_factor_new: Annotated[float, at_least(0)] = 1.0
     """Share of the learning rate for new parameters: attention, and class predictors if they
     start at random."""
@@ -136,7 +142,7 @@ class Recipe:
     """With several processes on CUDA: normalise by the whole batch instead of by each process's
     share (PyTorch's SyncBatchNorm)."""
     momentum: Annotated[float, at_least(0, below=1)] = 0.937
-    """Nesterov momentum of SGD."""
+    """Nesterov momentum of SGD; the first beta of AdamW, whose second one is 0.999."""
     weight_decay: Annotated[float, at_least(0)] = 5e-4
     """Weight decay of convolution and linear weights; other parameters have none."""
     grad_clip: Annotated[float, at_least(0)] = 0.0
@@ -211,6 +217,12 @@ class Recipe:
                 f"recipe field 'warmup_fraction' = {self.warmup_fraction} and 'final_fraction' = "
                 f"{self.final_fraction} must leave steps between them: their sum must be less "
                 "than 1"
+            )
+        if self.optimizer == "adamw" and self.lr > MOST_ADAMW_LR:
+            raise UserError(
+                f"recipe field 'lr' = {self.lr} is a rate for SGD: with 'optimizer' = 'adamw' each "
+                "step moves a weight by about the learning rate, so it must be at most "
+                f"{MOST_ADAMW_LR}; give another one, as in: lr 0.001"
             )
         if self.lr_factor_new == self.lr_factor_pretrained == 0:
             raise UserError(

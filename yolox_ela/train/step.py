@@ -1,4 +1,4 @@
-"""One step of training: forward, loss, backward, SGD, average."""
+"""One step of training: forward, loss, backward, optimizer, average."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -35,7 +35,7 @@ class TrainStep:
     Attributes:
         network: the plain network.
         model: the same, wrapped by accelerate.
-        optimizer: SGD, wrapped by accelerate.
+        optimizer: SGD or AdamW, wrapped by accelerate.
         ema: the averaged weights.
         updated: whether any step has been taken, and not skipped because fp16 overflowed.
 
