@@ -85,6 +85,8 @@ def test_final_epochs_can_be_chosen():
         ("mosaic_scale", "[1, 2]", (1.0, 2.0)),
         ("train_sets", "2007/trainval,2012/trainval", ("2007/trainval", "2012/trainval")),
         ("train_sets", "2007/train", ("2007/train",)),
+        ("freeze", "backbone.backbone.dark*,head", ("backbone.backbone.dark*", "head")),
+        ("freeze", "none", ()),
         ("classes", "cat, dining table,", ("cat", "dining table")),
     ],
 )
@@ -246,6 +248,9 @@ WHOLE = "must be a whole number"
         ("seed", 2**70, "must be between 0 and 18,446,744,073,709,551,615"),  # torch's largest
         ("seed", 1.0, WHOLE),
         ("freeze_batchnorm", "false", "must be true or false"),
+        ("freeze", ("10",), "and not a number of layers"),
+        ("freeze", "head", "must be a tuple of texts"),
+        ("freeze", ("head", "head"), "all different"),
         ("optimizer", "adam", "must be sgd or adamw"),
         ("precision", "fp8", "must be fp32, fp16 or bf16"),
         ("precision", 16, "must be a text"),

@@ -88,7 +88,10 @@ NEAREST = {
     "hsv_h": "colours vary by YOLOX's amounts, with the probability in the recipe field hsv_prob",
     "hsv_s": "colours vary by YOLOX's amounts, with the probability in the recipe field hsv_prob",
     "hsv_v": "colours vary by YOLOX's amounts, with the probability in the recipe field hsv_prob",
-    "freeze": "the recipe field freeze_backbone_steps freezes the backbone for a number of steps",
+    "freeze_layers": "the recipe field freeze takes names of modules, as in: freeze "
+    "backbone.backbone",
+    "freeze_backbone": "the recipe field freeze takes names of modules, as in: freeze "
+    "backbone.backbone; freeze_backbone_steps freezes the backbone for a number of steps",
     "ema": "weights are always averaged; the recipe fields ema_decay and ema_ramp say how",
     "amp": "mixed precision is --precision fp16 or bf16",
     "fp16": "half precision is --precision fp16",

@@ -50,6 +50,11 @@ NETWORK_SITES = Rule(
     f"one or more of {', '.join(SITES)}, all different",
     lambda sites: _are_different(sites) and set(sites) <= set(SITES),
 )
+MODULES = Rule(
+    "names of modules or patterns of names, all different, as in backbone.backbone.dark2, and not "
+    "a number of layers",
+    lambda names: not names or (_are_different(names) and not any(n.isdigit() for n in names)),
+)
 ZOOM = Rule("two numbers with 0 < low <= high <= 10", lambda zoom: 0 < zoom[0] <= zoom[1] <= 10)
 
 MOST_ADAMW_LR = 0.01  # the largest `lr` that AdamW is given
@@ -131,6 +136,10 @@ class Recipe:
     start at random."""
     lr_factor_pretrained: Annotated[float, at_least(0)] = 1.0
     """Share of the learning rate for all other parameters."""
+    freeze: Annotated[tuple[str, ...], MODULES] = ()
+    """Modules that are not trained, by name or pattern, with all inside them: `backbone.backbone`,
+    or `backbone.backbone.stem,backbone.backbone.dark*`; `none` for none. Their weights get neither
+    gradients nor decay, and their BatchNorm layers keep their statistics and normalise by them."""
     freeze_backbone_steps: Annotated[int, at_least(0)] = 0
     """Number of initial steps with a frozen backbone (its attention is trained, and the statistics
     of its BatchNorm layers are updated)."""
