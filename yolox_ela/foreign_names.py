@@ -88,6 +88,8 @@ NEAREST = {
     "hsv_h": "colours vary by YOLOX's amounts, with the probability in the recipe field hsv_prob",
     "hsv_s": "colours vary by YOLOX's amounts, with the probability in the recipe field hsv_prob",
     "hsv_v": "colours vary by YOLOX's amounts, with the probability in the recipe field hsv_prob",
+    "cls_pw": "rare classes get larger weights by the recipe field class_weights, as in: "
+    "class_weights balanced",
     "freeze_layers": "the recipe field freeze takes names of modules, as in: freeze "
     "backbone.backbone",
     "freeze_backbone": "the recipe field freeze takes names of modules, as in: freeze "

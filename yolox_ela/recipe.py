@@ -14,6 +14,8 @@ from typing import Annotated, Any, get_type_hints
 
 from yolox_ela.attention_text import FORM, is_attention
 from yolox_ela.choices import TRAINING_PRECISIONS
+from yolox_ela.class_weights_text import FORM as CLASS_WEIGHTS_FORM
+from yolox_ela.class_weights_text import is_class_weights
 from yolox_ela.datasets.names import VOC_CLASSES
 from yolox_ela.errors import UserError
 from yolox_ela.field_rules import (
@@ -50,6 +52,7 @@ NETWORK_SITES = Rule(
     f"one or more of {', '.join(SITES)}, all different",
     lambda sites: _are_different(sites) and set(sites) <= set(SITES),
 )
+CLASS_WEIGHTS = Rule(CLASS_WEIGHTS_FORM, is_class_weights)
 MODULES = Rule(
     "names of modules or patterns of names, all different, as in backbone.backbone.dark2, and not "
     "a number of layers",
@@ -154,6 +157,10 @@ class Recipe:
     """Nesterov momentum of SGD; the first beta of AdamW, whose second one is 0.999."""
     weight_decay: Annotated[float, at_least(0)] = 5e-4
     """Weight decay of convolution and linear weights; other parameters have none."""
+    class_weights: Annotated[str, CLASS_WEIGHTS] = "none"
+    """Weights of the classification loss by the class of the object that an anchor is assigned to:
+    `none`, `balanced` (inversely proportional to the number of training objects, with a mean of 1
+    over the objects), or weights by name, as in `boat:2,person:0.5`, and 1 for other classes."""
     grad_clip: Annotated[float, at_least(0)] = 0.0
     """Largest norm of the gradient; 0 switches clipping off."""
     ema_decay: Annotated[float, at_least(0, below=1)] = 0.9998

@@ -21,6 +21,7 @@ from yolox_ela.images.values import UNDECIDED
 from yolox_ela.network.starts import start_file
 from yolox_ela.system.files import default_cache
 from yolox_ela.tables.entry import require_scores
+from yolox_ela.train.class_weights import class_weights
 from yolox_ela.train.together import on_main, together
 
 
@@ -45,6 +46,7 @@ def load_splits(
     train_split = train_split.without_crowds()
     require_objects(train_split, reader.root, exp.train_sets)
     require_disjoint(train_split, test_split)
+    class_weights(exp, train_split)  # refuses names that are no classes
     if args.record:
         require_scores(test_split)
     return share_values(train_split, test_split)

@@ -9,6 +9,7 @@ from loguru import logger
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from yolox_ela.class_weights_text import NONE
 from yolox_ela.errors import UserError
 from yolox_ela.freezing import freeze, frozen_modules, keep_statistics
 from yolox_ela.network.model import LOSSES, Yolox
@@ -31,6 +32,7 @@ class TrainStep:
         network: at its starting weights; it is moved to the accelerator's device.
         recipe: settings of optimizer, gradient clipping and average.
         accelerator: device, precision and processes.
+        class_weights: (C,) weights in the class loss; see `class_weights.class_weights`.
         compile: through torch.compile, on CUDA with one graph for each input size. Off by
             default, since it takes minutes first.
 
@@ -52,8 +54,12 @@ class TrainStep:
         recipe: Recipe,
         accelerator: Accelerator,
         *,
+        class_weights: Tensor | None = None,
         compile: bool = False,
     ) -> None:
+        if class_weights is None and recipe.class_weights != NONE:
+            raise ValueError("class_weights are part of the recipe, but not given")
+        network.head.class_weights = class_weights
         self.recipe, self.accelerator, self.compiled = recipe, accelerator, compile
         self.updated = False
         frozen = frozen_modules(network, recipe.freeze)
