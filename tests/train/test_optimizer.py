@@ -52,13 +52,15 @@ def test_a_frozen_backbone_keeps_its_weights_and_the_rest_its_rates():
         assert rate == (0.0 if name.startswith("backbone.backbone.") else 1.0), name
 
 
-def test_an_overflow_in_the_first_step_leaves_no_trace():
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_an_overflow_in_the_first_step_leaves_no_trace(name):
     """The scaler skips it; fused kernels would begin with momentum that was never written."""
     weights = []
     for overflow in (False, True):
         model = nn.Linear(3, 3)
         nn.init.constant_(model.weight, 0.5)
-        optimizer = build_optimizer(model, Recipe(lr=0.1, precision="fp16"))
+        recipe = Recipe(lr=0.1, precision="fp16", optimizer=name)
+        optimizer = build_optimizer(model, recipe)
         scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
         for factor in ([float("inf")] if overflow else []) + [1.0, 1.0]:
             optimizer.zero_grad()
