@@ -2,10 +2,13 @@
 
 import json
 
+import pytest
 import torch
 from command_line import ONE_EPOCH, exp
 
 from yolox_ela.tables.record import read_rows
+
+pytestmark = pytest.mark.slow
 
 
 def test_recorded_with_the_run(call, project, data, tmp_path):

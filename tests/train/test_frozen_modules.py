@@ -60,6 +60,7 @@ def test_frozen_modules_compute_what_they_computed_before():
     assert torch.equal(trained, stem.eval()(images))
 
 
+@pytest.mark.slow
 def test_a_run(tmp_path, tiny_recipe, tiny_splits, screen):
     """The guards over a run let it pass; what is kept has the frozen modules of the start."""
     settings = {"epochs": 1, "final_fraction": 0.0, "freeze": "backbone.backbone"}
