@@ -130,6 +130,9 @@ def model_card(file: str, content: Mapping[str, Any]) -> str:
         for metric in METRICS
         if metric in content["metrics"]
     )
+    evaluated = "The run was evaluated once, at its end"
+    if recipe["eval_interval"] < recipe["epochs"]:
+        evaluated = "The epoch was chosen by these scores, which flatters them"
     return f"""# {file}
 
 Weights of the experiment `{content["package_experiment"]}` in half precision, for
@@ -140,14 +143,14 @@ Weights of the experiment `{content["package_experiment"]}` in half precision, f
 - **Started from**: {title_of_start(content["start"])}, SHA-256 of the tensors `{content["start_sha256"]}`.
 - **Source commit**: `{content["commit"]}`.
 
-Scores of the run's best epoch ({content["epoch"]}) in single precision, on all images of {tested}; the epoch was chosen by
-these scores:
+Scores of the run's epoch {content["epoch"]} of {recipe["epochs"]} in single precision, on all images of {tested}. {evaluated}:
 
 | metric | score in % |
 |---|---|
 {scores}
 
-Small and crowded objects are often missed, and scores are no probabilities. The photographs of VOC and COCO come from
+One seed: nothing is known of the spread between seeds. Small and crowded objects are often missed, and scores are no
+probabilities. The photographs of VOC and COCO come from
 flickr; whoever and whatever is rare there is detected less reliably. The weights have the licence of this package
 (Apache-2.0), as YOLOX's weights that they started from.
 """  # noqa: E501

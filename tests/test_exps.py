@@ -87,7 +87,9 @@ def test_starts_from_the_baselines_weights(path, baseline):
     state = torch.random.get_rng_state()
     exp = load_experiment(path)
     model = exp.build_model()
-    assert torch.equal(torch.random.get_rng_state(), state), "no side effect on other draws"
+    assert torch.equal(torch.random.get_rng_state(), state), (
+        "no side effect on other random numbers"
+    )
     weights = model.state_dict()
     assert weights.keys() >= baseline.keys()
     assert all(torch.equal(weights[name], baseline[name]) for name in baseline)

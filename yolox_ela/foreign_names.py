@@ -104,7 +104,7 @@ NEAREST = {
     "nc": "the number of classes follows from their names: the recipe field classes, as in "
     "classes cat,dog",
     "single_cls": "the recipe field classes names the classes, of which there may be one",
-    "data": "the data are the option --data FOLDER, in VOC's layout; no .yaml file is read",
+    "data": "the data are the option --data PATH, a folder or a data.yaml",
     "data_dir": "the data are the option --data FOLDER, in VOC's layout",
     "rect": "eval has --rectangular; training has no such option",
     "print_interval": "progress is shown continuously, or once per epoch if it goes to a file",
@@ -150,7 +150,7 @@ FOREIGN = {*RENAMED_FIELDS, *OPTIONS, *NEAREST, *NOT_SUPPORTED}
 def answer(name: str) -> str:
     """What a name from elsewhere is called here, in a phrase; empty for a name of nowhere."""
     if name.endswith((".yaml", ".yml")):
-        return "no .yaml file is read; the data are the option --data FOLDER, in VOC's layout"
+        return f"a data.yaml is given as --data {name}, an experiment as -f FILE.py"
     if name in RENAMED_FIELDS:
         field = RENAMED_FIELDS[name]
         return f"it is called {field} here, a field of the recipe: {field} VALUE"

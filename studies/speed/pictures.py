@@ -11,7 +11,7 @@ from yolox_ela.datasets.inspection import find_voc_folder
 
 from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.names import parse_set
-from yolox_ela.datasets.sample import draw_sample
+from yolox_ela.datasets.sample import generate_sample
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
 from yolox_ela.recipe import Recipe
@@ -50,7 +50,7 @@ def pictures(args: argparse.Namespace) -> Iterator[Pictures]:
         UserError: there is no such folder or set.
     """
     with tempfile.TemporaryDirectory() as folder:
-        root = args.data or draw_sample(Path(folder))
+        root = args.data or generate_sample(Path(folder))
         if not root.is_dir():
             raise UserError(f"--data {root} is not a folder")
         split = load_split(root, [args.set], Recipe().classes)

@@ -19,7 +19,7 @@ from studies.speed.upstream_training import (
     upstream_loader,
 )
 from yolox_ela.augment.bank import memory_bank
-from yolox_ela.augment.feed import DeviceFeed, HostFeed, draws_on_device
+from yolox_ela.augment.feed import DeviceFeed, HostFeed, renders_on_device
 from yolox_ela.augment.multiscale import network_input
 from yolox_ela.choices import AUGMENTS
 from yolox_ela.network.model import build_yolox
@@ -115,7 +115,7 @@ def our_training(
     """The same with the package's loop: feed, step, and reading the losses now and then."""
     device, split, side = accelerator.device, given.split, recipe.image_size
     feed: Any
-    if draws_on_device(args.augment, split, recipe, device):
+    if renders_on_device(args.augment, split, recipe, device):
         feed = DeviceFeed(split, recipe, device, memory_bank(split, side))
     else:
         feed = HostFeed(split, recipe, device, memory_bank(split, side))

@@ -5,7 +5,7 @@ import torch
 
 from yolox_ela.augment import feed as feed_module
 from yolox_ela.augment.bank import memory_bank
-from yolox_ela.augment.feed import DeviceFeed, HostFeed, draws_on_device
+from yolox_ela.augment.feed import DeviceFeed, HostFeed, renders_on_device
 from yolox_ela.datasets.load import load_split
 from yolox_ela.errors import UserError
 from yolox_ela.recipe import Recipe
@@ -70,9 +70,9 @@ def test_colours_left_to_the_device_are_the_same(split, mosaic_prob):
 
 class TestChoice:
     def test_automatic_is_the_cpu_without_a_gpu(self, split):
-        assert not draws_on_device("auto", split, recipe_with(), CPU)
-        assert not draws_on_device("cpu", split, recipe_with(), torch.device("cuda"))
-        assert draws_on_device("device", split, recipe_with(), CPU)
+        assert not renders_on_device("auto", split, recipe_with(), CPU)
+        assert not renders_on_device("cpu", split, recipe_with(), torch.device("cuda"))
+        assert renders_on_device("device", split, recipe_with(), CPU)
 
     def test_compiled_feeds_can_be_made_with_this_torch(self, split, monkeypatch):
         """Its options are checked at once, what is compiled only when it is called."""
@@ -86,8 +86,8 @@ class TestChoice:
         monkeypatch.setattr(feed_module, "can_compile", lambda device: True)
         free = int(feed_module.bank_bytes(split, SIDE) * share)
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, 10 * free))
-        assert draws_on_device("auto", split, recipe_with(), torch.device("cuda")) == fits
+        assert renders_on_device("auto", split, recipe_with(), torch.device("cuda")) == fits
 
     def test_mps_is_refused(self, split):
         with pytest.raises(UserError, match="use --augment cpu"):
-            draws_on_device("device", split, recipe_with(), torch.device("mps"))
+            renders_on_device("device", split, recipe_with(), torch.device("mps"))

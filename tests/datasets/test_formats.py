@@ -13,7 +13,7 @@ from pycocotools.cocoeval import COCOeval
 from yolox_ela.augment.loader import train_loader
 from yolox_ela.commands.data_settings import fitted_to_data
 from yolox_ela.datasets.check import check_dataset
-from yolox_ela.datasets.load import load_split
+from yolox_ela.datasets.load import load_pictures, load_split
 from yolox_ela.datasets.names import VOC_CLASSES
 from yolox_ela.datasets.readers.reader import sets_by_name
 from yolox_ela.datasets.recognise import open_data
@@ -333,3 +333,93 @@ def test_other_classes_can_be_left_out(formats):
         kept = [VOC_CLASSES[at] in classes for at in full.labels]
         assert len(split) == len(full)
         assert np.allclose(split.boxes, full.boxes[kept], atol=1e-3)
+
+
+def test_a_folder_above_a_data_set_is_answered_with_the_data_set(formats):
+    with pytest.raises(UserError, match=r"there is one in .*coco and one in .*: give that"):
+        open_data(formats)
+
+
+@pytest.fixture
+def links(formats, tmp_path):
+    """YOLO's set, its images reached through a linked folder."""
+    root = tmp_path / "set"
+    shutil.copytree(formats / "yolo", root)
+    (root / "images" / "test").rename(tmp_path / "elsewhere")
+    (root / "images" / "test").mkdir()
+    (root / "images" / "test" / "link").symlink_to(tmp_path / "elsewhere")
+    (root / "labels" / "test").rename(root / "labels" / "link")
+    (root / "labels" / "test").mkdir()
+    (root / "labels" / "link").rename(root / "labels" / "test" / "link")
+    return root
+
+
+def test_images_behind_links_are_read(formats, links):
+    reference, _ = evaluated(formats / "yolo")
+    split, problems = evaluated(links)
+    assert problems == []
+    assert np.array_equal(split.boxes, reference.boxes)
+    assert split.ids.tolist() == reference.ids.tolist()
+
+
+def test_labels_beside_the_images_are_found_below_a_folder_called_images(formats, tmp_path):
+    root = tmp_path / "images" / "set"
+    shutil.copytree(formats / "yolo" / "images" / "test", root / "all")
+    for label in (formats / "yolo" / "labels" / "test").iterdir():
+        shutil.copy(label, root / "all")
+    text = (formats / "yolo" / "data.yaml").read_text().replace("images/test", "all")
+    (root / "data.yaml").write_text(text)
+    reference, _ = evaluated(formats / "yolo")
+    split, _ = evaluated(root)
+    assert np.array_equal(split.boxes, reference.boxes)
+
+
+def test_yolo_images_without_labels_can_be_detected_on_only(formats, tmp_path):
+    root = tmp_path / "set"
+    shutil.copytree(formats / "yolo", root)
+    shutil.rmtree(root / "labels")
+    assert len(load_pictures(root, ["test"], VOC_CLASSES)) == 48
+    with pytest.raises(UserError, match=r"missing annotation.*labels/test/000505\.txt"):
+        load_split(root, ["test"], VOC_CLASSES)
+
+
+def test_two_images_of_a_name_in_coco_json_are_two_images(formats, tmp_path):
+    root = tmp_path / "set"
+    shutil.copytree(formats / "coco", root)
+    path = root / "annotations" / "instances_test2017.json"
+    content = json.loads(path.read_text())
+    first, second = content["images"][:2]
+    (root / "test2017" / second["file_name"]).rename(
+        root / "test2017" / first["file_name"].replace(".jpg", ".jpeg")
+    )
+    second["file_name"] = first["file_name"].replace(".jpg", ".jpeg")
+    path.write_text(json.dumps(content))
+    split, _ = evaluated(root)
+    assert sorted(split.ids[:2]) == ["000505.jpeg", "000505.jpg"]
+    assert split.numbers[:2].tolist() == [first["id"], second["id"]]
+
+
+def test_two_folders_of_xml_for_one_set_are_refused(formats, tmp_path):
+    root = tmp_path / "set"
+    voc = formats / "voc" / "VOC2007"
+    shutil.copytree(voc / "JPEGImages", root / "images")
+    shutil.copytree(voc / "Annotations", root / "annotations")
+    shutil.copytree(voc / "Annotations", root / "xml")
+    with pytest.raises(UserError, match=r"the XML of the set .all. is in .*annotations and in"):
+        open_data(root)
+
+
+def test_numbers_of_two_coco_files_that_contradict_each_other_are_not_given_back(formats, tmp_path):
+    root = tmp_path / "set"
+    shutil.copytree(formats / "coco", root)
+    source = root / "annotations" / "instances_test2017.json"
+    other = json.loads(source.read_text())
+    for entry in other["images"]:
+        entry["file_name"] = f"b{entry['file_name']}"
+    (root / "val2017").mkdir()
+    for image in (root / "test2017").iterdir():
+        shutil.copy(image, root / "val2017" / f"b{image.name}")
+    (root / "annotations" / "instances_val2017.json").write_text(json.dumps(other))
+    assert len(load_split(root, ["test2017"], VOC_CLASSES).numbers) == 48
+    both = load_split(root, ["test2017", "val2017"], VOC_CLASSES)
+    assert (len(both), len(both.numbers), len(both.categories)) == (96, 0, 0)

@@ -13,7 +13,7 @@ import pytest
 
 from yolox_ela.datasets.check import check_dataset
 from yolox_ela.datasets.names import VOC_CLASSES
-from yolox_ela.datasets.sample import draw_sample
+from yolox_ela.datasets.sample import generate_sample
 from yolox_ela.errors import UserError
 
 SETS = ("trainval", "test")
@@ -56,13 +56,13 @@ def sample(tmp_path_factory):
     """A sample with the default number of images; generated once for this file."""
     root = tmp_path_factory.mktemp("sample")
     before = time.process_time()
-    assert draw_sample(root) == root
+    assert generate_sample(root) == root
     assert time.process_time() - before < 10
     return root
 
 
 def small_sample(root, **changes):
-    return draw_sample(root, **{"train_images": 8, "test_images": 8, **changes})
+    return generate_sample(root, **{"train_images": 8, "test_images": 8, **changes})
 
 
 def test_nothing_to_complain_about_for_the_data_set_check(sample):
@@ -162,8 +162,9 @@ def test_another_data_set_is_left_alone(tmp_path, folder):
 @pytest.mark.slow
 def test_an_interrupted_sample_is_not_taken_for_a_complete_one(tmp_path):
     code = (
-        "import sys; from pathlib import Path; from yolox_ela.datasets.sample import draw_sample; "
-        "draw_sample(Path(sys.argv[1]), train_images=5000)"
+        "import sys; from pathlib import Path; "
+        "from yolox_ela.datasets.sample import generate_sample; "
+        "generate_sample(Path(sys.argv[1]), train_images=5000)"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)]) as process:
         deadline = time.monotonic() + 60
@@ -178,7 +179,7 @@ def test_an_interrupted_sample_is_not_taken_for_a_complete_one(tmp_path):
 
 def test_too_few_images_for_twenty_classes(tmp_path):
     with pytest.raises(ValueError, match="8 images"):
-        draw_sample(Path(tmp_path), train_images=160, test_images=7)
+        generate_sample(Path(tmp_path), train_images=160, test_images=7)
     assert small_sample(tmp_path) == tmp_path
     for split in SETS:
         names = {o[0] for i in image_ids(tmp_path, split) for o in read_objects(tmp_path, i)}

@@ -1,4 +1,4 @@
-"""Boxes drawn into a picture leave the rest of it alone."""
+"""Boxes rendered into a picture leave the rest of it alone."""
 
 import numpy as np
 import pytest

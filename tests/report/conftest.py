@@ -7,7 +7,7 @@ from torch import nn
 
 from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.names import VOC_CLASSES
-from yolox_ela.datasets.sample import draw_sample
+from yolox_ela.datasets.sample import generate_sample
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.evaluate.evaluator import EvalSettings, score_detections
 from yolox_ela.evaluate.saved import SavedEvaluation
@@ -70,7 +70,7 @@ def scored_run(random_run):
 @pytest.fixture(scope="session")
 def sample_split(tmp_path_factory):
     """Eight generated photographs with their objects."""
-    root = draw_sample(tmp_path_factory.mktemp("sample"), train_images=8, test_images=8)
+    root = generate_sample(tmp_path_factory.mktemp("sample"), train_images=8, test_images=8)
     return load_split(root, ["2007/trainval"], Experiment().classes)
 
 

@@ -1,4 +1,4 @@
-"""The bootstrap over images, against scoring the drawn images as a set of their own."""
+"""The bootstrap over images, against scoring the resampled images as a set of their own."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from yolox_ela.evaluate.scores import METRICS, score_split
 from yolox_ela.report.bootstrap import bootstrap_differences, interval, resampled_scores
 
 
-def drawn(split, found, times):
+def resampled(split, found, times):
     """A set in which each image, with its objects and detections, is there that many times."""
     images = np.repeat(np.arange(len(split)), times)
     rows = [np.flatnonzero(found.images == image) for image in images]
@@ -28,11 +28,11 @@ def test_weights_are_copies_of_images(random_run, seed):
     weights = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=6)
     weights = np.concatenate([weights, np.ones((1, count), int), np.eye(count, dtype=int)[:3]])
     fast = resampled_scores(found, score_split(found, split), split, weights)
-    for draw, times in enumerate(weights):
-        copies, detections = drawn(split, found, times)
+    for row, times in enumerate(weights):
+        copies, detections = resampled(split, found, times)
         slow = score_split(detections, copies)
         for metric, aps in zip(METRICS, fast, strict=True):
-            np.testing.assert_allclose(aps[draw], getattr(slow, metric), atol=1e-12)
+            np.testing.assert_allclose(aps[row], getattr(slow, metric), atol=1e-12)
 
 
 def with_scores(split, found, factors):
@@ -68,7 +68,7 @@ def test_a_clear_difference_is_told_from_none(random_run):
     assert back.high < 0
 
 
-def test_the_same_seed_gives_the_same_draws(random_run):
+def test_the_same_seed_gives_the_same_samples(random_run):
     split, found = random_run(3)
     rng = np.random.default_rng(0)
     runs = [with_scores(split, found, rng.uniform(0.5, 1, len(found))) for _ in range(2)]
@@ -92,11 +92,11 @@ def test_seeds_are_pooled(random_run):
     assert pooled.samples.std() > 1.5 * alike.samples.std()
 
 
-def test_interval_undoes_the_bias_of_the_draws():
-    draws = np.random.default_rng(0).normal(1.0, 1.0, 4000)
-    low, high = interval(draws, 1.0, 0.95)
+def test_interval_undoes_the_bias_of_the_samples():
+    samples = np.random.default_rng(0).normal(1.0, 1.0, 4000)
+    low, high = interval(samples, 1.0, 0.95)
     assert (low, high) == pytest.approx((-0.96, 2.96), abs=0.15)
-    low, high = interval(draws, 0.5, 0.95)  # draws half a deviation too high
+    low, high = interval(samples, 0.5, 0.95)  # samples half a deviation too high
     assert (low, high) == pytest.approx((-1.96, 1.96), abs=0.2)
     assert np.isnan(interval(np.full(5, np.nan), 0.5, 0.95)).all()
 

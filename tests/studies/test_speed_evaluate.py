@@ -61,7 +61,7 @@ def test_every_alternative_is_timed(done):
         for name, timing in timings.items():
             assert len(timing["seconds"]) == 1
             assert min(timing["seconds"]) > 0
-            assert f"  {name} " in printed
+            assert f"\n{name} " in printed
         assert timings["yolox_ela"]["ratio_to_yolox_ela"] == [1, 1, 1]
     assert "patched for" in printed
     assert ("faster-coco-eval is not installed" in printed) == ("faster-coco-eval" not in compared)

@@ -15,7 +15,7 @@ from studies.speed.upstream_training import (
     upstream_dataset,
 )
 from yolox_ela.datasets.load import load_split
-from yolox_ela.datasets.sample import draw_sample
+from yolox_ela.datasets.sample import generate_sample
 from yolox_ela.recipe import Recipe
 
 pytestmark = pytest.mark.slow
@@ -31,7 +31,7 @@ def project():
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory):
-    return draw_sample(tmp_path_factory.mktemp("sample"), train_images=12, test_images=8)
+    return generate_sample(tmp_path_factory.mktemp("sample"), train_images=12, test_images=8)
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,13 @@
 
 import os
 
+import psutil
 import pytest
 import torch
 
 from yolox_ela.system.machine import usable_cores
 from yolox_ela.system.threads import (
+    free_threads,
     limit_threads,
     most_threads,
     threads_of_environment,
@@ -56,6 +58,18 @@ def test_processes_share_the_cores(environment, processes, share):
 
 
 @pytest.mark.parametrize(
+    ("processes", "busy", "free"),
+    [("1", 0, 8), ("1", 12.5, 7), ("1", 90, 1), ("1", 100, 1), ("2", 0, 4), ("2", 50, 2)],
+)
+def test_cores_that_other_work_keeps_busy_are_left(environment, monkeypatch, processes, busy, free):
+    environment(LOCAL_WORLD_SIZE=processes)
+    monkeypatch.setattr("yolox_ela.system.threads.usable_cores", lambda: 8)
+    monkeypatch.setattr(psutil, "cpu_percent", lambda interval: float(busy))
+    monkeypatch.setattr(psutil, "cpu_count", lambda: 8)
+    assert free_threads() == free
+
+
+@pytest.mark.parametrize(
     ("values", "before", "after"),
     [
         ({"LOCAL_WORLD_SIZE": "8"}, 3, 1),
@@ -63,8 +77,10 @@ def test_processes_share_the_cores(environment, processes, share):
         ({}, 1, 1),
     ],
 )
-def test_limit(environment, values, before, after):
+def test_limit(environment, monkeypatch, values, before, after):
     environment(**values)
+    monkeypatch.setattr(psutil, "cpu_percent", lambda interval: 0.0)
+    monkeypatch.setattr(psutil, "cpu_count", lambda: 8)
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(before)

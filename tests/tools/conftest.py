@@ -1,11 +1,11 @@
-"""A checkout, a drawn data set and a run, elsewhere than in the real checkout."""
+"""A checkout, a generated data set and a run, elsewhere than in the real checkout."""
 
 import shutil
 
 import pytest
 from command_line import PROJECT, REPORTED, exp, run, tree
 
-from yolox_ela.datasets.sample import draw_sample
+from yolox_ela.datasets.sample import generate_sample
 
 
 @pytest.fixture(scope="session")
@@ -19,8 +19,8 @@ def project(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory):
-    """A drawn data set of 20 and 8 images, which no tool may change."""
-    return draw_sample(tmp_path_factory.mktemp("data"), train_images=20, test_images=8)
+    """A generated data set of 20 and 8 images, which no tool may change."""
+    return generate_sample(tmp_path_factory.mktemp("data"), train_images=20, test_images=8)
 
 
 @pytest.fixture(scope="session")

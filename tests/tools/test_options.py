@@ -75,8 +75,8 @@ REFUSED = [
     ("eval -f nano -c nowhere.pth", "-c nowhere.pth: there is no such file"),
     ("predict -f nano -c nowhere.pth a.jpg", "-c nowhere.pth: there is no such file"),
     (f"{TRAIN} -c .", "-c . is a folder: give the file in it"),
-    (f"{TRAIN} --data nowhere", "--data nowhere is not a folder"),
-    (f"{TRAIN} --data data.yaml", "--data data.yaml is a file, and no .yaml file is read"),
+    (f"{TRAIN} --data nowhere", "--data nowhere: there is no such folder or file"),
+    (f"{TRAIN} --data data.yaml", "--data data.yaml: there is no such folder or file"),
     (f"{TRAIN} --archives nowhere", "--archives nowhere is not a folder"),
     (f"{EVAL} --ids nowhere.txt", "--ids nowhere.txt: there is no such file"),
     ("report nowhere", "nowhere is not a folder"),
@@ -129,8 +129,8 @@ REFUSED = [
     (f"{TRAIN} freeze=10", "must be names of modules or patterns of names"),
     (f"{TRAIN} --freeze 10", "this is a field of the recipe, written without dashes"),
     (f"{TRAIN} freeze_backbone true", "freeze takes names of modules, as in: freeze backbone"),
-    (f"{TRAIN} data=data.yaml", "the data are the option --data FOLDER"),
-    (f"{TRAIN} data.yaml", "no .yaml file is read"),
+    (f"{TRAIN} data=data.yaml", "the data are the option --data PATH"),
+    (f"{TRAIN} data.yaml", "a data.yaml is given as --data data.yaml"),
     (f"{TRAIN} device=cpu", "use --device NAME"),
     (f"{TRAIN} -expn mine", "no option -expn: instead, use -o FOLDER"),
     (f"{TRAIN} --fp16", "no option --fp16: half precision is --precision fp16"),
@@ -191,8 +191,8 @@ def test_help_of_everything(tmp_path):
     fields = pages["train --fields"][1]
     for field in setting_fields(Recipe):
         assert f"  {field.name} = " in fields
-    assert "  lr = 0.02\n      Initial learning rate for a batch of 16;" in fields
-    assert "  mosaic_scale = 0.5,1.5\n" in fields
+    assert "  lr = 0.02  (greater than 0)\n      Initial learning rate for a batch of 16;" in fields
+    assert "  mosaic_scale = 0.5,1.5  (two numbers with 0 < low" in fields
     assert "\nAugmentation\n" in fields
 
 

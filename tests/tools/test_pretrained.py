@@ -76,7 +76,8 @@ def test_weights_that_are_not_there(call, package, project, data):
     assert "no weights 'nano_ela_s'" in error
     assert "-c coco" in error
     assert (
-        "no weights 'cocoo'" in call("tools/demo.py", data, "--weights", "cocoo", expect=2).stderr
+        "-c cocoo: there is no such file"
+        in call("tools/demo.py", data, "--weights", "cocoo", expect=2).stderr
     )
     words = ["tools/demo.py", data, "-f", project / "exps" / "nano.py"]
     assert "give them with -c" in call(*words, expect=2).stderr

@@ -9,7 +9,7 @@ import pytest
 import torch
 from command_line import ONE_EPOCH, PROJECT, exp, run
 
-from yolox_ela.datasets.sample import draw_sample
+from yolox_ela.datasets.sample import generate_sample
 from yolox_ela.tables.record import append_row, read_rows
 
 pytestmark = pytest.mark.slow
@@ -27,8 +27,8 @@ def project(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """A drawn data set of 20 and 8 images."""
-    return draw_sample(tmp_path_factory.mktemp("drawn"), train_images=20, test_images=8)
+    """A generated data set of 20 and 8 images."""
+    return generate_sample(tmp_path_factory.mktemp("generated"), train_images=20, test_images=8)
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +70,9 @@ class TestEval:
     def test_same_row_as_training(self, call, trained, project, data, tmp_path):
         file = tmp_path / "eval.csv"
         words = ["-f", exp(project, "nano"), "-c", trained[1] / "last.pth", "--data", data]
-        words += ["--device", "cpu", "--record", file, "--data-name", "drawn"]
+        words += ["--device", "cpu", "--record", file, "--data-name", "renamed"]
         call("tools/eval.py", *words)
-        assert read_rows(file) == [replace(trained[0], data="drawn")]
+        assert read_rows(file) == [replace(trained[0], data="renamed")]
 
     def test_zero_shot(self, call, shared, project, data, tmp_path):
         file = tmp_path / "eval.csv"
@@ -96,11 +96,11 @@ class TestEval:
 class TestMistakes:
     """Found before any work."""
 
-    @pytest.mark.parametrize("tool", ["train", "eval"])
-    def test_file_with_other_columns(self, call, tool, project, data, tmp_path):
+    @pytest.mark.parametrize(("tool", "more"), [("train", ()), ("eval", ("-c", "coco"))])
+    def test_file_with_other_columns(self, call, tool, more, project, data, tmp_path):
         file = tmp_path / "mine.csv"
         file.write_text("a,b\n1,2\n")
-        words = ["-f", exp(project, "nano"), "--data", data, "--record", file]
+        words = ["-f", exp(project, "nano"), *more, "--data", data, "--record", file]
         done = call(f"tools/{tool}.py", *words, expect=2)
         assert done.stderr.startswith(f"error: {file} does not have the columns")
         assert file.read_text() == "a,b\n1,2\n"

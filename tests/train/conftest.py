@@ -4,15 +4,15 @@ import pytest
 from loguru import logger
 
 from yolox_ela.datasets.load import load_split
-from yolox_ela.datasets.sample import draw_sample
+from yolox_ela.datasets.sample import generate_sample
 from yolox_ela.experiment import Experiment
 from yolox_ela.overrides import override
 
 
 @pytest.fixture(scope="session")
 def tiny_sample(tmp_path_factory):
-    """A drawn data set of 20 and 8 images."""
-    return draw_sample(tmp_path_factory.mktemp("sample"), train_images=20, test_images=8)
+    """A generated data set of 20 and 8 images."""
+    return generate_sample(tmp_path_factory.mktemp("sample"), train_images=20, test_images=8)
 
 
 @pytest.fixture(scope="session")

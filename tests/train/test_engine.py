@@ -1,4 +1,4 @@
-"""The training loop on a tiny drawn data set: files, resumption, stopping, broken numbers."""
+"""The training loop on a tiny generated data set: files, resumption, stopping, broken numbers."""
 
 import csv
 import json
@@ -295,7 +295,7 @@ def test_gradient_clipping_bounds_the_step(tmp_path, tiny_recipe, tiny_splits):
     assert 0 < torch.stack(moved).norm() <= 5 * 0.25 * 1e-3 * 1.001
 
 
-def test_a_run_that_draws_on_the_device(tmp_path, tiny_recipe, tiny_splits):
+def test_a_run_that_renders_on_the_device(tmp_path, tiny_recipe, tiny_splits):
     """On the CPU here, with the same samples; and its folder says where the time went."""
     recipe = override(tiny_recipe, {"epochs": 2, "final_fraction": 0.0, "multiscale": 0.0})
     plain = start(tmp_path / "plain", recipe, tiny_splits)

@@ -3,13 +3,12 @@
 import os
 import signal
 
+import psutil
 import pytest
 import torch
 from torch.profiler import ProfilerActivity, profile
 
 from yolox_ela.attention import ela_s
-from yolox_ela.commands import train as command
-from yolox_ela.errors import UserError
 from yolox_ela.network.model import build_yolox
 from yolox_ela.overrides import override
 from yolox_ela.train.accelerator import build_accelerator
@@ -109,21 +108,18 @@ def test_the_environment_decides(begin, tmp_path, two_cores, monkeypatch, screen
     assert screen[-1] == "computing with 3 threads, as OMP_NUM_THREADS says"
 
 
-def test_a_short_run_is_not_delayed(begin, tmp_path, two_cores, screen):
+@pytest.mark.parametrize(("busy", "threads"), [(0.0, 2), (100.0, 1)])
+def test_a_short_run_takes_the_cores_that_are_free(
+    begin, tmp_path, two_cores, screen, monkeypatch, busy, threads
+):
+    monkeypatch.setattr(psutil, "cpu_percent", lambda interval: busy)
+    monkeypatch.setattr(psutil, "cpu_count", lambda: 2)
     run = begin(tmp_path)
     run.total_steps = 40
     torch.set_num_threads(7)
     run.choose_threads()
-    assert torch.get_num_threads() == 2
-    assert screen[-1] == "computing with 2 threads: too short a run to try fewer"
-
-
-@pytest.mark.parametrize("threads", ["0", "-3"])
-def test_refused(threads, tmp_path, monkeypatch):
-    words = ["train.py", "-f", "nowhere.py", "--threads", threads]
-    monkeypatch.setattr("sys.argv", words)
-    with pytest.raises(UserError, match=f"--threads {threads}: give a number from 1"):
-        command.main(tmp_path)
+    assert torch.get_num_threads() == threads
+    assert f"{threads} of 2 cores are free, and the run is too short for a trial" in screen[-1]
 
 
 @pytest.mark.parametrize(

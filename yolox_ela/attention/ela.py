@@ -29,7 +29,7 @@ class ELA(GatedModule):
         groups: number of groups of the 1-D convolution; `channels` makes it depthwise.
         num_groups: number of groups of the GroupNorm.
         shared: True for one convolution and one GroupNorm that serve both axes (Figure 4 and the
-            released code); False for a pair of them for each axis (Equations 7 and 8).
+            released code); False for one of each per axis (Equations 7 and 8).
 
     Raises:
         ValueError: `channels` is not divisible by `groups` or `num_groups`, or the kernel is even.

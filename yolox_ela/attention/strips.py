@@ -26,9 +26,9 @@ def strip_means(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def gate_strips(x: Tensor, y_h: Tensor, y_w: Tensor) -> Tensor:
-    """x * y_h * y_w: each row of x (N, C, H, W) by y_h (N, C, H), each column by y_w (N, C, W).
+    """Multiply each row of x (N, C, H, W) by its gate in y_h (N, C, H), and each column by y_w's.
 
-    The gates are cast to the type of x first.
+    y_w is (N, C, W). The gates are first cast to the type of x.
     """
     # Under autocast the output of GroupNorm is float32; the map keeps its own type.
     y_h, y_w = y_h.to(x.dtype), y_w.to(x.dtype)
@@ -86,7 +86,7 @@ class _GateStrips(Function):
             rows, columns = _rows(y_h, channels_last=True), _columns(y_w, channels_last=True)
             grad_h = (product * columns).permute(0, 2, 3, 1).sum(2).transpose(1, 2)
             grad_w = (product * rows).permute(0, 2, 3, 1).sum(1).transpose(1, 2)
-        else:  # matrix products sum without writing another map
+        else:  # a matrix product sums without storing another map
             grad_h = (product @ y_w[:, :, :, None]).squeeze(3)
             grad_w = (y_h[:, :, None, :] @ product).squeeze(2)
         return gate_strips(grad, y_h, y_w), grad_h, grad_w

@@ -160,7 +160,7 @@ def can_compile(device: torch.device) -> bool:
     return has_compiler and torch.cuda.get_device_capability(device) >= (7, 0)
 
 
-def draws_on_device(augment: str, split: VocSplit, recipe: Recipe, device: torch.device) -> bool:
+def renders_on_device(augment: str, split: VocSplit, recipe: Recipe, device: torch.device) -> bool:
     """Whether the training device renders the samples.
 
     Args:

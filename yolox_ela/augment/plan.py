@@ -1,6 +1,6 @@
 """The random choices behind an augmented training sample, and what they do to its boxes.
 
-`plan_sample` samples all random numbers into a `SamplePlan`. From the plan, `plan_boxes` computes
+`plan_sample` generates all random numbers, as a `SamplePlan`. From the plan, `plan_boxes` computes
 the objects' boxes, and `render.render` the pixels. The distribution is YOLOX's: a mosaic of four
 images on a canvas of twice the size, one random affine map, HSV jitter, and a horizontal flip.
 """
@@ -40,10 +40,10 @@ class SamplePlan:
     Attributes:
         tiles: the images, on a canvas of `canvas` (width, height) pixels, grey elsewhere.
         scales: each tile's resized size over its original size (one factor for both axes).
-        matrix: (2, 3) map from canvas to output pixels, or None if the canvas is the output.
+        matrix: (2, 3) affine map from canvas to output pixels, or None if the canvas is the output.
         output: side of the square output in pixels.
         hsv: shifts of hue, saturation and value; zeros change nothing.
-        mirror: width that is mirrored left to right (x becomes width - x); 0 for none.
+        mirror: width of the part that is flipped left to right (x becomes width - x); 0 for none.
     """
 
     tiles: tuple[Tile, ...]
@@ -57,15 +57,15 @@ class SamplePlan:
 
 def sample_generator(seed: int, epoch: int, index: int) -> np.random.Generator:
     """The random generator of one sample, the same in every process."""
-    # Images count from 1, because numpy treats the sampler's shorter seed [seed, epoch] as if it
-    # ended with 0.
+    # numpy pads seeds with zeros: without "+ 1", image 0 would get the same random numbers as the
+    # order of the epoch's images, whose seed is [seed, epoch].
     return np.random.default_rng([seed, epoch, index + 1])
 
 
 def plan_sample(
     generator: np.random.Generator, index: int, sizes: np.ndarray, recipe: Recipe, mosaic: bool
 ) -> SamplePlan:
-    """Sample the plan of a training sample.
+    """Plan a training sample at random.
 
     Args:
         generator: the source of all random numbers.
@@ -132,7 +132,7 @@ def plan_boxes(
 
 
 def transform_boxes(boxes: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Upright boxes around the images of (N, 4) boxes' corners under a (2, 3) affine map."""
+    """The axis-aligned boxes around (N, 4) boxes that a (2, 3) affine map has transformed."""
     corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2)
     corners = corners @ matrix[:, :2].T + matrix[:, 2]
     return np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)

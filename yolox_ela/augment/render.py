@@ -38,7 +38,8 @@ class Renderer:
             height, width = image.shape[:2]
             window = out[:height, :width]
             self._colors.shift(image, plan.hsv, window)
-            if plan.mirror:  # after the shift: OpenCV rounds colours differently at the right edge
+            # Flipped after the shift, because OpenCV rounds colours differently at the right edge.
+            if plan.mirror:
                 window[:] = cv2.flip(window, 1)
             out[height:] = PAD_VALUE
             out[:height, width:] = PAD_VALUE
@@ -121,6 +122,6 @@ class Colors:
             table = ((np.arange(256) + shifts[0]) % 180).astype(np.uint8)
             cv2.LUT(planes[0], table, dst=planes[0])
         for plane, shift in zip(planes[1:], shifts[1:], strict=True):
-            if shift:  # clips, and is faster than a table; its type hints lack numbers
+            if shift:  # `add` clips, and is faster than a table; its type hints forbid numbers
                 cv2.add(plane, shift, dst=plane)  # type: ignore[call-overload]
         cv2.cvtColor(cv2.merge(planes, dst=hsv), cv2.COLOR_HSV2BGR, dst=out)

@@ -7,7 +7,7 @@ from yolox_ela.commands.dataset_tools import convert, split, stats
 from yolox_ela.commands.options import SCREEN, locate_data, write_result
 from yolox_ela.datasets.check import check_dataset
 from yolox_ela.datasets.recognise import open_data
-from yolox_ela.datasets.sample import draw_sample
+from yolox_ela.datasets.sample import generate_sample
 
 
 def main(args: argparse.Namespace) -> int:
@@ -47,5 +47,5 @@ def download(args: argparse.Namespace) -> int:
 
 def sample(args: argparse.Namespace) -> int:
     """Generate the sample that `train --sample` trains on."""
-    print(draw_sample(args.output))
+    print(generate_sample(args.output))
     return 0

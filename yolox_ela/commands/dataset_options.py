@@ -15,6 +15,7 @@ from yolox_ela.commands.options import (
     require_output_folder,
     require_outputs,
 )
+from yolox_ela.datasets.names import parse_set
 from yolox_ela.overrides import override, pairs_to_dict
 from yolox_ela.recipe import Recipe
 
@@ -90,6 +91,8 @@ def parse(home: Path) -> argparse.Namespace:
     if args.part != "check":
         require_tools(args)
         return args
+    for entry in (args.sets or ()) if args.data is None else ():  # VOC, in datasets/
+        parse_set(entry)
     require_data_options(args)
     require_outputs(args, "json")
     return args

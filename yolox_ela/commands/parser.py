@@ -18,7 +18,7 @@ FIELDS = {field.name for field in fields(Recipe)}
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, but strict: no abbreviations, no value lost, errors of one line.
+    """argparse, but strict: no abbreviations, no value ignored, one-line errors.
 
     Options and recipe fields may be mixed. An option with several values takes those behind it up
     to the next option, recipe field or word that cannot be its value; `a,b`, `a b` and the option
@@ -132,7 +132,7 @@ class _Arrangement:
         self._values[action] = found
 
     def _optional_value(self) -> list[str]:
-        """The next word, unless it begins something else."""
+        """The next word, unless it is an option or the beginning of a recipe field."""
         if not self._words or _is_option(self._words[0]) or self._begins_field(self._words[0]):
             return []
         return [self._words.pop(0)]
@@ -181,7 +181,7 @@ def whole(low: int, high: int | None = None, *, multiple: int = 1) -> Callable[[
 
 
 def device_name(text: str) -> str:
-    """Read the name of a device; whether this machine has it, torch tells later."""
+    """Read the name of a device; whether this machine has it is checked when torch is loaded."""
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", text):
         hint = f"; for GPU {text}, write cuda:{text}" if text.isdigit() else ""
         raise argparse.ArgumentTypeError(f"'{text}' is not auto, cpu, cuda, cuda:N or mps{hint}")
@@ -204,12 +204,12 @@ def _is_option(word: str) -> bool:
 
 
 def _spelling(action: argparse.Action) -> str:
-    """The long spelling, which comes with a value as in --seed=1."""
+    """The option's long spelling, which accepts a value as in --seed=1; else its first one."""
     return next((o for o in action.option_strings if o.startswith("--")), action.option_strings[0])
 
 
 def _unknown(name: str, value: str, parser: Parser) -> str:
-    """What to say of an option that there is not."""
+    """The message about an unknown option."""
     plain = name.lstrip("-").replace("-", "_")
     if parser.takes_fields() and plain in FIELDS:
         return f"{name}: this is a field of the recipe, written without dashes: {plain} VALUE"

@@ -8,12 +8,12 @@ from accelerate import Accelerator
 from loguru import logger
 
 from yolox_ela.augment.bank import ImageBank, choose_cache, open_images
-from yolox_ela.augment.feed import DeviceFeed, Feed, HostFeed, draws_on_device
+from yolox_ela.augment.feed import DeviceFeed, Feed, HostFeed, renders_on_device
 from yolox_ela.choices import DEFAULT_START
 from yolox_ela.commands.options import locate_data
 from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.readers.reader import Reader
-from yolox_ela.datasets.sample import draw_sample
+from yolox_ela.datasets.sample import generate_sample
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.datasets.train_and_test import require_disjoint, require_objects, share_values
 from yolox_ela.experiment import Experiment
@@ -28,7 +28,7 @@ from yolox_ela.train.together import on_main, together
 def locate_inputs(args: argparse.Namespace, exp: Experiment) -> tuple[Path, Path | None]:
     """The data's folder and the weights to start from, generated or downloaded if need be."""
     if args.sample:
-        data = draw_sample(args.home / "datasets" / "sample")
+        data = generate_sample(args.home / "datasets" / "sample")
     else:
         data = locate_data(args, exp.train_sets + exp.test_sets, args.home)
     return data, starting_weights(args, exp.size)
@@ -57,7 +57,7 @@ def open_feed(
 ) -> Feed:
     """Open the source of training samples that --augment and --cache name; fill the cache."""
     device, side, folder = accelerator.device, exp.image_size, default_cache() / "images"
-    on_device = draws_on_device(args.augment, split, exp, device)
+    on_device = renders_on_device(args.augment, split, exp, device)
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     # The device gets all images, through memory or a file.
     wanted = "ram" if on_device and args.cache != "disk" else args.cache

@@ -46,7 +46,7 @@ def write_data(
     """Write sets as a new data set.
 
     Args:
-        writer: of the format to write.
+        writer: the writer of the target format.
         out: the folder to be made; it must not exist, or be empty.
         read: the sets by their names.
         classes: the class names that labels index.

@@ -37,8 +37,8 @@ def divide(
     Args:
         images: their ids decide their order before shuffling, so that the order here is irrelevant.
         pictures: a key of each image; images of equal keys stay in one part.
-        shares: of the parts, which sum to 1.
-        seed: of the shuffling.
+        shares: the parts' shares of the images, which sum to 1.
+        seed: the seed of the shuffling.
 
     Returns:
         The positions of each part's images, in the order of their ids.

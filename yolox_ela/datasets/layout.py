@@ -77,13 +77,13 @@ def split_names(folder: Path) -> list[str]:
 
 
 def annotated_folders(root: Path) -> Iterator[tuple[Path, Path]]:
-    """Folders with XML, at most four levels down, each with the folder that has images of the same
+    """Folders with XML, at most two levels down, each with the folder that has images of the same
     names, which may be the same.
     """
     names: dict[Path, dict[str, set[str]]] = {}  # for each folder: suffixes by stem
     for place, folders, files in os.walk(root):
         folder = Path(place)
-        if len(folder.relative_to(root).parts) == 4:
+        if len(folder.relative_to(root).parts) == 2:
             folders.clear()
         of_folder = names.setdefault(folder, {})
         for file in map(PurePath, files):

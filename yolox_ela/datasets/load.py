@@ -33,8 +33,8 @@ def load_split(
         data: the data set, or where it is; see `open_data`.
         sets: names of its sets.
         classes: the class names that labels index.
-        values: what is white in images of more than 8 bits, as a checkpoint records it; where it
-            does not say, the largest value of the sets decides.
+        values: which value is white in images of more than 8 bits, as a checkpoint records it;
+            if it does not say, the largest value in the sets is.
         ignore_others: leave objects of other classes out, instead of refusing them.
 
     Raises:
@@ -87,7 +87,7 @@ def check_command(root: Path, sets: Sequence[str], classes: Sequence[str]) -> st
     """The command that lists every problem of the sets, to be run from the checkout's folder."""
     names = ""
     if tuple(classes) != VOC_CLASSES:
-        # A comma even after a single name, which else might be taken for a file's.
+        # A comma even after a single name, which could otherwise be taken for a file's name.
         listed = ",".join(classes) + ("," if len(classes) == 1 else "")
         is_plain = all("," not in name and name == name.strip() for name in classes)
         names = f" classes {shlex.quote(listed) if is_plain else 'FILE'}"
@@ -120,7 +120,7 @@ def _verified(
     problems: list[Problem],
     values: ValueRange,
 ) -> VocSplit:
-    """The images of all sets in one split, each decoded once without damage."""
+    """The images of all sets in one split, each verified by decoding it once."""
     seen: dict[Path, str] = {}
     for name, of_set in zip(sets, read, strict=True):
         for image in of_set.images:
@@ -138,8 +138,10 @@ def _verified(
 
 
 def _common_categories(read: Sequence[ReadSet]) -> dict[str, int]:
-    """The class numbers of COCO JSON files; empty where files contradict each other in them, or in
-    the numbers of images, so that no number could be given back.
+    """The numbers that COCO JSON files give to categories, by class name.
+
+    Empty if the files disagree, or if two images have the same number: detections cannot then be
+    saved with the numbers of the files.
     """
     first = read[0].categories
     if first is None or any(of_set.categories != first for of_set in read):

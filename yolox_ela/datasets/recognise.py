@@ -45,8 +45,18 @@ def open_data(path: Path) -> Reader:
             "data.yaml itself, or a folder with one of them alone"
         )
     if not found:
-        raise UserError(f"no data set found in {path}. What is read: {FORMATS}")
+        below = [str(folder) for folder in sorted(path.iterdir()) if _holds_data(folder)]
+        hint = f"; there is one in {' and one in '.join(below[:3])}: give that" if below else ""
+        raise UserError(f"no data set found in {path}{hint}. What is read: {FORMATS}")
     return found[0]
+
+
+def _holds_data(folder: Path) -> bool:
+    """Whether a folder below the one that was named is a data set."""
+    if not folder.is_dir():
+        return False
+    readers = (find_coco, find_yolo, find_xml_folders)
+    return bool(voc_years(folder)) or any(find(folder) is not None for find in readers)
 
 
 def _open_file(path: Path) -> Reader:

@@ -51,7 +51,7 @@ class Scene:
     boxes: np.ndarray
 
 
-def draw_sample(
+def generate_sample(
     root: Path, *, train_images: int = 160, test_images: int = 40, seed: int = 0
 ) -> Path:
     """Generate the sample in `root`, or keep it if it is already there.

@@ -29,9 +29,9 @@ def write_comp4(detections: Detections, split: VocSplit, folder: Path, set_name:
     A line is the image's id, the score, and x1, y1, x2, y2 in pixels counted from 1.
 
     Args:
-        detections: of the split.
+        detections: the split's detections.
         split: the images.
-        folder: of the files; it is made.
+        folder: the folder of the files; it is made.
         set_name: the set as VOC calls it, as in `test`.
 
     Returns:

@@ -117,9 +117,9 @@ def score_detections(
 
     Returns:
         `ap50_voc07`, `ap50`, `ap50_95` (means over classes with objects that count, in 0-1; None
-        if there is no such class), `per_class` with the same and the counts,
-        `classes_without_objects`, `images`, `objects`, `difficult`, `detections`, `settings`,
-        `seconds`.
+        if there is no such class), `headline` (which of them decides on these data), `per_class`
+        with the same and the counts, `classes_without_objects`, `images`, `objects`, `difficult`,
+        `detections`, `settings`, `seconds`.
     """
     return summarise(score_split(detections, split), detections, split, settings, seconds)
 
@@ -152,10 +152,11 @@ def summarise(
 
     return {
         **{key: mean(key) for key in METRICS},
+        "headline": split.headline,
         "per_class": per_class,
         "classes_without_objects": [name for name in split.classes if name not in per_class],
         "images": len(split),
-        "objects": int((~split.difficult).sum()),
+        "objects": int((~(split.difficult | split.crowd)).sum()),
         "difficult": int(split.difficult.sum()),
         "detections": len(detections),
         "settings": {

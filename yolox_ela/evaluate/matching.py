@@ -1,7 +1,7 @@
 """Matching detections with objects in one pass for all classes and IoU thresholds.
 
 Only pairs of a detection and an object of its class that overlap enough can match. Within an image
-and class, detections are processed from the best score on; the k-th detections of all images,
+and class, detections are processed by decreasing score; the k-th detections of all images,
 classes and thresholds are processed together by array operations.
 """
 
@@ -117,9 +117,8 @@ def match(
 
     pairs = overlapping_pairs(detections.boxes, groups, objects, object_groups, rules)
     if not rules.strict:
-        floors = np.minimum(
-            floors, 1 - 1e-10
-        )  # as in pycocotools, so that an IoU of 1 with rounding errors reaches 1
+        # As in pycocotools, so that an IoU of 1 with rounding errors reaches a threshold of 1.
+        floors = np.minimum(floors, 1 - 1e-10)
     pairs = pairs.select((pairs.overlaps >= floors.min()) & (place[pairs.detections] >= 0))
     pairs = _by_preference(pairs, place, ignored, rules)
     accepted = np.greater if rules.strict else np.greater_equal
@@ -142,7 +141,7 @@ def match(
 
 
 def _by_class_and_score(detections: Detections) -> np.ndarray:
-    """Rows sorted by class, then from the best score on, then in the given order."""
+    """Rows sorted by class, then by decreasing score, then in the given order."""
     by_score = np.argsort(-detections.scores, kind="stable")
     labels = detections.labels[by_score]
     # numpy sorts small integers by radix, which is far faster.
@@ -176,7 +175,7 @@ def _turns(groups: np.ndarray) -> np.ndarray:
 
 
 def _by_preference(pairs: Pairs, place: np.ndarray, ignored: np.ndarray, rules: Rules) -> Pairs:
-    """Pairs sorted by detection from the best score on, and then by the rules' preference."""
+    """Pairs sorted by the decreasing score of their detection, then by the rules' preference."""
     places = place[pairs.detections]
     tie = -pairs.objects if rules.last_of_equals else pairs.objects
     last = ignored[pairs.objects] & rules.difficult_last

@@ -15,11 +15,13 @@ def format_results(results: dict[str, Any]) -> str:
         results: as `score_detections` returns them, AP in 0-1.
     """
     named = [*results["per_class"].items(), ("mean", results)]
+    headline = results.get("headline", METRICS[0])  # results of older versions have none
+    metrics = sorted(METRICS, key=lambda metric: metric != headline)
     lines = [
         text_table(
-            ["class", *METRIC_HEADERS.values(), *COUNTS],
+            ["class", *(METRIC_HEADERS[metric] for metric in metrics), *COUNTS],
             [
-                [name, *(_percent(row[metric]) for metric in METRICS), *(row[c] for c in COUNTS)]
+                [name, *(_percent(row[metric]) for metric in metrics), *(row[c] for c in COUNTS)]
                 for name, row in named
             ],
             align="lrrrrrr",

@@ -51,10 +51,12 @@ class AttentionPafpn(YoloPafpn):
         sites: Collection[str] = tuple(SITES),
         share_sites: bool,
     ) -> None:
-        """Build `attention(channels)` at each of the sites, or once for each width of theirs.
+        """Build attention at each of the sites, or once for each number of channels among them.
+
+        The arguments are those of `build_yolox`.
 
         Raises:
-            UserError: a module cannot be built; names the site.
+            UserError: a module cannot be built; the message names the site.
         """
         for site, channels in self.channels.items():
             if site not in sites:
@@ -100,7 +102,7 @@ class AttentionPafpn(YoloPafpn):
 
 
 class Head(YoloxHead):
-    """Upstream's head with the same results, on all devices and for non-finite predictions, too.
+    """Upstream's head, with the same results; it works on every device and with any predictions.
 
     Upstream creates its grids by the name of a tensor type, which fails on MPS and on a second GPU.
     Its assignment of objects to anchors crashes on predictions that are not finite (on CUDA it ends
@@ -259,10 +261,10 @@ class Yolox(YoloxModule):
 
         Returns:
             Training: upstream's dict (`total_loss`, `iou_loss`, `conf_loss`, `cls_loss`,
-            `l1_loss`, which is the number 0 while it is off, and `num_fg`, the number of anchors
-            with an object per object) and `foreground`, the number of anchors with an object, by
-            which the losses are divided unless it is 0. Evaluation: (N, A, 5 + classes) centre x,
-            centre y, width, height in pixels, objectness and class scores in 0-1.
+            `l1_loss`, which is the number 0 while it is off, and `num_fg`, the mean number of
+            anchors assigned to an object) and `foreground`, the number of anchors with an object,
+            by which the losses are divided unless it is 0. Evaluation: (N, A, 5 + classes)
+            centre x, centre y, width, height in pixels, objectness and class scores in 0-1.
         """
         features = self.backbone(images)
         # Boxes are decoded and losses summed in float32 also under autocast: bfloat16 keeps
@@ -293,11 +295,11 @@ def build_yolox(
             if the function, or what it returns, is None.
         size: a key of `SIZES`.
         sites: those of `SITES` that get attention, in any order.
-        share_sites: True for one module that all sites of a width share, as in the authors'
-            released network; False for a module at each site, as in their tables.
+        share_sites: True for one module that all sites with equal channels share, as in the
+            authors' released network; False for a module at each site, as in their tables.
 
     Raises:
-        UserError: `attention` raises it; the site is named too.
+        UserError: `attention` raised one; the message also names the site.
     """
     backbone = AttentionPafpn(size)
     _, width, depthwise = SIZES[size]

@@ -30,7 +30,7 @@ class SetStatistics:
     """What is in one set; boxes of regions of many objects (crowds) are counted only.
 
     Attributes:
-        name: of the set.
+        name: the set's name.
         classes: the class names.
         sizes: (I, 2) width and height of each image in pixels.
         images: (M,) the image of each object.
@@ -112,7 +112,7 @@ def set_statistics(
     """Count one set.
 
     Args:
-        name: of the set.
+        name: the set's name.
         images: as its reader gives them; at least one.
         classes: the class names that labels index.
     """

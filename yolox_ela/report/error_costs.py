@@ -139,7 +139,7 @@ def plot_error_costs(costs: ErrorCosts, kept: np.ndarray, threshold: float) -> F
     Args:
         costs: the gains, which all detections take part in.
         kept: (D,) bool: the detections that reach the score threshold; only these are counted.
-        threshold: that score threshold.
+        threshold: the score threshold.
     """
     names = [f"{kind.title}\n{MEANINGS[kind]}" for kind in ErrorKind]
     both = [costs.false_positive_gain, costs.false_negative_gain]

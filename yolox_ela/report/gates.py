@@ -39,7 +39,7 @@ def plot_gate_maps(
     Args:
         image: (H, W, 3) uint8 BGR.
         title: the photograph's title.
-        maps: for each site an (h, w) map, and the side of its cells in pixels of the photograph.
+        maps: by site, an (h, w) map and the side of its cells in pixels of the photograph.
         boxes: (N, 4) the boxes of annotated objects, outlined in all panels.
     """
     height, width = image.shape[:2]

@@ -16,7 +16,7 @@ from yolox_ela.system.files import require_writable, write_atomically
 
 PAGE, FOLDER, NUMBERS = "report.html", "report", "report.json"
 
-DECIMALS = 5  # of a score in 0-1, whose third decimal is already noise
+DECIMALS = 5  # of scores in 0-1 in report.json; the third decimal is already noise
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def _as_json(title: str, facts: Mapping[str, Any], sections: Sequence[Section]) 
 
 
 def _plain(value: Any) -> Any:
-    """The same as values that every JSON reader takes: NaN and infinity become null."""
+    """Convert to values that every JSON reader accepts: NaN and infinity become null."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (np.ndarray, np.generic)):
@@ -179,12 +179,8 @@ def _listed_pictures(numbers: Path) -> set[str]:
     try:
         sections = json.loads(numbers.read_text(encoding="utf-8"))["sections"]
         files = [Path(file) for section in sections for file in section["figures"]]
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-    ):  # not written by this program: none of the pictures is ours
-        return set()
+    except (ValueError, KeyError, TypeError):
+        return set()  # the file is not this program's, so no picture is its
     return {file.stem for file in files if file.name == f"{file.stem}.png"}
 
 

@@ -36,7 +36,7 @@ def side_scores_section(sides: Mapping[str, Mapping[str, Mapping[str, Any]]]) ->
     """The scores of several sides, one row per side with mean and standard deviation.
 
     Args:
-        sides: for each side the results of its runs, by the run's name; each run must have an AP.
+        sides: by side and by name of the run, the results; each run must have an AP.
     """
     rows: list[list[str | float | None]] = []
     for side, runs in sides.items():

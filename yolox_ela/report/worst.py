@@ -29,8 +29,8 @@ class FalsePositive:
     Attributes:
         image: position in the split.
         detection: row among the detections.
-        label: its class.
-        score: its score in 0-1.
+        label: the class index.
+        score: the score in 0-1.
         kind: what is wrong with it.
         object: row of the object that it is about; None for background.
         overlap: IoU with that object, 0 without one.
@@ -52,7 +52,7 @@ class Miss:
     Attributes:
         image: position in the split.
         object: row among the split's objects.
-        label: its class.
+        label: the class index.
         area: the area of its box in square pixels.
         score: the score of the detection that found it; None if none did.
         mistaken: the row of the false detection about this object with the best score; None if

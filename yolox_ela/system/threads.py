@@ -6,10 +6,13 @@ process may really use, they take these from each other, and everything becomes 
 
 import os
 
+import psutil
 import torch
 from loguru import logger
 
 from yolox_ela.system.machine import usable_cores
+
+LOOK_SECONDS = 0.2
 
 
 def threads_of_environment() -> int | None:
@@ -36,12 +39,22 @@ def most_threads() -> int:
     return max(1, usable_cores() // processes_here())
 
 
+def free_threads() -> int:
+    """Number of threads for this process beside the work that keeps cores busy at this moment.
+
+    It looks for `LOOK_SECONDS`, while this process should not compute.
+    """
+    cores = psutil.cpu_count() or 1
+    idle = cores * (1 - psutil.cpu_percent(LOOK_SECONDS) / 100)
+    return max(1, min(most_threads(), round(idle / processes_here())))
+
+
 def limit_threads() -> None:
-    """Compute with no more threads than the process may use cores, unless OMP_NUM_THREADS is set.
+    """Compute with no more threads than cores are free, unless OMP_NUM_THREADS is set.
 
     For work whose result does not depend on the number, such as an evaluation.
     """
-    most = most_threads()
+    most = free_threads()
     if threads_of_environment() is None and torch.get_num_threads() > most:
         logger.debug("computing with {} threads instead of {}", most, torch.get_num_threads())
         torch.set_num_threads(most)

@@ -54,7 +54,7 @@ def clear_winner(methods: Mapping[str, Mapping[int, float]]) -> str | None:
     """The highest method, if its interval against every other one lies above zero; else None.
 
     Args:
-        methods: for each method its scores by seed.
+        methods: by method and by seed, the scores.
     """
     seeded = {name: scores for name, scores in methods.items() if scores}
     if len(methods) < 2 or not seeded:

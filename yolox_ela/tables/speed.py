@@ -66,7 +66,7 @@ def measure_speed(
     Args:
         experiments: whose networks to build; the baseline must be among them.
         settings: what to measure.
-        backend: of torch.compile.
+        backend: the backend of torch.compile.
 
     Returns:
         `settings`, `environment` and `rows`: for each experiment, precision, batch size and mode

@@ -90,7 +90,14 @@ class Training:
         names = trackers if accelerator.is_main_process else ()
         self.trackers = RunTrackers(names, folder, recipe.to_dict())
         self.steps_per_epoch = steps_per_epoch(len(train_split), recipe)
-        self.records = RunRecords(recipe, folder, accelerator, self.trackers, self.steps_per_epoch)
+        self.records = RunRecords(
+            recipe,
+            folder,
+            accelerator,
+            self.trackers,
+            self.steps_per_epoch,
+            test_split.headline,
+        )
         self.evaluator = RunEvaluator(
             test_split, recipe, accelerator, folder, self.trackers, self.records.pace
         )
@@ -172,7 +179,7 @@ class Training:
                     saved_at = time.monotonic()
                 if stopping:
                     break
-                self.records.restart_watch()  # evaluation and files are not the next step's time
+                self.records.restart_watch()  # evaluation and saving are not part of a step
         return results
 
     def _batches(self) -> Iterator[Batch]:
@@ -227,7 +234,7 @@ class Training:
         return rows[-1] if rows else None
 
     def _require_sound(self) -> None:
-        """Make sure that losses and weights are right, before anything is saved.
+        """Check losses and weights before anything is saved.
 
         Raises:
             UserError: one is not finite, see `FiniteGuard`; or the averaged weights do not follow
@@ -238,7 +245,7 @@ class Training:
         self.step.require_following(self._last_rate())
 
     def _describe_step(self, step: int) -> dict[str, Any]:
-        """What a dump of broken numbers says of a step (from 1), and of the newest batch."""
+        """What a dump of numbers that are not finite tells about a step (from 1) and its batch."""
         return {
             "lr": learning_rate(step - 1, self.total_steps, self.recipe),
             "last_batch_ids": [str(self.train_split.ids[key.image]) for key in self.newest_keys],
@@ -271,10 +278,12 @@ class Training:
         """Evaluate the starting weights, as epoch 0 of the history."""
         row = {"epoch": 0, **headline(self._evaluate())}
         self.progress.history.append(row)
-        logger.info("before training: {}", score_text(row) or "nothing to score")
+        logger.info(
+            "before training: {}", score_text(row, self.records.metric) or "nothing to score"
+        )
 
     def _evaluate(self) -> dict[str, Any]:
-        """Results of the weights to keep on the test split, the same on every process."""
+        """Evaluate the averaged weights on the test split; every process gets the same results."""
         return self.evaluator.averaged(self.ema.result(), self.progress.step)
 
     # Threads, saving, resuming

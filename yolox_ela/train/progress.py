@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from yolox_ela.evaluate.scores import METRICS
+from yolox_ela.evaluate.scores import METRIC_HEADERS, METRICS
 
 LOSS_PARTS = ("loss", "iou", "objectness", "class", "l1")
 
@@ -20,7 +20,8 @@ class Progress:
     Attributes:
         step: number of steps done; gives the epoch, the learning rate, the input size and the
             sampler's position.
-        best: best AP50 (VOC07) so far, -1 before the first evaluation.
+        best: best AP so far, of the metric that decides on the run's data; -1 before the first
+            evaluation.
         best_epoch: the epoch that reached it.
         history: one row per epoch, as in metrics.csv.
         loss_sums: sums of `LOSS_PARTS` over the present epoch, as this process computed them; the
@@ -54,18 +55,20 @@ def headline(results: Mapping[str, Any]) -> dict[str, float]:
     return {key: results[key] for key in METRICS if results[key] is not None}
 
 
-def score_text(row: Mapping[str, Any]) -> str:
-    """The APs of a row of the history in percent; empty if the epoch was not scored."""
-    if "ap50" not in row:
+def score_text(row: Mapping[str, Any], metric: str) -> str:
+    """The APs of a row of the history in percent, the metric that decides first; empty if the epoch
+    was not scored.
+    """
+    if metric not in row:
         return ""
-    return (
-        f"AP50 07 {100 * row['ap50_voc07']:.2f}, AP50 {100 * row['ap50']:.2f}, "
-        f"AP50:95 {100 * row['ap50_95']:.2f}"
-    )
+    order = sorted(METRICS, key=lambda name: name != metric)
+    return ", ".join(f"{METRIC_HEADERS[name]} {100 * row[name]:.2f}" for name in order)
 
 
-def epoch_line(progress: Progress, epochs: int, time_left: str | None) -> str:
-    """The log line of the epoch that was recorded last."""
+def epoch_line(
+    progress: Progress, epochs: int, time_left: str | None, metric: str = METRICS[0]
+) -> str:
+    """The log line of the epoch that was recorded last; `metric` decides which epoch is best."""
     row = progress.history[-1]
     losses = ", ".join(f"{name} {row[name]:.3f}" for name in LOSS_PARTS)
     parts = [
@@ -74,8 +77,9 @@ def epoch_line(progress: Progress, epochs: int, time_left: str | None) -> str:
         f"lr {row['lr']:.2e}",
         f"{row['images_per_second']:.1f} images/s, {row['data_wait_share']:.0%} waiting",
     ]
-    if scores := score_text(row):
-        parts.append(f"{scores} (best 07 {100 * progress.best:.2f}, epoch {progress.best_epoch})")
+    if scores := score_text(row, metric):
+        best = f"best {METRIC_HEADERS[metric]} {100 * progress.best:.2f}"
+        parts.append(f"{scores} ({best}, epoch {progress.best_epoch})")
     if time_left is not None:
         parts.append(f"about {time_left} left")
     return "  ".join(parts)

@@ -9,6 +9,7 @@ from accelerate.utils import gather_object
 from loguru import logger
 from torch import Tensor
 
+from yolox_ela.evaluate.scores import METRICS
 from yolox_ela.recipe import Recipe
 from yolox_ela.report.curves import save_curves
 from yolox_ela.train.bar import StepStatus
@@ -25,7 +26,7 @@ from yolox_ela.train.run_folder import RunFolder
 from yolox_ela.train.run_timing import memory_in_use, summarise_timing
 from yolox_ela.train.trackers import RunTrackers
 
-PLOT_SECONDS = 60  # at least, between plots of the curves, each of which takes a second
+PLOT_SECONDS = 60  # shortest time between two plots of the curves; a plot takes a second
 
 
 class RunRecords:
@@ -37,6 +38,7 @@ class RunRecords:
         accelerator: device and processes.
         trackers: receive each epoch's row.
         steps_per_epoch: number of steps in an epoch.
+        metric: the AP that decides which epoch is best; one of `METRICS`.
 
     Attributes:
         progress: how far the run is; a resumed run replaces it.
@@ -50,7 +52,9 @@ class RunRecords:
         accelerator: Accelerator,
         trackers: RunTrackers,
         steps_per_epoch: int,
+        metric: str = METRICS[0],
     ) -> None:
+        self.metric = metric
         self.recipe, self.folder, self.accelerator = recipe, folder, accelerator
         self.trackers, self.steps_per_epoch = trackers, steps_per_epoch
         self.progress, self.pace = Progress(), Pace(recipe, steps_per_epoch)
@@ -61,7 +65,7 @@ class RunRecords:
     # Within an epoch
 
     def restart_watch(self) -> None:
-        """Leave the time since the last lap out, such as that of an evaluation."""
+        """Do not count the time since the last lap, such as that of an evaluation."""
         self._watch.lap()
 
     def add_wait(self) -> None:
@@ -91,11 +95,11 @@ class RunRecords:
             self.progress.loss_sums = [a + b for a, b in zip(sums, row, strict=True)]
 
     def status(self, lr: float, losses: Sequence[float]) -> StepStatus:
-        """What a user is told of the newest step.
+        """What a user is shown about the newest step.
 
         Args:
-            lr: its learning rate.
-            losses: its `LOSS_PARTS`.
+            lr: the learning rate of that step.
+            losses: the `LOSS_PARTS` of that step.
         """
         step, epochs = self.progress.step, self.recipe.epochs
         return StepStatus(
@@ -147,7 +151,7 @@ class RunRecords:
                 gets `total_seconds`.
 
         Returns:
-            Whether no evaluated epoch before scored as high.
+            Whether the epoch scored higher than every evaluated epoch before it.
         """
         progress = self.progress
         progress.total_seconds += progress.train_seconds + row.get("eval_seconds", 0.0)
@@ -155,9 +159,9 @@ class RunRecords:
         progress.loss_sums = [0.0] * len(LOSS_PARTS)
         row["total_seconds"] = round(progress.total_seconds, 3)
         progress.history.append(row)
-        is_best = row.get("ap50_voc07", -1.0) > progress.best
+        is_best = row.get(self.metric, -1.0) > progress.best
         if is_best:
-            progress.best, progress.best_epoch = row["ap50_voc07"], row["epoch"]
+            progress.best, progress.best_epoch = row[self.metric], row["epoch"]
         self.trackers.log({k: v for k, v in row.items() if k != "step"}, progress.step)
         return is_best
 
@@ -176,4 +180,5 @@ class RunRecords:
         if epoch == epochs or time.monotonic() - self._plotted_at > PLOT_SECONDS:
             save_curves({self.recipe.name: progress.history}, folder.curves)
             self._plotted_at = time.monotonic()
-        logger.info(epoch_line(progress, epochs, self.pace.time_left(progress.step, epoch)))
+        time_left = self.pace.time_left(progress.step, epoch)
+        logger.info(epoch_line(progress, epochs, time_left, self.metric))

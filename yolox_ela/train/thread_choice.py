@@ -20,7 +20,7 @@ from yolox_ela.augment.feed import Feed
 from yolox_ela.augment.multiscale import network_input
 from yolox_ela.freezing import freeze, frozen_modules
 from yolox_ela.system.randomness import isolated_generators
-from yolox_ela.system.threads import most_threads, threads_of_environment
+from yolox_ela.system.threads import free_threads, most_threads, threads_of_environment
 from yolox_ela.train.step import TrainStep
 from yolox_ela.train.together import on_main, together
 
@@ -61,8 +61,11 @@ def choose_threads(step: TrainStep, feed: Feed, total_steps: int) -> None:
     candidates = halved(most)
     rounds = min(ROUNDS, int(SHARE * total_steps / len(candidates)) - 1)
     if len(candidates) == 1 or rounds < 1:
-        torch.set_num_threads(min(most, torch.get_num_threads()))
-        why = "its share of the cores" if most == 1 else "too short a run to try fewer"
+        free = on_main(accelerator, free_threads)
+        torch.set_num_threads(min(free, torch.get_num_threads()))
+        why = "its share of the cores"
+        if most > 1:
+            why = f"{free} of {most} cores are free, and the run is too short for a trial"
         logger.info("computing with {}: {}", _threads(torch.get_num_threads()), why)
         return
 

@@ -66,7 +66,7 @@ def build_case():
 def random_objects():
     """`count` rows of objects of all sizes, with centres up to `beyond` pixels outside."""
 
-    def draw(count, size=(96, 160), classes=20, beyond=0.0, seed=0):
+    def generate(count, size=(96, 160), classes=20, beyond=0.0, seed=0):
         generator = torch.Generator().manual_seed(seed)
         height, width = size
         uniform = torch.rand(count, 4, generator=generator)
@@ -75,7 +75,7 @@ def random_objects():
         centres = uniform[:, :2] * (area + 2 * beyond) - beyond
         return torch.cat([labels, centres, uniform[:, 2:] ** 2 * area + 0.5], dim=1)
 
-    return draw
+    return generate
 
 
 @pytest.fixture

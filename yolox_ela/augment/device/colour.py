@@ -57,8 +57,8 @@ def shift_inside(planes: list[Tensor], shifts: Tensor, inside: Tensor) -> Tensor
     """Shift colours where a mask is true, and join the planes.
 
     Args:
-        planes: as for `shift_hsv`.
-        shifts: as for `shift_hsv`.
+        planes: see `shift_hsv`.
+        shifts: see `shift_hsv`.
         inside: (B, H, W) bool.
 
     Returns:

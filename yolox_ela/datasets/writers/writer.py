@@ -58,7 +58,7 @@ class Writer(Protocol):
         """Write the annotations, and whatever else the format has besides its images.
 
         Args:
-            folder: of the data set.
+            folder: the data set's folder.
             sets: as `held` gave them, their images in place.
             classes: the class names that labels index.
             categories: numbers of the classes in COCO JSON.

@@ -11,9 +11,9 @@ Here the program never waits for the device, and no shape depends on the data.
 
 Operations on costs and their order are the same as upstream's. Costs therefore are equal, except
 for the last bit of a few, where a vectorised CPU loop ends or `torch.compile` fuses operations. An
-assignment can differ only if two costs are equally close; among 57,600 random objects none did. Of
-anchors with equal costs the first is taken, as by upstream on CUDA (`torch.topk` on the CPU takes
-any of them), and of objects, too.
+assignment can differ only if two costs differ by no more than that; none of 57,600 random objects
+was assigned differently. Of anchors or objects with equal costs the first is taken, as by upstream
+on CUDA (`torch.topk` on the CPU takes any of them).
 """
 
 from typing import NamedTuple
@@ -27,7 +27,7 @@ from yolox_ela.network.loss.anchors import Anchors
 CENTRE_RADIUS = 1.5  # half the side of an object's square centre region, in cells
 # Largest number of a level's cell centres in a centre region, 3 in each direction.
 CENTRES_PER_LEVEL = 9
-TOP_OVERLAPS = 10  # number of IoUs whose sum is an object's number of anchors; also its maximum
+TOP_OVERLAPS = 10  # an object gets as many anchors as the sum of so many best IoUs, at most so many
 IOU_WEIGHT = 3.0  # weight of the IoU in the cost, where the class cost has weight 1
 OUTSIDE_COST = 1e6  # added for anchors outside the object's own centre region
 CLASSES_AT_ONCE = 32  # classes whose costs are computed at once, which limits memory
@@ -146,7 +146,7 @@ def _centre_regions(targets: Tensor, anchors: Anchors) -> Tensor:
 
 
 def _compact(candidates: Tensor, limit: int) -> tuple[Tensor, Tensor]:
-    """Number the candidates of each image by consecutive slots.
+    """Give the candidates of each image consecutive slots.
 
     Args:
         candidates: (B, A) bool, of which at most `limit` are True for each image.
@@ -206,8 +206,8 @@ def _cheapest(cost: Tensor, ious: Tensor) -> Tensor:
     count = ious.topk(top).values.sum(dim=2, keepdim=True).int().clamp(1, top)
     # Among equal costs `topk` returns any positions but certain values, so the highest accepted
     # cost is used.
-    dearest = cost.topk(top, largest=False).values.gather(2, count.long() - 1)
-    cheaper = cost < dearest
-    equal = (cost == dearest) & (cost < torch.inf)
+    highest = cost.topk(top, largest=False).values.gather(2, count.long() - 1)
+    cheaper = cost < highest
+    equal = (cost == highest) & (cost < torch.inf)
     room = count - cheaper.sum(dim=2, keepdim=True)
     return cheaper | (equal & (equal.cumsum(dim=2) <= room))
