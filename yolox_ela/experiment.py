@@ -27,7 +27,9 @@ from yolox_ela.recipe import NOT_A_SETTING, Recipe, setting_fields
 from yolox_ela.system.randomness import isolated_generators
 
 BASELINE = "nano"  # the experiment without attention
-NETWORK = ("size", "attention", "sites")  # settings that enter the name where they are overridden
+# Settings that enter the name where they are overridden: the network's, and those of a trial.
+NETWORK = ("size", "attention", "sites")
+NAMED = (*NETWORK, "overfit", "quick")
 
 
 @dataclass
@@ -163,14 +165,18 @@ class Experiment(Recipe):
         return self.image_size - 32 * steps
 
     def network_suffix(self) -> str:
-        """`-size=s-attention=ca,reduction=16-sites=dark5`: what differs from the file's network."""
+        """`-size=s-attention=ca,reduction=16-sites=dark5`: what differs from the file's network;
+        and `-overfit=16` or `-quick` for a trial.
+        """
         mine, defined = self.to_dict(), self.as_defined()
-        changed = {name: mine[name] for name in NETWORK if mine[name] not in ("", defined[name])}
+        changed = {name: mine[name] for name in NAMED if mine[name] not in ("", defined[name])}
         if "attention" in changed:
             changed["attention"] = parse_attention(changed["attention"]).short
         if "sites" in changed:
             changed["sites"] = ",".join(changed["sites"])
-        return "".join(f"-{name}={value}" for name, value in changed.items())
+        return "".join(
+            f"-{name}" if value is True else f"-{name}={value}" for name, value in changed.items()
+        )
 
     def as_defined(self) -> dict[str, Any]:
         """The settings as plain JSON values, as the experiment's file or its class states them."""

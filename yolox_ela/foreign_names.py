@@ -105,7 +105,7 @@ NEAREST = {
     "classes cat,dog",
     "single_cls": "the recipe field classes names the classes, of which there may be one",
     "data": "the data are the option --data PATH, a folder or a data.yaml",
-    "data_dir": "the data are the option --data FOLDER, in VOC's layout",
+    "data_dir": "the data are the option --data PATH, a folder or file",
     "rect": "eval has --rectangular; training has no such option",
     "print_interval": "progress is shown continuously, or once per epoch if it goes to a file",
     "save_history_ckpt": "a run keeps best.pth and last.pth",
@@ -123,7 +123,6 @@ NEAREST = {
     "width": "the recipe field size names depth and width: nano, tiny, s, m, l or x",
 }
 NOT_SUPPORTED = {
-    "patience": "training is not stopped early",
     "mixup": "there is no mixup, as in the paper",
     "enable_mixup": "there is no mixup, as in the paper",
     "mixup_prob": "there is no mixup, as in the paper",

@@ -8,11 +8,11 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from yolox_ela.attention_text import parse_attention
+from yolox_ela.attention_text import Recorded, parse_attention
 from yolox_ela.errors import UserError
 from yolox_ela.field_rules import TYPE_WORDS
 from yolox_ela.foreign_names import answer
-from yolox_ela.recipe import Recipe, setting_fields
+from yolox_ela.recipe import Recipe, current_settings, setting_fields
 
 RecipeType = typing.TypeVar("RecipeType", bound=Recipe)
 
@@ -48,6 +48,16 @@ def override(recipe: RecipeType, values: Mapping[str, Any]) -> RecipeType:
     return changed
 
 
+def recorded_settings(saved: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings from a file as a recipe has them: tuples for lists, values by their present names,
+    and attention's text marked as a file's word, so that no file in it is run.
+    """
+    settings = {k: tuple(v) if isinstance(v, list) else v for k, v in saved.items()}
+    if settings.get("attention"):
+        settings["attention"] = Recorded(settings["attention"])
+    return current_settings(settings)
+
+
 def did_you_mean(name: str, known: Collection[str]) -> str:
     """The known names that are nearest to an unknown one, as a question; empty if none is near."""
     # A low cutoff: "learning_rate" is far from every name as a whole.
@@ -68,6 +78,8 @@ def pairs_to_dict(words: Sequence[str]) -> dict[str, str]:
         if not equals:
             if not rest:
                 hint = answer(name)
+                if not hint and "/" in name:
+                    hint = f"a folder or file of data is named by its option: --data {name}"
                 raise UserError(
                     f"recipe fields come in pairs of field and value, but '{name}' has no value"
                     + (f"; {hint}" if hint else "")

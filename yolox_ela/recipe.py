@@ -106,6 +106,13 @@ class Recipe:
     names of their sets in other data. Data without the default sets give their own."""
     test_sets: Annotated[tuple[str, ...], SETS] = ("2007/test",)
     """Sets to evaluate on, named as `train_sets`."""
+    overfit: Annotated[int, at_least(0)] = 0
+    """As a check of a set-up: train and evaluate on this many images, the first with objects of the
+    sets to train on; 0 is a real training. Given on the command line, `--overfit` says what else it
+    changes."""
+    quick: bool = False
+    """To see whether a training runs: use a tenth of all images. Given on the command line,
+    `--quick` says what else it changes."""
     workers: Annotated[int, between(-1, 1024)] = -1
     """Loader processes of each training process; -1 takes half of its cores, 8 at most. Has no
     effect on results."""
@@ -197,6 +204,9 @@ class Recipe:
     # Evaluation
     eval_interval: Annotated[int, at_least(1)] = 10
     """Epochs between evaluations; the last epoch is always evaluated."""
+    patience: Annotated[int, at_least(0)] = 0
+    """Epochs without a better AP (the AP by which the data are judged) after which the run ends, at
+    the next evaluation; 0 trains all epochs. The epochs left out include those without mosaic."""
     evaluate_start: bool = False
     """Also evaluate the weights that training starts from, as epoch 0."""
     evaluate_raw: bool = False

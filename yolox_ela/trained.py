@@ -7,12 +7,11 @@ from typing import Any
 
 from torch import Tensor
 
-from yolox_ela.attention_text import Recorded
 from yolox_ela.errors import UserError
 from yolox_ela.exp_file import own_experiments
 from yolox_ela.experiment import BASELINE, Experiment, load_experiment
 from yolox_ela.network.weights import read_checkpoint, state_dict_of
-from yolox_ela.overrides import override
+from yolox_ela.overrides import override, recorded_settings
 from yolox_ela.recipe import Recipe, setting_fields
 
 ATTENTION = "backbone.attention."
@@ -78,7 +77,7 @@ def adopt_checkpoint(experiment: Experiment, content: Mapping[str, Any]) -> Expe
         recorded["classes"] = tuple(content["classes"])
     if "recipe" in content:
         recorded["attention_start"] = "paper"  # of runs before there was a choice
-        saved = _as_settings(content["recipe"])
+        saved = recorded_settings(content["recipe"])
         recorded |= {name: saved[name] for name in NETWORK_SETTINGS if name in saved}
         if experiment.attention == saved.get("attention"):
             del recorded["attention"]  # the experiment's own word for it is no file's word
@@ -110,13 +109,5 @@ def _recorded_experiment(
         )
     exp = load_experiment(found)
     known = {field.name for field in setting_fields(exp)}
-    saved = {field: value for field, value in _as_settings(recipe).items() if field in known}
+    saved = {field: value for field, value in recorded_settings(recipe).items() if field in known}
     return adopt_checkpoint(override(exp, saved), content)
-
-
-def _as_settings(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as a recipe has them: tuples for lists; attention's text marked as a file's word."""
-    settings = {k: tuple(v) if isinstance(v, list) else v for k, v in recipe.items()}
-    if settings.get("attention"):
-        settings["attention"] = Recorded(settings["attention"])
-    return settings

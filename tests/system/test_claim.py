@@ -21,12 +21,12 @@ WITHOUT_LOCKS = """
     fcntl.flock = flock
 """
 HOLD = """
-    import sys, time
+    import sys
     from pathlib import Path
     from yolox_ela.system.claim import claim_folder
     with claim_folder(Path(sys.argv[1]), ""):
         print("held", flush=True)
-        time.sleep(60)
+        sys.stdin.read()  # until the test ends
 """
 
 
@@ -38,7 +38,7 @@ def begin():
     def begin(program, *words):
         command = [sys.executable, "-c", textwrap.dedent(program), *map(str, words)]
         pipe = subprocess.PIPE
-        begun.append(subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True))
+        begun.append(subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True))
         return begun[-1]
 
     yield begin
@@ -85,7 +85,7 @@ def test_what_is_refused_stays_as_it_is(tmp_path, hold):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_killed_process_holds_nothing(tmp_path, hold):
     """Not even through a process that it has forked, as loaders' workers are, and left behind."""
-    child = "os.close(1), os.close(2), time.sleep(9), os._exit(0)"
+    child = "os.close(1), os.close(2), sys.stdin.read(), os._exit(0)"
     forking = HOLD.replace("print(", f"import os; os.fork() or ({child}); print(")
     process = hold(tmp_path, forking)
     process.kill()
@@ -153,16 +153,24 @@ def test_new_folders_are_numbered(tmp_path):
 
 def test_nobody_gets_the_new_folder_of_another(tmp_path, begin):
     program = """
-        import sys, time
+        import sys
         from pathlib import Path
         from yolox_ela.system.claim import claim_new_folder
-        time.sleep(1 - time.time() % 1)  # both begin on the second
+        print("ready", flush=True)
+        sys.stdin.readline()
         for _ in range(20):
             with claim_new_folder(Path(sys.argv[1]), "run") as claim:
                 (claim.path / "mine").open("x").close()
     """
-    for process in [begin(program, tmp_path) for _ in range(2)]:
-        assert process.wait(timeout=60) == 0, process.communicate()[1]
+    processes = [begin(program, tmp_path) for _ in range(2)]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n", process.communicate()[1]
+    for process in processes:  # both begin at once
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
     assert names(tmp_path) == sorted(["run", *(f"run-{number}" for number in range(2, 41))])
 
 

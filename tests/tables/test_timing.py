@@ -1,6 +1,5 @@
 """The interleaved timer: order, what is on the clock, and paired ratios."""
 
-import time
 from collections import Counter
 from itertools import pairwise
 
@@ -36,43 +35,55 @@ def test_places_and_predecessors_are_shared_out(names):
     assert all(after[a, b] == after[b, a] for a in names for b in names)
 
 
+class Clock:
+    """A clock that stands still, except while somebody works."""
+
+    def __init__(self):
+        self.now = 0
+
+    def __call__(self):
+        return self.now
+
+    def work(self, seconds):
+        self.now += seconds
+
+
 def test_warmup_is_not_timed():
-    pauses = [0.1, 0.1, 0, 0, 0]
-    timing = interleave({"a": lambda: time.sleep(pauses.pop(0))}, rounds=3, warmup=2)["a"]
-    assert pauses == []
-    assert max(timing.seconds) < 0.1
+    clock, works = Clock(), [100, 100, 1, 2, 3]
+    tasks = {"a": lambda: clock.work(works.pop(0))}
+    timing = interleave(tasks, rounds=3, warmup=2, clock=clock)["a"]
+    assert works == []
+    assert timing.seconds == [1, 2, 3]
 
 
 def test_fast_tasks_are_repeated_and_divided():
-    calls = []
+    clock, calls = Clock(), []
 
-    def fast():
-        calls.append("fast")
-        time.sleep(0.002)
+    def task(name, seconds):
+        calls.append(name)
+        clock.work(seconds)
 
-    def slow():
-        calls.append("slow")
-        time.sleep(0.03)
-
-    timings = interleave({"fast": fast, "slow": slow}, rounds=3, warmup=0, min_seconds=0.02)
-    assert 0.002 <= min(timings["fast"].seconds) <= timings["fast"].median < 0.02
-    assert timings["slow"].median >= 0.03
+    tasks = {"fast": lambda: task("fast", 2), "slow": lambda: task("slow", 30)}
+    timings = interleave(tasks, rounds=3, warmup=0, min_seconds=20, clock=clock)
+    assert timings["fast"].seconds == [2, 2, 2]
+    assert timings["slow"].seconds == [30, 30, 30]
     assert calls.count("slow") == 1 + 3  # one call showed that one is enough
-    assert calls.count("fast") >= 3 * 2
+    # One call takes 2 of 20 seconds; with a margin of a tenth, 10 to 11 are needed in each round.
+    assert calls.count("fast") in (1 + 10 + 3 * 10, 1 + 11 + 3 * 11)
 
 
 def test_queued_work_is_on_the_clock_of_its_own_task():
     """As on a GPU: a call only queues, and synchronising waits."""
-    queue = []
+    clock, queue = Clock(), []
 
     def synchronise():
         while queue:
-            time.sleep(queue.pop())
+            clock.work(queue.pop())
 
-    tasks = {"long": lambda: queue.append(0.03), "short": lambda: None}
-    timings = interleave(tasks, rounds=4, warmup=1, synchronise=synchronise)
-    assert min(timings["long"].seconds) >= 0.03
-    assert timings["short"].median < 0.03
+    tasks = {"long": lambda: queue.append(30), "short": lambda: None}
+    timings = interleave(tasks, rounds=4, warmup=1, synchronise=synchronise, clock=clock)
+    assert timings["long"].seconds == [30] * 4
+    assert timings["short"].seconds == [0] * 4
 
 
 def test_at_least_one_round():

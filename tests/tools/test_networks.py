@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 import torch
-from command_line import SMALL, exp
+from command_line import ONE_EPOCH, SMALL, exp
 
 from yolox_ela.tables.record import read_rows
 
@@ -41,7 +41,7 @@ def mine(tmp_path_factory):
 
 @pytest.fixture
 def words(mine, project, data):
-    options = ["-f", exp(project, "nano"), "--data", data, "-c", "none", *SMALL]
+    options = ["-f", exp(project, "nano"), "--data", data, "-c", "none", *ONE_EPOCH]
     return [*options, "size", "tiny", f"attention={mine}:Mine:power=2", "sites=C3_p4,dark5"]
 
 

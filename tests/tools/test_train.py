@@ -11,6 +11,8 @@ import pytest
 import torch
 from command_line import ONE_EPOCH, PROJECT, SMALL, environment, exp, run, tree
 
+from yolox_ela.tables.record import read_rows
+
 pytestmark = pytest.mark.slow
 
 
@@ -161,7 +163,8 @@ def test_interrupt_of_the_whole_group_and_resume(trained, project, data):
         assert torch.equal(resumed["model"][name], tensor), name
 
 
-def test_two_processes_follow_the_same_schedule(trained, project, data):
+def test_two_processes_follow_the_same_schedule(trained, project, data, tmp_path):
+    """And are recorded once, with what both have found."""
     run(
         project,
         "tools/train.py",
@@ -175,6 +178,8 @@ def test_two_processes_follow_the_same_schedule(trained, project, data):
         2,
         "-o",
         project / "runs" / "two",
+        "--record",
+        tmp_path / "rows.csv",
         *SMALL,
         "seed",
         "3",
@@ -190,3 +195,6 @@ def test_two_processes_follow_the_same_schedule(trained, project, data):
         assert float(two["loss"]) == pytest.approx(float(one["loss"]), rel=0.3)
     results = json.loads((project / "runs" / "two" / "results.json").read_text())
     assert results["images"] == 8, "every image once, over both processes"
+    (row,) = read_rows(tmp_path / "rows.csv")
+    assert (row.start, row.seed, row.test_images) == ("random", 3, 8)
+    assert row.ap50_voc07 == results["ap50_voc07"]

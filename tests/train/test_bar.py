@@ -1,6 +1,8 @@
 """What a run shows between its epochs, on a terminal and in a file."""
 
 import io
+import subprocess
+import sys
 
 import pytest
 
@@ -52,3 +54,46 @@ def test_none_where_a_terminal_shows_the_numbers(status, screen):
     times = iter([0.0, 10.0 * LOG_SECONDS])
     StepLog(enabled=False, clock=lambda: next(times)).show(status)
     assert not screen
+
+
+NOTEBOOK = """
+import sys, types
+
+class Shell:
+    pass
+
+class Widget:
+    def __init__(self, *args, **options):
+        self.__dict__.update(options, children=options.get("children", ()))
+        self.layout = types.SimpleNamespace(); self.style = types.SimpleNamespace()
+
+widgets = types.ModuleType("ipywidgets")
+widgets.__version__, widgets.VERSION_NAME = "8.0.0", "8"
+for name in ("HBox", "HTML", "FloatProgress", "IntProgress"):
+    setattr(widgets, name, type(name, (Widget,), {}))
+python, display, html = (types.ModuleType(f"IPython{n}") for n in ("", ".display", ".html"))
+python.get_ipython, python.display = Shell, display
+display.display = lambda *shown: None
+display.clear_output = lambda *a, **k: None
+sys.modules["ipykernel.zmqshell"] = types.ModuleType("zmqshell")
+sys.modules |= {"IPython": python, "IPython.display": display, "ipywidgets": widgets}
+from yolox_ela.train.bar import StepStatus, TrainingBar
+
+bar = TrainingBar(100, 10, main_process=True)
+bar.show(StepStatus(11, 100, "1/9", 0.01, [6.0, 0, 0, 0, 0], 30.0, "0:01:00"))
+bar.refresh()
+print(bar.disable, *[child.value for child in bar.container.children])
+print(TrainingBar(100, 10, main_process=False).disable)
+"""
+
+
+def test_numbers_in_a_notebook():
+    """Its standard error is no terminal, so a plain bar would stay hidden."""
+    done = subprocess.run([sys.executable, "-c", NOTEBOOK], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    assert first.startswith("False ")
+    first = first.replace("\u2007", " ")
+    assert "1/9 10/100" in first
+    assert "30 im/s" in first
+    assert second == "True"

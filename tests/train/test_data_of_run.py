@@ -52,6 +52,25 @@ def start(path, recipe, data, *, kind=Training, resume=False, cache="off"):
     return training
 
 
+@pytest.fixture(scope="module")
+def begun_once(tmp_path_factory, tiny_sample, recipe):
+    """A run that ended after its first epoch."""
+
+    class Stopped(Training):
+        def _evaluate(self):
+            raise KeyboardInterrupt
+
+    path = tmp_path_factory.mktemp("begun") / "run"
+    with pytest.raises(KeyboardInterrupt):
+        start(path, recipe, tiny_sample, kind=Stopped).run()
+    return path
+
+
+@pytest.fixture
+def begun(begun_once, tmp_path):
+    return shutil.copytree(begun_once, tmp_path / "run")
+
+
 def voc(data):
     return data / "VOCdevkit" / "VOC2007"
 
@@ -91,17 +110,16 @@ def changing(change, at_step):
 
 @pytest.mark.parametrize("name", ["trainval", "test"])
 @pytest.mark.parametrize("change", [darken, enlarge, os.remove])
-def test_a_change_between_epochs_ends_the_run(tmp_path, data, recipe, name, change):
+def test_a_change_between_epochs_ends_the_run(begun, data, recipe, name, change):
     """Training images without a cache, and test images always: nothing learns from others."""
     path = image_of(data, ids(data, name)[3])
-    kind = changing(lambda: change(path), at_step=5)
-    if name == "trainval":
-        recipe = override(recipe, {"eval_interval": 2})
-    training = start(tmp_path / "run", recipe, data, kind=kind)
+    training = start(begun, recipe, data, resume=True)
+    change(path)  # the run has ended its first epoch, and not yet evaluated it
     with pytest.raises(UserError, match=rf"{path.name} has .* since .*--resume"):
         training.run()
-    state = torch.load(tmp_path / "run" / "state.pth", weights_only=True)
+    state = torch.load(begun / "state.pth", weights_only=True)
     assert state["progress"]["step"] == 5
+    assert len(state["progress"]["history"]) == (1 if name == "trainval" else 0)
 
 
 @pytest.mark.parametrize("cache", ["ram", "disk"])
@@ -124,25 +142,6 @@ def test_the_same_content_written_anew_is_fine(tmp_path, data, recipe):
 
 
 # Resuming
-
-
-@pytest.fixture(scope="module")
-def begun_once(tmp_path_factory, tiny_sample, recipe):
-    """A run that ended after its first epoch."""
-
-    class Stopped(Training):
-        def _evaluate(self):
-            raise KeyboardInterrupt
-
-    path = tmp_path_factory.mktemp("begun") / "run"
-    with pytest.raises(KeyboardInterrupt):
-        start(path, recipe, tiny_sample, kind=Stopped).run()
-    return path
-
-
-@pytest.fixture
-def begun(begun_once, tmp_path):
-    return shutil.copytree(begun_once, tmp_path / "run")
 
 
 def move_object(data, image_id):

@@ -84,7 +84,7 @@ def test_step_by_step_what_one_process_trains(one, two):
     assert_same_steps(two["frozen"], one)
     assert losses(two["frozen"]) == pytest.approx(losses(one), rel=1e-4)
     notes = one["notes"]
-    assert len(moved(notes[1]["network"], notes[STEPS]["network"])) > 100, "or it could not fail"
+    assert len(moved(notes[1]["network"], notes[STEPS]["network"])) > 50, "or it could not fail"
 
 
 def test_the_average_follows(two, zero_shot_weights):

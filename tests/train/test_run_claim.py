@@ -25,8 +25,9 @@ def make(folder, **times):
         ({}, "nano"),
         ({"nano": {"state": 5}, "nano-2": {"state": 9}, "nano-10": {"state": 7}}, "nano-2"),
         ({"nano": {"state": 5}, "nano_ela": {"state": 9}, "nano-x": {"state": 9}}, "nano"),
-        # Begun last, and without a state so far: not an older one in its place.
-        ({"nano": {"config": 1, "state": 5}, "nano-2": {"config": 9}}, "nano-2"),
+        # Begun last, and ended before it had kept anything.
+        ({"nano": {"config": 1, "state": 5}, "nano-2": {"config": 9}}, "nano"),
+        ({"nano": {"config": 1}, "nano-2": {"config": 9}}, "nano-2"),
         ({"nano": {"config": 1, "state": 9}, "nano-2": {"config": 5}}, "nano"),
         ({"nano": {"state": 5}, "nano-2": {}}, "nano"),
     ],
@@ -47,6 +48,17 @@ def test_the_last_run_is_in_use(tmp_path):
     with (
         claim_folder(tmp_path / "nano-2", ""),
         pytest.raises(UserError, match=r"nano-2 is in use by process .*; stop that run, or wait"),
+    ):
+        required_path(None, tmp_path, "nano", resume=True)
+
+
+def test_the_last_run_has_saved_nothing_so_far(tmp_path):
+    """It goes on in another process: the one before is not meant."""
+    make(tmp_path / "nano", state=5)
+    make(tmp_path / "nano-2", config=9)
+    with (
+        claim_folder(tmp_path / "nano-2", ""),
+        pytest.raises(UserError, match=r"nano-2 is in use by process"),
     ):
         required_path(None, tmp_path, "nano", resume=True)
 

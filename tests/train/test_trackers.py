@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import cv2
@@ -282,7 +281,7 @@ def elsewhere(tmp_path, monkeypatch):
     assert not list(folder.iterdir()), "trackers write into the run folder only"
 
 
-def log_and_continue(name, path):
+def log_and_continue(name, path, *, between=lambda: None):
     """A run that logs at step 5, and its resumption, which logs at step 10."""
     build_accelerator("cpu", "fp32")
     folder = made_folder(path)
@@ -290,7 +289,7 @@ def log_and_continue(name, path):
         with RunTrackers((name,), folder, CONFIG) as trackers:
             trackers.log({"loss": step / 2, "ap50_voc07": 0.5}, step)
             trackers.log_image("predictions", np.full((20, 30, 3), step, np.uint8), step)
-        time.sleep(1)  # wandb names its folders by the second
+        between()
     return json.loads((path / "trackers.json").read_text())[name]
 
 
@@ -350,7 +349,12 @@ def log_and_read_trackio(path):
 def test_wandb_offline(tmp_path, elsewhere, monkeypatch):
     wandb = pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")
-    identity = log_and_continue("wandb", tmp_path / "run")
+    # wandb names its folders by the second, and both runs may fall into one.
+    identity = log_and_continue(
+        "wandb",
+        tmp_path / "run",
+        between=lambda: monkeypatch.setenv("WANDB__SYNC_DIR_SUFFIX", "resumed"),
+    )
     wandb.teardown()  # all is on the disk
     files = sorted((tmp_path / "run" / "wandb").glob(f"offline-run-*/run-{identity}.wandb"))
     assert len(files) == 2, "offline, a resumption writes a file of its own for the same run"

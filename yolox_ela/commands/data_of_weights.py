@@ -68,6 +68,8 @@ def require_test_images_of_run(
         UserError: images or objects have changed since the run.
     """
     saved = content.get("recipe", {})
+    if saved.get("overfit") or saved.get("quick"):
+        return  # a trial was evaluated on a part of the images
     same_question = (
         tuple(saved.get("test_sets", ())) == recipe.test_sets
         and tuple(content.get("classes", ())) == recipe.classes

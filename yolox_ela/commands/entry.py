@@ -1,5 +1,6 @@
 """Running a command: `yolox-ela NAME`, `python -m yolox_ela NAME` or `python tools/NAME.py`."""
 
+import os
 import shutil
 import sys
 import time
@@ -22,7 +23,7 @@ COMMANDS = {
     "train": ("train", "train an experiment and evaluate it"),
     "eval": ("evaluate", "evaluate weights on a set of images"),
     "predict": ("predict", "detect objects in pictures"),
-    "dataset": ("dataset", "check, download or generate data sets"),
+    "dataset": ("dataset", "check, count, convert, divide, download or generate data sets"),
     "report": ("report", "report on a run, or on several side by side"),
     "table": ("table", "print the project's tables, or write them into files"),
 }
@@ -99,7 +100,7 @@ def python_word() -> str:
 
 def run(main: Callable[[], int]) -> NoReturn:
     """Exit with the code that `main` returns; a UserError becomes one message and exit code 2."""
-    log_to_screen()
+    log_to_screen(main_process=os.environ.get("RANK", "0") == "0")  # torchrun numbers processes
     try:
         sys.exit(main())
     except EndedElsewhereError:

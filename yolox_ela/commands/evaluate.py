@@ -1,9 +1,9 @@
 """`yolox-ela eval`: evaluate weights on a set of images."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,14 +50,45 @@ from yolox_ela.trained import Trained, load_trained_file
 HELD_REMEDY = "name another folder with --report"
 
 
+@dataclass(frozen=True)
+class Evaluated:
+    """What an evaluation found.
+
+    Attributes:
+        split: the images.
+        detections: the objects detected in them.
+        results: the scores, see `score_detections`; None for images without annotations.
+        page: the report, if one was asked for.
+    """
+
+    split: VocSplit
+    detections: Detections
+    results: dict[str, Any] | None = None
+    page: Path | None = None
+
+
 def main(args: argparse.Namespace) -> int:
     """Run the command; see `evaluate_options.parse`."""
+
+    def show(results: dict[str, Any]) -> None:
+        if args.json != SCREEN:
+            print(format_results(results))
+
     with ExitStack() as held:  # the report's folder is released at the end, also after an error
-        return run(args, held)
+        run(args, held, show)
+    return 0
 
 
-def run(args: argparse.Namespace, held: ExitStack) -> int:
-    """Evaluate; the folder of a report is entered into `held`."""
+def run(
+    args: argparse.Namespace, held: ExitStack, show: Callable[[dict[str, Any]], None] | None = None
+) -> Evaluated:
+    """Evaluate; the folder of a report is entered into `held`.
+
+    Args:
+        args: see `evaluate_options.parse`.
+        held: released at the end.
+        show: receives the scores before any file is written.
+    """
     report = RunFolder(args.report) if args.report else None
     if report is not None:
         require_unclaimed(report.path, HELD_REMEDY)
@@ -124,7 +155,7 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
             " and ".join(str(path) for path in (args.save_detections, args.save_comp4) if path),
             " + ".join(exp.test_sets),
         )
-        return 0
+        return Evaluated(split, detections)
     if report is not None:
         held.enter_context(claim_folder(report.path, HELD_REMEDY))
         report.check_report()  # a training may have begun there meanwhile
@@ -140,8 +171,8 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
         "device": str(device),
         "inference": asdict(inference),
     }
-    if args.json != SCREEN:
-        print(format_results(results))
+    if show is not None:
+        show(results)
     if args.json:
         write_result(results, args.json)
     save_detections(args, exp, detections, split)
@@ -149,9 +180,10 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
         row = run_row(exp, origin, results, data=data_name(args), device=device, ids=args.ids)
         append_row(args.record, row)
         logger.info("recorded in {}", args.record)
+    page: Path | None = None
     if report is not None:
         report.append_environment(
-            describe_environment(device, 1)
+            describe_environment(device, 1, args.call)
             | {"data": data_name(args), "weights": f"{args.checkpoint} in {exp.name}"}
             | {"start": start.name, "start_sha256": start.sha256}
         )
@@ -162,7 +194,7 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
         material = RunMaterial(model=model)
         page = write_single_report(report.path, title, report.facts(), evaluation, material)
         logger.info("report: {}", page)
-    return 0
+    return Evaluated(split, detections, results, page)
 
 
 def save_detections(

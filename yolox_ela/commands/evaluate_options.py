@@ -1,9 +1,12 @@
 """The options of `yolox-ela eval`, and what can be refused before torch is loaded."""
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from yolox_ela.choices import DEFAULT_START, PRECISION_NAMES, START_NAMES
+from yolox_ela.commands.keywords import read_arguments
 from yolox_ela.commands.options import (
     CHECKPOINT_NAMES,
     JSON_HELP,
@@ -36,13 +39,17 @@ EXAMPLES = (
 )
 
 
-def parse(home: Path) -> argparse.Namespace:
+def parse(home: Path, keywords: Mapping[str, Any] | None = None) -> argparse.Namespace:
     """The options as typed, and `home`, the folder of runs/ and datasets/.
+
+    Args:
+        home: this folder.
+        keywords: the options as keyword arguments; None reads the command line.
 
     Raises:
         UserError: an option or recipe field is wrong, or names what there is not.
     """
-    args = build_parser(home).parse_args()
+    args = read_arguments(build_parser(home), "eval", keywords)
     args.home = home
     require_experiment(args.experiment)
     check_overrides(args)

@@ -49,15 +49,17 @@ def command_parser(
     return Parser(description=description, usage=usage, epilog="\n".join([*lines, DOCS]))
 
 
-def add_experiment(group: Group, *, required: bool = True) -> None:
-    """-f, with the name that YOLOX's users know."""
+def add_experiment(
+    group: Group, *, required: bool = True, default: str = "as the weights say"
+) -> None:
+    """-f, with the name that YOLOX's users know; `default` says what is meant without it."""
     group.add_argument(
         *EXPERIMENT_NAMES,
         type=Path,
         required=required,
         metavar="NAME",
         help="experiment: a file, or the name of one of the package's own, as in nano_ela_s"
-        + (" (required)" if required else " (default: as the weights say)"),
+        + (" (required)" if required else f" (default: {default})"),
     )
 
 

@@ -13,6 +13,7 @@ from yolox_ela.foreign_names import FOREIGN, answer
 from yolox_ela.overrides import did_you_mean
 from yolox_ela.recipe import Recipe
 
+AUTO = "auto"
 NUMBER = re.compile(r"-\.?\d")
 FIELDS = {field.name for field in fields(Recipe)}
 
@@ -186,6 +187,24 @@ def device_name(text: str) -> str:
         hint = f"; for GPU {text}, write cuda:{text}" if text.isdigit() else ""
         raise argparse.ArgumentTypeError(f"'{text}' is not auto, cpu, cuda, cuda:N or mps{hint}")
     return text
+
+
+def whole_or_auto(low: int) -> Callable[[str], int | str]:
+    """Reads `auto`, or a whole number of at least `low`."""
+    read = whole(low)
+    return lambda text: text if text == AUTO else read(text)
+
+
+def duration(text: str) -> float:
+    """Read a length of time, as in 2h, 30m, 90s or 1h30m; returns seconds."""
+    found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text)
+    hours, minutes, seconds = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
+    total = 3600 * hours + 60 * minutes + seconds
+    if total == 0:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not a length of time, as in 2h, 30m, 90s or 1h30m"
+        )
+    return float(total)
 
 
 def share(text: str) -> float:

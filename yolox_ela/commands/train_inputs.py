@@ -11,6 +11,7 @@ from yolox_ela.augment.bank import ImageBank, choose_cache, open_images
 from yolox_ela.augment.feed import DeviceFeed, Feed, HostFeed, renders_on_device
 from yolox_ela.choices import DEFAULT_START
 from yolox_ela.commands.options import locate_data
+from yolox_ela.commands.trial import chosen_images
 from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.readers.reader import Reader
 from yolox_ela.datasets.sample import generate_sample
@@ -45,10 +46,14 @@ def load_splits(
     )
     train_split = train_split.without_crowds()
     require_objects(train_split, reader.root, exp.train_sets)
-    require_disjoint(train_split, test_split)
+    train_split, test_split = (chosen_images(exp, split) for split in (train_split, test_split))
+    if not exp.overfit:  # which evaluates on what it trains on
+        require_disjoint(train_split, test_split)
     class_weights(exp, train_split)  # refuses names that are no classes
     if args.record:
         require_scores(test_split)
+    if exp.patience:
+        require_scores(test_split, "patience")
     return share_values(train_split, test_split)
 
 

@@ -1,12 +1,16 @@
 """The options of `yolox-ela train`, and what can be refused before torch is loaded."""
 
 import argparse
+import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from yolox_ela.choices import AUGMENTS, CACHES, DEFAULT_START, START_NAMES, TRAINING_PRECISIONS
+from yolox_ela.commands.keywords import read_arguments
 from yolox_ela.commands.options import (
     CHECKPOINT_NAMES,
+    EXPERIMENT_NAMES,
     JSON_HELP,
     add_data_options,
     add_device,
@@ -23,8 +27,10 @@ from yolox_ela.commands.options import (
     require_outputs,
     require_weights,
 )
-from yolox_ela.commands.parser import Parser, whole
+from yolox_ela.commands.parser import AUTO, Parser, duration, whole, whole_or_auto
+from yolox_ela.commands.resume_options import adopt_run
 from yolox_ela.commands.stated import stated_recipe
+from yolox_ela.commands.trial_options import OPTIONS, require_trial, with_trial
 from yolox_ela.errors import UserError
 from yolox_ela.named_recipes import RECIPES, SAMPLE_SETTINGS
 from yolox_ela.overrides import override, pairs_to_dict
@@ -44,16 +50,27 @@ MOST_THREADS = 1024  # more would be a typing error, and take the machine's memo
 RecipeType = TypeVar("RecipeType", bound=Recipe)
 
 
-def parse(home: Path) -> argparse.Namespace:
+def parse(home: Path, keywords: Mapping[str, Any] | None = None) -> argparse.Namespace:
     """The options as typed, and `home`, the folder of runs/ and datasets/.
+
+    Args:
+        home: this folder.
+        keywords: the options as keyword arguments; None reads the command line.
 
     Raises:
         UserError: an option or recipe field is wrong, or names what there is not.
     """
-    args = build_parser(home).parse_args()
-    args.home = home
+    args = read_arguments(build_parser(home), "train", keywords)
+    args.home, args.started = home, time.monotonic()
+    if args.experiment is None and not args.resume:
+        raise UserError(
+            f"{'/'.join(EXPERIMENT_NAMES)} is missing; {build_parser(home).prog} --help shows "
+            "examples"
+        )
     require_experiment(args.experiment)
+    adopt_run(args)
     args.tracker = require_trackers(args.tracker)
+    require_trial(args, pairs_to_dict(args.overrides))
     stated = stated_recipe(args.experiment)
     if stated is not None:
         configured(stated, args)
@@ -71,12 +88,19 @@ def parse(home: Path) -> argparse.Namespace:
 
 
 def configured(recipe: RecipeType, args: argparse.Namespace) -> RecipeType:
-    """The recipe or experiment with the changes of --recipe, of --sample and of the fields on the
-    command line, in this order.
+    """The recipe or experiment with the changes of --recipe, --sample, --overfit, the fields on the
+    command line and --quick, in this order; where a run is resumed by itself, with its settings.
 
     Raises:
         UserError: a field is unknown or has a bad value, or --sample and --recipe do not agree.
     """
+    typed = pairs_to_dict(args.overrides)
+    if wants_largest_batch(args):
+        del typed["batch_size"]
+    if args.settings is not None:
+        recipe = override(override(recipe, args.settings), typed)
+        recipe.validate()
+        return recipe
     recipe = override(recipe, RECIPES[args.recipe])
     if args.sample:
         if args.recipe != "paper" and not args.checkpoint:
@@ -84,9 +108,14 @@ def configured(recipe: RecipeType, args: argparse.Namespace) -> RecipeType:
                 f"--sample starts from random weights, --recipe {args.recipe} from COCO's"
             )
         recipe = override(recipe, SAMPLE_SETTINGS)
-    recipe = override(recipe, pairs_to_dict(args.overrides))
+    recipe = with_trial(recipe, typed)
     recipe.validate()
     return recipe
+
+
+def wants_largest_batch(args: argparse.Namespace) -> bool:
+    """Whether `-b auto` asks for the largest batch that fits, which the GPU must tell."""
+    return pairs_to_dict(args.overrides).get("batch_size") == AUTO
 
 
 def build_parser(home: Path) -> Parser:
@@ -95,7 +124,7 @@ def build_parser(home: Path) -> Parser:
         "Train an experiment and evaluate it.", "-f NAME [options] [FIELD VALUE ...]", EXAMPLES
     )
     network = parser.add_argument_group("network and weights")
-    add_experiment(network)
+    add_experiment(network, required=False, default="with --resume, the run's own")
     network.add_argument(
         *CHECKPOINT_NAMES,
         metavar="WEIGHTS",
@@ -124,6 +153,7 @@ def build_parser(home: Path) -> Parser:
         "memory holds the images)",
     )
     add_schedule(parser)
+    add_trials(parser)
     machine = parser.add_argument_group("run on")
     add_device(machine)
     machine.add_argument(
@@ -161,9 +191,19 @@ def add_schedule(parser: Parser) -> None:
         help="paper: as the experiment states it; tuned: 8 epochs from COCO's weights, chosen at "
         "320 px (default: paper)",
     )
+    add_field_option(
+        parser,
+        schedule,
+        "-b",
+        "--batch-size",
+        field="batch_size",
+        type=whole_or_auto(1),
+        metavar="N",
+        help="images per step, over all processes; auto: as many as a CUDA GPU has memory for "
+        f"(default: {recipe_default('batch_size')})",
+    )
     for names, field, low, high, text in (
         (("-e", "--epochs"), "epochs", 1, None, "passes over the training images"),
-        (("-b", "--batch-size"), "batch_size", 1, None, "images per step, over all processes"),
         (("--seed",), "seed", 0, LARGEST_SEED, "seed of weights, order and augmentation"),
     ):
         add_field_option(
@@ -175,6 +215,13 @@ def add_schedule(parser: Parser) -> None:
             metavar="N",
             help=f"{text} (default: {recipe_default(field)})",
         )
+    schedule.add_argument(
+        "--time-limit",
+        type=duration,
+        metavar="TIME",
+        help="stop within this time from now, as in 2h, 90s or 1h30m, with weights saved and "
+        "evaluated; --resume continues (default: none)",
+    )
     add_image_size(parser, schedule, recipe_default("image_size"))
     add_field_option(
         parser,
@@ -183,6 +230,29 @@ def add_schedule(parser: Parser) -> None:
         field="precision",
         choices=TRAINING_PRECISIONS,
         help=f"number format of backbone and neck (default: {recipe_default('precision')})",
+    )
+
+
+def add_trials(parser: Parser) -> None:
+    """--overfit and --quick."""
+    trials = parser.add_argument_group("trial of a set-up, whose scores are no results")
+    add_field_option(
+        parser,
+        trials,
+        OPTIONS["overfit"],
+        field="overfit",
+        type=whole(1),
+        metavar="N",
+        help="train and evaluate on the same N images, 200 epochs without augmentation; a sound "
+        "set-up detects all their objects (default: off)",
+    )
+    add_field_option(
+        parser,
+        trials,
+        OPTIONS["quick"],
+        field="quick",
+        action="store_true",
+        help="a tenth of the epochs and images, to see whether it runs (default: off)",
     )
 
 
@@ -199,7 +269,8 @@ def add_outputs(parser: Parser, home: Path) -> None:
     output.add_argument(
         "--resume",
         action="store_true",
-        help="continue the run in -o, or the last one of this experiment (default: off)",
+        help="continue the run in -o, or the newest one of -f; without -f the newest of all, with "
+        "its own settings (default: off)",
     )
     output.add_argument("--json", type=Path, metavar="FILE", help=JSON_HELP)
     output.add_argument(

@@ -144,7 +144,7 @@ def start_file(given: str | Path, cache: Path | None = None, *, size: str = "nan
             f"{error}\nWithout a connection, either\n"
             f"  download {start.url} elsewhere and put it at {path}, or\n"
             "  give other weights with -c FILE, or\n"
-            "  train from random weights with -c none."
+            "  (to train only) start from random weights with -c none."
         ) from error
 
 

@@ -24,8 +24,14 @@ PACKAGES = (
 )
 
 
-def describe_environment(device: torch.device, world: int) -> dict[str, Any]:
-    """Versions, source commit, kind of machine, and the command as typed."""
+def describe_environment(device: torch.device, world: int, call: str = "") -> dict[str, Any]:
+    """Versions, source commit, kind of machine, and the command as typed.
+
+    Args:
+        device: the device that is computed on.
+        world: number of processes.
+        call: the Python call to name instead of the command.
+    """
     versions = {}
     for package in PACKAGES:
         try:
@@ -45,7 +51,7 @@ def describe_environment(device: torch.device, world: int) -> dict[str, Any]:
         "processes": world,
         "versions": versions,
         "commit": source_commit(),
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": call or " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
     }
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from loguru import logger
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from yolox_ela.errors import UserError
 
@@ -21,6 +21,11 @@ def log_to_screen(*, main_process: bool = True) -> None:
     colors = sys.stderr.isatty()
     if main_process:
         logger.add(_write_above_bar, format=SCREEN_FORMAT, level="INFO", colorize=colors)
+    ignore_foreign_warnings()
+
+
+def ignore_foreign_warnings() -> None:
+    """Hide warnings of libraries that a user can do nothing about."""
     # Upstream's assignment uses an old spelling of autocast, at every image.
     warnings.filterwarnings("ignore", message=".*torch.cuda.amp.autocast.*")
     warnings.filterwarnings("ignore", message=".*CUDA is not available.*")

@@ -90,12 +90,12 @@ def checkpoint_origin(
     )
 
 
-def require_scores(split: VocSplit) -> None:
-    """Raise UserError if an evaluation of the split will have no scores to record."""
+def require_scores(split: VocSplit, what: str = "--record") -> None:
+    """Raise UserError if an evaluation of the split will have no scores, which `what` needs."""
     if split.difficult.all():  # or there are no objects
         raise UserError(
-            "--record: there will be no scores, since no object of the test set counts (those "
-            "marked as difficult do not); leave --record out, or name other test sets"
+            f"{what}: there will be no scores, since no object of the test set counts (those "
+            f"marked as difficult do not); leave {what} out, or name other test sets"
         )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from loguru import logger
-from tqdm import tqdm
+from tqdm.auto import tqdm  # in a notebook, its widget
 
 from yolox_ela.train.progress import LOSS_PARTS
 
@@ -45,7 +45,8 @@ class TrainingBar(tqdm):
     Args:
         total_steps: number of steps of the whole run.
         done: number of steps of earlier parts of the run.
-        main_process: False hides the numbers; otherwise they show where stderr is a terminal.
+        main_process: False hides the numbers; otherwise they show where stderr is a terminal, and
+            in a notebook.
     """
 
     left = "?"

@@ -31,6 +31,7 @@ from yolox_ela.train.schedule import learning_rate, warn_of_long_warmup
 from yolox_ela.train.step import TrainStep
 from yolox_ela.train.stop import StopRequest
 from yolox_ela.train.thread_choice import choose_threads, fix_threads
+from yolox_ela.train.time_limit import TimeLimit
 from yolox_ela.train.together import any_process, on_main, together
 from yolox_ela.train.tracker_names import DEFAULT_TRACKERS
 from yolox_ela.train.trackers import RunTrackers
@@ -54,6 +55,7 @@ class Training:
         trackers: names of trackers to log to; see `require_trackers`.
         feed: samples of `train_split`; by default loader processes render them from files.
         compile: see `TrainStep`.
+        time_limit: when to stop; by default never.
 
     Raises:
         UserError: the batch cannot be split over the processes, or class weights are given to
@@ -74,6 +76,7 @@ class Training:
         trackers: Sequence[str] = DEFAULT_TRACKERS,
         feed: Feed | None = None,
         compile: bool = False,
+        time_limit: TimeLimit | None = None,
     ) -> None:
         require_batch_fits(recipe.batch_size, accelerator.num_processes)
         self.recipe, self.folder, self.accelerator = recipe, folder, accelerator
@@ -103,6 +106,7 @@ class Training:
         )
         self.guard = FiniteGuard(folder, f"rank{accelerator.process_index}", self.network)
         self.saver = RunSaver(folder, recipe, train_split, test_split, accelerator)
+        self.time_limit = time_limit or TimeLimit()
         self.total_steps = self.steps_per_epoch * recipe.epochs
         warn_of_long_warmup(self.total_steps, recipe)
         self.read_interval = 1 if self.device.type == "cpu" else READ_INTERVAL
@@ -115,17 +119,18 @@ class Training:
     # The run
 
     def run(self) -> dict[str, Any] | None:
-        """Train to the end, or until asked to stop.
+        """Train to the end, until `patience` is at its end, or until asked to stop.
 
         Returns:
-            The last evaluation's results (see `score_detections`), or None if stopped early.
+            The last evaluation's results (see `score_detections`), or None if asked to stop.
 
         Raises:
             UserError: a tracker cannot start, the loss is no longer finite, data cannot be read,
                 or the disk is full.
         """
-        if self.progress.step >= self.total_steps and not self.records.epoch_is_open():
+        if self.records.is_complete():
             logger.info("{} is complete; nothing left to train", self.folder.path)
+            self.records.report_patience()
             return json.loads(self.folder.results.read_text(encoding="utf-8"))
         data = (self.folder.data, self.train_split, self.test_split)
         on_main(self.accelerator, lambda: keep_data(*data))
@@ -133,7 +138,10 @@ class Training:
             together(self.accelerator, lambda: stack.enter_context(self.trackers))
             results = self._train(stack.enter_context(StopRequest()))
         self.accelerator.end_training()
-        if self.progress.step < self.total_steps:
+        self.records.report_patience()
+        if self.records.is_complete():
+            self.records.report_start()
+        else:
             logger.info(
                 "stopped after step {} of {}; {} holds everything: continue with the same command "
                 "and --resume",
@@ -151,6 +159,8 @@ class Training:
             self._evaluate_start()
         if self.records.epoch_is_open():  # stopped while it was evaluated
             results = self._end_epoch()
+            if self.records.is_complete():
+                return results
         saved_at = time.monotonic()
         main = self.accelerator.is_main_process
         bar = TrainingBar(self.total_steps, self.progress.step, main_process=main)
@@ -167,17 +177,21 @@ class Training:
                 if ended:
                     self._require_sound()
                     results = self._end_epoch() or results
-                stopping = saving = False
+                stopping = saving = late = False
                 # Several processes exchange nothing more often than losses are read.
                 if self.accelerator.num_processes == 1 or self._is_read_step():
                     saving = time.monotonic() - saved_at > SAVE_SECONDS
-                    stopping, saving = any_process(self.accelerator, stop.requested, saving)
-                if not ended and (stopping or saving):
+                    late = self.time_limit.is_near(self.records.pace, self.read_interval + 1)
+                    wishes = (stop.requested, saving, late)
+                    stopping, saving, late = any_process(self.accelerator, *wishes)
+                if not ended and (stopping or saving or late):
                     self._require_sound()
                     self.save_state()
                 if ended or saving:
                     saved_at = time.monotonic()
-                if stopping:
+                if late and not self.records.is_complete():
+                    self._keep_present(evaluated=ended and "eval_seconds" in self._newest_row())
+                if stopping or late or self.records.is_complete():
                     break
                 self.records.restart_watch()  # evaluation and saving are not part of a step
         return results
@@ -273,6 +287,41 @@ class Training:
         # Last: if a file before it cannot be written, the epoch's end is repeated on resumption.
         self.save_state()
         return results
+
+    def _newest_row(self) -> dict[str, Any]:
+        return self.progress.history[-1] if self.progress.history else {}
+
+    def _keep_present(self, *, evaluated: bool) -> None:
+        """Write last.pth and results.json for the weights at which the time limit stops the run.
+
+        The history and best.pth stay as they are, so that a resumed run goes on as if it had not
+        been stopped.
+
+        Args:
+            evaluated: whether the end of an epoch has just done so.
+        """
+        logger.info("the time limit of {} is near", self.time_limit)
+        if evaluated:
+            return
+        epoch, rest = divmod(self.progress.step, self.steps_per_epoch)
+        row: dict[str, Any] = {"epoch": epoch}
+        if rest:
+            row["epoch"] = round(self.progress.step / self.steps_per_epoch, 3)
+        in_time = self.time_limit.suffices(self.records.pace)
+        if any_process(self.accelerator, not in_time)[0]:
+            logger.warning("no time is left to evaluate: last.pth is saved without scores")
+        else:
+            results = self._evaluate()
+            row |= headline(results)
+            logger.info(
+                "epoch {}: {}",
+                row["epoch"],
+                score_text(row, self.records.metric) or "nothing to score",
+            )
+            if self.accelerator.is_main_process:
+                self.folder.write_json("results.json", results)
+        if self.accelerator.is_main_process:
+            self.saver.save_weights(self.ema.result(), row, self.origin, is_best=False)
 
     def _evaluate_start(self) -> None:
         """Evaluate the starting weights, as epoch 0 of the history."""

@@ -36,6 +36,22 @@ class Pace:
         """Take note of the time of one evaluation of one network."""
         self._evaluations.append(seconds)
 
+    def steps_timed(self) -> int:
+        """Number of recent steps that `step_seconds` is the mean of, the first one left out."""
+        return len(self._steps)
+
+    def evaluation_seconds(self, images: int) -> float:
+        """Seconds to reserve for one more evaluation, of all networks that it evaluates.
+
+        Args:
+            images: number of images, for an estimate where no evaluation has been timed: as long
+                as training takes for as many.
+        """
+        networks = 2 if self._recipe.evaluate_raw else 1
+        if self._evaluations:
+            return networks * max(self._evaluations)
+        return networks * images * (self.step_seconds() or 0.0) / self._recipe.batch_size
+
     def step_seconds(self) -> float | None:
         """Seconds of a step; None before the first one.
 

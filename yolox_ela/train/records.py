@@ -9,7 +9,7 @@ from accelerate.utils import gather_object
 from loguru import logger
 from torch import Tensor
 
-from yolox_ela.evaluate.scores import METRICS
+from yolox_ela.evaluate.scores import METRIC_TITLES, METRICS
 from yolox_ela.recipe import Recipe
 from yolox_ela.report.curves import save_curves
 from yolox_ela.train.bar import StepStatus
@@ -165,6 +165,53 @@ class RunRecords:
         self.trackers.log({k: v for k, v in row.items() if k != "step"}, progress.step)
         return is_best
 
+    def has_waited(self) -> bool:
+        """Whether the newest epoch was scored, and `patience` epochs have brought no better AP."""
+        progress, patience = self.progress, self.recipe.patience
+        if patience == 0 or not progress.history or self.metric not in progress.history[-1]:
+            return False
+        return self.epochs_recorded() - progress.best_epoch >= patience
+
+    def is_complete(self) -> bool:
+        """Whether nothing is left to train, also because `patience` has been used up."""
+        progress = self.progress
+        if progress.step % self.steps_per_epoch or self.epoch_is_open():
+            return False
+        return progress.step >= self.recipe.epochs * self.steps_per_epoch or self.has_waited()
+
+    def report_patience(self) -> None:
+        """Say why the run has ended, if that was before its last epoch."""
+        if self.is_complete() and self.epochs_recorded() < self.recipe.epochs:
+            logger.info(
+                "ended after epoch {} of {}, since patience is {} and no epoch after {} has scored "
+                "better than its {} of {:.2f}; --resume patience 0 trains on",
+                self.epochs_recorded(),
+                self.recipe.epochs,
+                self.recipe.patience,
+                self.progress.best_epoch,
+                METRIC_TITLES[self.metric],
+                100 * self.progress.best,
+            )
+
+    def report_start(self) -> None:
+        """Compare the last epoch with the starting weights, if those were evaluated.
+
+        A warning says that the training has made them worse.
+        """
+        first, last = self.progress.history[0], self.progress.history[-1]
+        if first["epoch"] != 0 or self.metric not in first or self.metric not in last:
+            return
+        final, start = 100 * last[self.metric], 100 * first[self.metric]
+        text = (
+            f"{METRIC_TITLES[self.metric]}: {final:.2f} after training, "
+            f"{_difference(final - start)} the weights that it started from ({start:.2f})"
+        )
+        if final >= start:
+            logger.info(text)
+            return
+        best = _difference(100 * self.progress.best - start)
+        logger.warning(f"{text}; best.pth, of epoch {self.progress.best_epoch}, is {best} them")
+
     def write(self, results: Mapping[str, Any] | None) -> None:
         """Write results, metrics, times, curves and the log line of the newest epoch.
 
@@ -177,8 +224,16 @@ class RunRecords:
         folder.write_metrics(progress.history)
         folder.write_json("timing.json", summarise_timing(progress.history))
         epochs, epoch = self.recipe.epochs, self.epochs_recorded()
-        if epoch == epochs or time.monotonic() - self._plotted_at > PLOT_SECONDS:
+        if (
+            epoch == epochs
+            or self.has_waited()
+            or time.monotonic() - self._plotted_at > PLOT_SECONDS
+        ):
             save_curves({self.recipe.name: progress.history}, folder.curves)
             self._plotted_at = time.monotonic()
-        time_left = self.pace.time_left(progress.step, epoch)
+        time_left = None if self.has_waited() else self.pace.time_left(progress.step, epoch)
         logger.info(epoch_line(progress, epochs, time_left, self.metric))
+
+
+def _difference(points: float) -> str:
+    return f"{abs(points):.2f} points {'below' if points < 0 else 'above'}"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from yolox_ela.errors import UserError
 from yolox_ela.system.claim import FolderClaim, claim_folder, claim_new_folder, require_unclaimed
-from yolox_ela.train.run_folder import START_FILES, RunFolder, latest_run_path
+from yolox_ela.train.run_folder import IN_USE, START_FILES, RunFolder, latest_run_path
 
 
 def required_path(output: Path | None, parent: Path, name: str, *, resume: bool) -> Path | None:
@@ -50,5 +50,5 @@ def claim_run(path: Path | None, parent: Path, name: str, *, resume: bool) -> Fo
 
 def _remedy(resume: bool) -> str:
     if resume:
-        return "stop that run, or wait until it has ended"
+        return IN_USE
     return "name another folder with -o"

@@ -7,9 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from loguru import logger
+
 from yolox_ela.errors import UserError
+from yolox_ela.system.claim import require_unclaimed
 from yolox_ela.system.files import write_atomically
 
+IN_USE = "stop that run, or wait until it has ended"  # before it can be resumed
 # What a run writes before its first epoch, so that nothing is lost with it.
 START_FILES = (
     "config.json",
@@ -46,7 +50,7 @@ class RunFolder:
         self.path = Path(path)
         self.state = self.path / "state.pth"  # everything that --resume needs
         self.last = self.path / "last.pth"  # averaged weights of the last epoch
-        self.best = self.path / "best.pth"  # averaged weights with the best AP50 (VOC07)
+        self.best = self.path / "best.pth"  # averaged weights of the epoch with the best AP
         self.metrics = self.path / "metrics.csv"
         self.curves = self.path / "curves.png"
         self.results = self.path / "results.json"
@@ -132,14 +136,40 @@ class RunFolder:
         write_atomically(self.metrics, write)
 
 
-def latest_run_path(parent: Path, name: str) -> Path:
-    """The run of this name that was begun or saved last; `parent/name` if there is none.
+def latest_run_path(parent: Path, name: str | None = None) -> Path:
+    """The run that was begun or saved last, of those that a process holds or that can be resumed.
 
-    It may have no state to resume yet: then an older run is not what is meant either.
+    A run that ended before it had saved its state kept nothing, so the one before it is meant.
+
+    Args:
+        parent: the folder of all runs.
+        name: what the folders of the run's experiment are called, up to a number; None for any.
+
+    Returns:
+        The run's folder; without a name, `parent/name` if there is none.
+
+    Raises:
+        UserError: no name is given, and there is no run.
+        FolderInUseError: another process holds the run.
     """
+    pattern = re.compile(r".*" if name is None else rf"{re.escape(name)}(-\d+)?")
     times: dict[Path, float] = {}
-    for pattern in ("config.json", "state.pth"):
-        for path in parent.glob(f"{name}*/{pattern}"):
-            if re.fullmatch(rf"{re.escape(name)}(-\d+)?", path.parent.name):
+    for file in ("config.json", "state.pth"):
+        for path in parent.glob(f"*/{file}"):
+            if pattern.fullmatch(path.parent.name):
                 times[path.parent] = max(path.stat().st_mtime, times.get(path.parent, 0.0))
-    return max(times, key=times.__getitem__, default=parent / name)
+    dead: list[Path] = []
+    for path in sorted(times, key=times.__getitem__, reverse=True):
+        require_unclaimed(path, IN_USE)
+        if RunFolder(path).state.is_file():
+            if dead:
+                logger.warning(
+                    "{} ended before anything was saved: this resumes {}",
+                    ", ".join(map(str, dead)),
+                    path,
+                )
+            return path
+        dead.append(path)
+    if name is None and not dead:
+        raise UserError(f"nothing to resume: there is no run in {parent}; name one with -o")
+    return dead[0] if dead else parent / str(name)

@@ -1,0 +1,65 @@
+"""Trials of a set-up, --overfit and --quick: their settings, whose scores are no results."""
+
+import argparse
+from typing import Any, TypeVar
+
+from yolox_ela.errors import UserError
+from yolox_ela.overrides import override
+from yolox_ela.recipe import Recipe
+
+RecipeType = TypeVar("RecipeType", bound=Recipe)
+
+OPTIONS = {"overfit": "--overfit", "quick": "--quick"}
+# What --overfit changes: each epoch shows the same images unaltered, 200 times, and keeps nothing
+# of the start. Averaging stays, since after as few steps as these it hardly lags behind.
+OVERFIT_SETTINGS: dict[str, Any] = {
+    "epochs": 200,
+    "mosaic_prob": 0.0,
+    "flip_prob": 0.0,
+    "hsv_prob": 0.0,
+    "multiscale": 0.0,
+    "start_share": 0.0,
+    "eval_interval": 20,
+}
+NONE = ("0", "false", "False")  # a trial that is switched off
+TENTH = 10  # what --quick divides epochs and images by
+
+
+def require_trial(args: argparse.Namespace, typed: dict[str, str]) -> None:
+    """Raise UserError for a trial that could be taken for a result, or for two at once."""
+    chosen = [option for name, option in OPTIONS.items() if typed.get(name, "0") not in NONE]
+    if len(chosen) > 1:
+        raise UserError(f"{' and '.join(chosen)} are two trials: give one of them")
+    if chosen and args.record:
+        raise UserError(f"{chosen[0]} is a trial, whose scores are no results: leave --record out")
+
+
+def with_trial(recipe: RecipeType, typed: dict[str, str]) -> RecipeType:
+    """The recipe with the fields on the command line, and what --overfit or --quick changes.
+
+    The settings of --overfit stand below the fields that were typed; --quick divides what they say.
+    The trial enters the name, also where a name was typed.
+
+    Raises:
+        UserError: the experiment's file states a trial.
+    """
+    if recipe.overfit or recipe.quick:
+        raise UserError(
+            f"{recipe.name} states overfit or quick: these are for the command line only, as "
+            "--overfit 16 or --quick"
+        )
+    fields = {name: value for name, value in typed.items() if name not in OPTIONS}
+    trial = override(recipe, {name: typed[name] for name in OPTIONS if name in typed})
+    values = {name: getattr(trial, name) for name in OPTIONS}
+    if trial.overfit:
+        recipe = override(recipe, OVERFIT_SETTINGS)
+    recipe = override(recipe, fields)
+    if trial.quick:
+        values |= {
+            "epochs": -(-recipe.epochs // TENTH),
+            "eval_interval": -(-recipe.eval_interval // TENTH),
+            # A tenth of the epochs have a hundredth of the steps.
+            "warmup_steps": -(-recipe.warmup_steps // TENTH**2),
+            "freeze_backbone_steps": -(-recipe.freeze_backbone_steps // TENTH**2),
+        }
+    return override(recipe, values)
