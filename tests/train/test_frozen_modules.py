@@ -6,8 +6,11 @@ from torch import nn
 
 from yolox_ela.attention import ela_s
 from yolox_ela.experiment import Experiment
+from yolox_ela.network.model import build_yolox
 from yolox_ela.overrides import override
+from yolox_ela.recipe import Recipe
 from yolox_ela.train.accelerator import build_accelerator
+from yolox_ela.train.batch_size import trial_steps
 from yolox_ela.train.engine import Training
 from yolox_ela.train.run_folder import RunFolder
 from yolox_ela.train.step import TrainStep
@@ -58,6 +61,17 @@ def test_frozen_modules_compute_what_they_computed_before():
             module.running_mean.fill_(3.0)
     trained = stem(images)
     assert torch.equal(trained, stem.eval()(images))
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_the_trial_of_a_batch_size_freezes_too(frozen):
+    """Where nothing is learned, nothing is kept for gradients, so that larger batches fit."""
+    network, seen = build_yolox(20), []
+    stem = network.backbone.backbone.stem
+    stem.register_forward_hook(lambda module, inputs, output: seen.append(output.requires_grad))
+    recipe = Recipe(image_size=64, freeze=FROZEN if frozen else ())
+    trial_steps(recipe, network, 2, torch.device("cpu"))
+    assert seen == [not frozen] * 2
 
 
 @pytest.mark.slow
