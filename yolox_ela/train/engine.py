@@ -6,14 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-import torch
 from accelerate import Accelerator
 from loguru import logger
-from torch import Tensor
 
 from yolox_ela.augment.feed import Batch, Feed, HostFeed
-from yolox_ela.augment.loader import SampleKey, require_batch_fits, steps_per_epoch
-from yolox_ela.augment.multiscale import input_size, network_input
+from yolox_ela.augment.loader import require_batch_fits, steps_per_epoch
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.network.model import Yolox
 from yolox_ela.recipe import Recipe
@@ -22,12 +19,12 @@ from yolox_ela.train.bar import StepLog, TrainingBar
 from yolox_ela.train.class_weights import class_weights, log_class_weights
 from yolox_ela.train.data_of_run import keep_data
 from yolox_ela.train.evaluation import RunEvaluator
-from yolox_ela.train.finite import FiniteGuard
-from yolox_ela.train.progress import LOSS_PARTS, Progress, Stopwatch, headline, score_text
+from yolox_ela.train.progress import Progress, Stopwatch, headline, score_text
 from yolox_ela.train.records import RunRecords
 from yolox_ela.train.run_folder import RunFolder
+from yolox_ela.train.run_steps import RunSteps
 from yolox_ela.train.saving import Origin, RunSaver
-from yolox_ela.train.schedule import learning_rate, warn_of_long_warmup
+from yolox_ela.train.schedule import warn_of_long_warmup
 from yolox_ela.train.step import TrainStep
 from yolox_ela.train.stop import StopRequest
 from yolox_ela.train.thread_choice import choose_threads, fix_threads
@@ -37,7 +34,6 @@ from yolox_ela.train.tracker_names import DEFAULT_TRACKERS
 from yolox_ela.train.trackers import RunTrackers
 
 SAVE_SECONDS = 600  # state.pth is also written this often within an epoch
-READ_INTERVAL = 10  # steps between reads of the loss, on a GPU
 
 
 class Training:
@@ -84,8 +80,6 @@ class Training:
         self.origin = Origin(start, start_sha256, source_commit())
         self.device = accelerator.device
         self.feed: Feed = feed or HostFeed(train_split, recipe, self.device)
-        self.newest_keys: list[SampleKey] = []  # the newest step's, for `_describe_step`
-        self.newest_samples: tuple[Tensor, Tensor] = (torch.empty(0), torch.empty(0))
         weights = class_weights(recipe, train_split)
         log_class_weights(weights, train_split)
         self.step = TrainStep(model, recipe, accelerator, class_weights=weights, compile=compile)
@@ -104,12 +98,11 @@ class Training:
         self.evaluator = RunEvaluator(
             test_split, recipe, accelerator, folder, self.trackers, self.records.pace
         )
-        self.guard = FiniteGuard(folder, f"rank{accelerator.process_index}", self.network)
+        self.steps = RunSteps(self.step, self.feed, train_split, self.records)
         self.saver = RunSaver(folder, recipe, train_split, test_split, accelerator)
         self.time_limit = time_limit or TimeLimit()
         self.total_steps = self.steps_per_epoch * recipe.epochs
         warn_of_long_warmup(self.total_steps, recipe)
-        self.read_interval = 1 if self.device.type == "cpu" else READ_INTERVAL
 
     @property
     def progress(self) -> Progress:
@@ -170,22 +163,22 @@ class Training:
                 losses = self._train_step(batch)
                 bar.update()
                 if losses is not None:
-                    status = self.records.status(self._last_rate(), losses)
+                    status = self.records.status(self.steps.last_rate(), losses)
                     bar.show(status)
                     log.show(status)
                 ended = self.records.epoch_is_open()
                 if ended:
-                    self._require_sound()
+                    self.steps.require_sound()
                     results = self._end_epoch() or results
                 stopping = saving = late = False
                 # Several processes exchange nothing more often than losses are read.
-                if self.accelerator.num_processes == 1 or self._is_read_step():
+                if self.accelerator.num_processes == 1 or self.steps.is_read_step():
                     saving = time.monotonic() - saved_at > SAVE_SECONDS
-                    late = self.time_limit.is_near(self.records.pace, self.read_interval + 1)
+                    late = self.time_limit.is_near(self.records.pace, self.steps.read_interval + 1)
                     wishes = (stop.requested, saving, late)
                     stopping, saving, late = any_process(self.accelerator, *wishes)
                 if not ended and (stopping or saving or late):
-                    self._require_sound()
+                    self.steps.require_sound()
                     self.save_state()
                 if ended or saving:
                     saved_at = time.monotonic()
@@ -210,67 +203,12 @@ class Training:
 
     def _train_step(self, batch: Batch) -> list[float] | None:
         """One optimizer step; the losses if they were read at this step."""
-        recipe, progress = self.recipe, self.progress
-        epoch = progress.step // self.steps_per_epoch
-        self.newest_keys, self.newest_samples = batch.keys, self.feed.samples(batch)
-        losses = self.step(
-            *network_input(*self.newest_samples, input_size(progress.step, recipe)),
-            learning_rate(progress.step, self.total_steps, recipe),
-            use_l1=epoch >= recipe.epochs - recipe.final_epochs,
-            frozen=progress.step < recipe.freeze_backbone_steps,
-        )
-        self.records.add_losses(losses)
-        progress.step += 1
-
-        row = None
-        if self._is_read_step() or progress.step % self.steps_per_epoch == 0:
-            row = self._read_losses()
-        self.records.add_step()
-        return row
-
-    def _last_rate(self) -> float:
-        """The learning rate of the last step."""
-        return learning_rate(self.progress.step - 1, self.total_steps, self.recipe)
-
-    def _is_read_step(self) -> bool:
-        """Whether the losses are read after the last step even if it ended no epoch."""
-        return self.progress.step % self.read_interval == 0
-
-    def _read_losses(self) -> list[float] | None:
-        """Add the losses since the last read to the epoch's sums; None if there are none.
-
-        Raises:
-            UserError: one of them is not finite; see `FiniteGuard`.
-        """
-        rows = self.records.read_losses()
-        self.guard.require_losses(rows, self.progress.step, self._describe_step)
-        self.records.sum_losses(rows)
-        return rows[-1] if rows else None
-
-    def _require_sound(self) -> None:
-        """Check losses and weights before anything is saved.
-
-        Raises:
-            UserError: one is not finite, see `FiniteGuard`; or the averaged weights do not follow
-                the trained ones.
-        """
-        losses = self._read_losses() or [0.0] * len(LOSS_PARTS)
-        self.guard.require_weights(losses, self.progress.step, self._describe_step)
-        self.step.require_following(self._last_rate())
-
-    def _describe_step(self, step: int) -> dict[str, Any]:
-        """What a dump of numbers that are not finite tells about a step (from 1) and its batch."""
-        return {
-            "lr": learning_rate(step - 1, self.total_steps, self.recipe),
-            "last_batch_ids": [str(self.train_split.ids[key.image]) for key in self.newest_keys],
-            "last_batch_images": self.newest_samples[0].cpu(),
-            "last_batch_targets": self.newest_samples[1].cpu(),
-        }
+        return self.steps.take(batch)
 
     def _end_epoch(self) -> dict[str, Any] | None:
         """Evaluate if it is time, and record the epoch; the results if evaluated."""
         recipe = self.recipe
-        row = self.records.epoch_row(self._last_rate())
+        row = self.records.epoch_row(self.steps.last_rate())
         results = None
         if row["epoch"] % recipe.eval_interval == 0 or row["epoch"] == recipe.epochs:
             self.save_state()  # an evaluation is long, and may be cut off

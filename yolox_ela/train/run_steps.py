@@ -1,0 +1,99 @@
+"""The steps of a run: one after the other, their losses read and checked."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from yolox_ela.augment.feed import Batch, Feed
+from yolox_ela.augment.loader import SampleKey
+from yolox_ela.augment.multiscale import input_size, network_input
+from yolox_ela.datasets.split import VocSplit
+from yolox_ela.train.finite import FiniteGuard
+from yolox_ela.train.progress import LOSS_PARTS
+from yolox_ela.train.records import RunRecords
+from yolox_ela.train.schedule import learning_rate
+from yolox_ela.train.step import TrainStep
+
+READ_INTERVAL = 10  # steps between reads of the loss, on a GPU
+
+
+class RunSteps:
+    """Takes a run's steps, and makes sure that their numbers are right.
+
+    Args:
+        step: the optimizer step.
+        feed: gives the samples of a batch.
+        split: the training images, whose names a dump of wrong numbers tells.
+        records: receives losses and times, and knows the run and how far it is.
+    """
+
+    def __init__(self, step: TrainStep, feed: Feed, split: VocSplit, records: RunRecords) -> None:
+        self.step, self.feed, self.split, self.records = step, feed, split, records
+        self.recipe, self.steps_per_epoch = records.recipe, records.steps_per_epoch
+        self.total_steps = self.steps_per_epoch * self.recipe.epochs
+        accelerator = records.accelerator
+        rank = f"rank{accelerator.process_index}"
+        self.guard = FiniteGuard(records.folder, rank, step.network)
+        self.read_interval = 1 if accelerator.device.type == "cpu" else READ_INTERVAL
+        self._newest_keys: list[SampleKey] = []  # the newest step's, for `_describe_step`
+        self._newest_samples: tuple[Tensor, Tensor] = (torch.empty(0), torch.empty(0))
+
+    def take(self, batch: Batch) -> list[float] | None:
+        """One optimizer step; the losses if they were read at this step."""
+        recipe, progress = self.recipe, self.records.progress
+        epoch = progress.step // self.steps_per_epoch
+        self._newest_keys, self._newest_samples = batch.keys, self.feed.samples(batch)
+        losses = self.step(
+            *network_input(*self._newest_samples, input_size(progress.step, recipe)),
+            learning_rate(progress.step, self.total_steps, recipe),
+            use_l1=epoch >= recipe.epochs - recipe.final_epochs,
+            frozen=progress.step < recipe.freeze_backbone_steps,
+        )
+        self.records.add_losses(losses)
+        progress.step += 1
+
+        row = None
+        if self.is_read_step() or progress.step % self.steps_per_epoch == 0:
+            row = self._read_losses()
+        self.records.add_step()
+        return row
+
+    def last_rate(self) -> float:
+        """The learning rate of the last step."""
+        return learning_rate(self.records.progress.step - 1, self.total_steps, self.recipe)
+
+    def is_read_step(self) -> bool:
+        """Whether the losses are read after the last step even if it ended no epoch."""
+        return self.records.progress.step % self.read_interval == 0
+
+    def _read_losses(self) -> list[float] | None:
+        """Add the losses since the last read to the epoch's sums; None if there are none.
+
+        Raises:
+            UserError: one of them is not finite; see `FiniteGuard`.
+        """
+        rows = self.records.read_losses()
+        self.guard.require_losses(rows, self.records.progress.step, self._describe_step)
+        self.records.sum_losses(rows)
+        return rows[-1] if rows else None
+
+    def require_sound(self) -> None:
+        """Check losses and weights before anything is saved.
+
+        Raises:
+            UserError: one is not finite, see `FiniteGuard`; or the averaged weights do not follow
+                the trained ones.
+        """
+        losses = self._read_losses() or [0.0] * len(LOSS_PARTS)
+        self.guard.require_weights(losses, self.records.progress.step, self._describe_step)
+        self.step.require_following(self.last_rate())
+
+    def _describe_step(self, step: int) -> dict[str, Any]:
+        """What a dump of numbers that are not finite tells about a step (from 1) and its batch."""
+        return {
+            "lr": learning_rate(step - 1, self.total_steps, self.recipe),
+            "last_batch_ids": [str(self.split.ids[key.image]) for key in self._newest_keys],
+            "last_batch_images": self._newest_samples[0].cpu(),
+            "last_batch_targets": self._newest_samples[1].cpu(),
+        }
