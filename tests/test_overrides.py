@@ -1,8 +1,11 @@
 """Recipe fields given as words."""
 
+import re
+
 import pytest
 from yolox.data.datasets.coco_classes import COCO_CLASSES
 
+from yolox_ela.commands.fields import fields_text
 from yolox_ela.errors import UserError
 from yolox_ela.overrides import override, pairs_to_dict
 from yolox_ela.recipe import Recipe
@@ -41,3 +44,10 @@ def test_both_ways_to_write_a_pair():
 def test_pairs_that_are_none(words):
     with pytest.raises(UserError, match="lr"):
         pairs_to_dict(words)
+
+
+def test_defaults_as_they_are_listed_can_be_typed():
+    """`name = default  (rule)`, of every field."""
+    shown = dict(re.findall(r"^  (\w+) = (.*?)  \(", "\n".join(fields_text()), re.M))
+    assert shown.keys() == Recipe().to_dict().keys()
+    assert override(Recipe(), shown).to_dict() == Recipe().to_dict() | {"attention": "none"}

@@ -85,6 +85,8 @@ def test_final_epochs_can_be_chosen():
         ("mosaic_scale", "[1, 2]", (1.0, 2.0)),
         ("train_sets", "2007/trainval,2012/trainval", ("2007/trainval", "2012/trainval")),
         ("train_sets", "2007/train", ("2007/train",)),
+        ("freeze", "backbone.backbone.dark*,head", ("backbone.backbone.dark*", "head")),
+        ("freeze", "none", ()),
         ("classes", "cat, dining table,", ("cat", "dining table")),
     ],
 )
@@ -246,6 +248,10 @@ WHOLE = "must be a whole number"
         ("seed", 2**70, "must be between 0 and 18,446,744,073,709,551,615"),  # torch's largest
         ("seed", 1.0, WHOLE),
         ("freeze_batchnorm", "false", "must be true or false"),
+        ("freeze", ("10",), "and not a number of layers"),
+        ("freeze", "head", "must be a tuple of texts"),
+        ("freeze", ("head", "head"), "all different"),
+        ("optimizer", "adam", "must be sgd or adamw"),
         ("precision", "fp8", "must be fp32, fp16 or bf16"),
         ("precision", 16, "must be a text"),
         ("classes", (), "must be one or more texts"),
@@ -281,6 +287,12 @@ def test_something_is_trained():
     Recipe(lr_factor_new=0).validate()
 
 
+def test_adamw_is_not_given_the_rate_of_sgd():
+    with pytest.raises(UserError, match=r"'lr' = 0\.02 is a rate for SGD.*as in: lr 0\.001"):
+        Recipe(optimizer="adamw").validate()
+    Recipe(optimizer="adamw", lr=0.001).validate()
+
+
 def test_the_recipes_rules_hold_where_a_class_annotates_a_setting_anew():
     @dataclass
     class Mine(Recipe):
@@ -306,7 +318,11 @@ def test_every_setting_is_described():
     assert list(described) == [field.name for field in fields(Recipe)]
     assert all(setting.meaning and setting.rule for setting in described.values())
     assert described["momentum"] == Description(
-        "Optimizer", "momentum", 0.937, "at least 0 and less than 1", "Nesterov momentum of SGD."
+        "Optimizer",
+        "momentum",
+        0.937,
+        "at least 0 and less than 1",
+        "Nesterov momentum of SGD; the first beta of AdamW, whose second one is 0.999.",
     )
     assert described["share_sites"].rule == "true or false"
     assert list(dict.fromkeys(setting.section for setting in described.values())) == [

@@ -19,6 +19,7 @@ from yolox_ela.exp_file import (
     require_effect,
     run_file,
 )
+from yolox_ela.freezing import frozen_modules
 from yolox_ela.named_attention import attention_of
 from yolox_ela.network.dry_run import require_working, source_of
 from yolox_ela.network.model import Yolox, build_yolox
@@ -126,7 +127,12 @@ class Experiment(Recipe):
         return self._attention_method if self.attention is None else self.attention
 
     def build_model(self) -> Yolox:
-        """Build the network with random weights, which depend on `seed` alone."""
+        """Build the network with random weights, which depend on `seed` alone.
+
+        Raises:
+            UserError: a module of attention cannot be built or does not work, or `freeze` names a
+                module that the network does not have.
+        """
         builder = self._builder()
         with isolated_generators(self.seed):
             torch.manual_seed(self.seed)
@@ -149,6 +155,7 @@ class Experiment(Recipe):
                     )
                 module.start_as_identity()
         require_working(model.backbone, self.smallest_side, builder)
+        frozen_modules(model, self.freeze)  # refuses names that no module has
         return model
 
     @property

@@ -30,6 +30,7 @@ RENAMED_FIELDS = {
     "sync_bn": "sync_batchnorm",
     "val_interval": "eval_interval",
     "exp_name": "name",
+    "opt": "optimizer",
 }
 # An option of a command: what to type.
 OPTIONS = {
@@ -87,7 +88,12 @@ NEAREST = {
     "hsv_h": "colours vary by YOLOX's amounts, with the probability in the recipe field hsv_prob",
     "hsv_s": "colours vary by YOLOX's amounts, with the probability in the recipe field hsv_prob",
     "hsv_v": "colours vary by YOLOX's amounts, with the probability in the recipe field hsv_prob",
-    "freeze": "the recipe field freeze_backbone_steps freezes the backbone for a number of steps",
+    "cls_pw": "rare classes get larger weights by the recipe field class_weights, as in: "
+    "class_weights balanced",
+    "freeze_layers": "the recipe field freeze takes names of modules, as in: freeze "
+    "backbone.backbone",
+    "freeze_backbone": "the recipe field freeze takes names of modules, as in: freeze "
+    "backbone.backbone; freeze_backbone_steps freezes the backbone for a number of steps",
     "ema": "weights are always averaged; the recipe fields ema_decay and ema_ramp say how",
     "amp": "mixed precision is --precision fp16 or bf16",
     "fp16": "half precision is --precision fp16",
@@ -109,8 +115,7 @@ NEAREST = {
     "machine_rank": "several machines are used through torchrun or accelerate launch",
     "dist_url": "several machines are used through torchrun or accelerate launch",
     "dist_backend": "several machines are used through torchrun or accelerate launch",
-    "optimizer": "the optimizer is SGD with Nesterov momentum, as in the paper and YOLOX; its "
-    "settings are the recipe fields lr, momentum and weight_decay",
+    "betas": "AdamW's first beta is the recipe field momentum, its second one is 0.999",
     "cos_lr": "the learning rate always follows a cosine down to the recipe field min_lr_ratio",
     "scheduler": "the learning rate always follows a cosine down to the recipe field min_lr_ratio",
     "deterministic": "the recipe field seed repeats a run",

@@ -98,6 +98,8 @@ def _parse(name: str, text: str, kind: Any) -> Any:
     """`text` as a value of type `kind`."""
     if kind is str:
         return text
+    if name == "freeze" and text == "none":
+        return ()
     if name == "attention":
         return type(text)(parse_attention(text))
     if name == "classes":

@@ -14,6 +14,8 @@ from typing import Annotated, Any, get_type_hints
 
 from yolox_ela.attention_text import FORM, is_attention
 from yolox_ela.choices import TRAINING_PRECISIONS
+from yolox_ela.class_weights_text import FORM as CLASS_WEIGHTS_FORM
+from yolox_ela.class_weights_text import is_class_weights
 from yolox_ela.datasets.names import VOC_CLASSES
 from yolox_ela.errors import UserError
 from yolox_ela.field_rules import (
@@ -50,7 +52,15 @@ NETWORK_SITES = Rule(
     f"one or more of {', '.join(SITES)}, all different",
     lambda sites: _are_different(sites) and set(sites) <= set(SITES),
 )
+CLASS_WEIGHTS = Rule(CLASS_WEIGHTS_FORM, is_class_weights)
+MODULES = Rule(
+    "names of modules or patterns of names, all different, as in backbone.backbone.dark2, and not "
+    "a number of layers",
+    lambda names: not names or (_are_different(names) and not any(n.isdigit() for n in names)),
+)
 ZOOM = Rule("two numbers with 0 < low <= high <= 10", lambda zoom: 0 < zoom[0] <= zoom[1] <= 10)
+
+MOST_ADAMW_LR = 0.01  # the largest `lr` that AdamW is given
 
 # The metadata of a dataclass field that is no setting: no override changes it, no run records it.
 NOT_A_SETTING = {"setting": False}
@@ -127,11 +137,19 @@ class Recipe:
     """Seed of initial weights, image order, augmentation and input sizes."""
 
     # Optimizer
+    optimizer: Annotated[str, one_of("sgd", "adamw")] = "sgd"
+    """`sgd` with Nesterov momentum, or `adamw`, which needs a learning rate of its own: `lr` is
+    0.01 at most with it, 0.001 for instance. Its weight decay, too, is another: of each weight a
+    step takes the share `weight_decay` times the learning rate."""
     lr_factor_new: Annotated[float, at_least(0)] = 1.0
     """Share of the learning rate for new parameters: attention, and class predictors if they
     start at random."""
     lr_factor_pretrained: Annotated[float, at_least(0)] = 1.0
     """Share of the learning rate for all other parameters."""
+    freeze: Annotated[tuple[str, ...], MODULES] = ()
+    """Modules that are not trained, by name or pattern, with all inside them: `backbone.backbone`,
+    or `backbone.backbone.stem,backbone.backbone.dark*`; `none` for none. Their weights get neither
+    gradients nor decay, and their BatchNorm layers keep their statistics and normalise by them."""
     freeze_backbone_steps: Annotated[int, at_least(0)] = 0
     """Number of initial steps with a frozen backbone (its attention is trained, and the statistics
     of its BatchNorm layers are updated)."""
@@ -143,9 +161,13 @@ class Recipe:
     """With several processes on CUDA: normalise by the whole batch instead of by each process's
     share (PyTorch's SyncBatchNorm)."""
     momentum: Annotated[float, at_least(0, below=1)] = 0.937
-    """Nesterov momentum of SGD."""
+    """Nesterov momentum of SGD; the first beta of AdamW, whose second one is 0.999."""
     weight_decay: Annotated[float, at_least(0)] = 5e-4
     """Weight decay of convolution and linear weights; other parameters have none."""
+    class_weights: Annotated[str, CLASS_WEIGHTS] = "none"
+    """Weights of the classification loss by the class of the object that an anchor is assigned to:
+    `none`, `balanced` (inversely proportional to the number of training objects, with a mean of 1
+    over the objects), or weights by name, as in `boat:2,person:0.5`, and 1 for other classes."""
     grad_clip: Annotated[float, at_least(0)] = 0.0
     """Largest norm of the gradient; 0 switches clipping off."""
     ema_decay: Annotated[float, at_least(0, below=1)] = 0.9998
@@ -221,6 +243,12 @@ class Recipe:
                 f"recipe field 'warmup_fraction' = {self.warmup_fraction} and 'final_fraction' = "
                 f"{self.final_fraction} must leave steps between them: their sum must be less "
                 "than 1"
+            )
+        if self.optimizer == "adamw" and self.lr > MOST_ADAMW_LR:
+            raise UserError(
+                f"recipe field 'lr' = {self.lr} is a rate for SGD: with 'optimizer' = 'adamw' each "
+                "step moves a weight by about the learning rate, so it must be at most "
+                f"{MOST_ADAMW_LR}; give another one, as in: lr 0.001"
             )
         if self.lr_factor_new == self.lr_factor_pretrained == 0:
             raise UserError(

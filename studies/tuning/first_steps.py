@@ -29,6 +29,7 @@ from yolox_ela.network.model import Yolox
 from yolox_ela.overrides import override, pairs_to_dict
 from yolox_ela.system.text_table import text_table
 from yolox_ela.train.accelerator import build_accelerator
+from yolox_ela.train.class_weights import class_weights
 from yolox_ela.train.schedule import learning_rate
 from yolox_ela.train.start import load_start
 from yolox_ela.train.step import TrainStep
@@ -54,7 +55,7 @@ def main() -> int:
     network = exp.build_model()
     load_start(exp, network, args.checkpoint)
     accelerator = build_accelerator(args.device, exp.precision)
-    step = TrainStep(network, exp, accelerator)
+    step = TrainStep(network, exp, accelerator, class_weights=class_weights(exp, train))
     start = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
     feed = HostFeed(
         train, exp, accelerator.device, open_images(train, exp.image_size, "off", Path())

@@ -61,6 +61,7 @@ def test_an_entry_classes_goes_first(saved):
         ({"recipe": recipe(image_size="640")}, "'recipe' has image_size = '640'"),
         ({"recipe": recipe(epochs=True)}, "'recipe' has epochs = True"),
         ({"recipe": recipe(lr=float("nan"))}, "'recipe' has lr = nan"),
+        ({"recipe": recipe(freeze=[1])}, r"'recipe' has freeze = \[1\]"),
         ({"recipe": recipe(train_sets=[])}, r"'recipe' has train_sets = \[\]"),
         ({"value_range": "wide"}, "'value_range' must be two numbers .* not 'wide'"),
         ({"value_range": [255]}, r"'value_range' must be two numbers .* not \[255\]"),

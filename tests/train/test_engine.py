@@ -159,6 +159,20 @@ class TestResume:
                 if name.endswith("conv.weight"):
                     assert not torch.equal(before[name], average), "or this test could not fail"
 
+    def test_adamw_continues_bit_by_bit(self, tmp_path, tiny_recipe, tiny_splits):
+        settings = {"optimizer": "adamw", "lr": 0.004, "epochs": 1, "final_fraction": 0.0}
+        recipe = override(tiny_recipe, settings)
+        whole = start(tmp_path / "whole", recipe, tiny_splits)
+        whole.run()
+        path = tmp_path / "run"
+        assert start(path, recipe, tiny_splits, kind=interrupted_at(3)).run() is None
+        saved = load(path / "state.pth")["optimizer"]["state"]
+        assert all({"step", "exp_avg", "exp_avg_sq"} <= entry.keys() for entry in saved.values())
+        resumed = start(path, recipe, tiny_splits, resume=True)
+        resumed.run()
+        assert_equal_tensors(resumed.network.state_dict(), whole.network.state_dict())
+        assert_equal_tensors(resumed.ema.model.state_dict(), whole.ema.model.state_dict())
+
     @pytest.mark.parametrize("epoch", [2, 3])
     def test_killed_during_an_evaluation(
         self, whole_run, tmp_path, tiny_recipe, tiny_splits, epoch

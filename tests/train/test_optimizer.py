@@ -1,5 +1,7 @@
 """Weight decay reaches convolution and linear weights and nothing else."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -50,13 +52,15 @@ def test_a_frozen_backbone_keeps_its_weights_and_the_rest_its_rates():
         assert rate == (0.0 if name.startswith("backbone.backbone.") else 1.0), name
 
 
-def test_an_overflow_in_the_first_step_leaves_no_trace():
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_an_overflow_in_the_first_step_leaves_no_trace(name):
     """The scaler skips it; fused kernels would begin with momentum that was never written."""
     weights = []
     for overflow in (False, True):
         model = nn.Linear(3, 3)
         nn.init.constant_(model.weight, 0.5)
-        optimizer = build_optimizer(model, Recipe(lr=0.1, precision="fp16"))
+        recipe = Recipe(lr=0.1, precision="fp16", optimizer=name)
+        optimizer = build_optimizer(model, recipe)
         scaler = torch.amp.GradScaler("cpu", init_scale=4.0)
         for factor in ([float("inf")] if overflow else []) + [1.0, 1.0]:
             optimizer.zero_grad()
@@ -91,3 +95,42 @@ def test_a_step_is_nesterov_sgd_with_decay():
     # Nesterov's first step: lr * (1 + momentum) * gradient.
     assert model.weight.item() == pytest.approx(2 - 0.1 * 1.5 * (1 + 0.01 * 2))
     assert model.bias.item() == pytest.approx(2 - 0.1 * 1.5)
+
+
+ADAMW = Recipe(optimizer="adamw", lr=0.01, momentum=0.8, weight_decay=0.1)
+
+
+def test_a_step_is_adamw_with_decay_of_weights_alone():
+    """Two steps by the formulas of arXiv 1711.05101, algorithm 2."""
+    model = nn.Linear(1, 1)
+    nn.init.constant_(model.weight, 2.0)
+    nn.init.constant_(model.bias, 2.0)
+    optimizer = build_optimizer(model, ADAMW)
+    expected, first, second = [2.0, 2.0], 0.0, 0.0
+    for step, gradient in enumerate((1.0, -3.0), 1):
+        optimizer.zero_grad()
+        (gradient * model(torch.ones(1, 1))).sum().backward()
+        optimizer.step()
+        first = 0.8 * first + 0.2 * gradient
+        second = 0.999 * second + 0.001 * gradient**2
+        moved = 0.01 * first / (1 - 0.8**step) / (second / (1 - 0.999**step)) ** 0.5
+        expected = [expected[0] * (1 - 0.01 * 0.1) - moved, expected[1] - moved]
+        assert [model.weight.item(), model.bias.item()] == pytest.approx(expected, rel=1e-6)
+
+
+def test_adamw_has_the_groups_of_sgd():
+    """The same parameters, decay and factors; the rate is linear in the batch with both."""
+    recipe = replace(ADAMW, lr_factor_new=2.0, lr_factor_pretrained=0.5, batch_size=64)
+    model = build_yolox(20, ela_s)
+    groups = [
+        [
+            ([id(p) for p in group["params"]], group["weight_decay"], group["lr_factor"])
+            for group in build_optimizer(model, replace(recipe, optimizer=name)).param_groups
+        ]
+        for name in ("sgd", "adamw")
+    ]
+    assert groups[0] == groups[1]
+    adamw = build_optimizer(model, recipe)
+    assert {group["lr"] for group in adamw.param_groups} == {0.04}
+    assert {group["betas"] for group in adamw.param_groups} == {(0.8, 0.999)}
+    assert all(group["fused"] for group in adamw.param_groups)

@@ -37,5 +37,5 @@ def fields_text() -> Iterator[str]:
 def _as_typed(value: Any) -> str:
     """A value as one writes it on the command line."""
     if isinstance(value, tuple):
-        return ",".join(map(str, value))
+        return ",".join(map(str, value)) or "none"
     return str(value).lower() if value is None or isinstance(value, bool) else f"{value}"

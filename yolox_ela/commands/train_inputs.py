@@ -22,6 +22,7 @@ from yolox_ela.images.values import UNDECIDED
 from yolox_ela.network.starts import start_file
 from yolox_ela.system.files import default_cache
 from yolox_ela.tables.entry import require_scores
+from yolox_ela.train.class_weights import class_weights
 from yolox_ela.train.together import on_main, together
 
 
@@ -48,6 +49,7 @@ def load_splits(
     train_split, test_split = (chosen_images(exp, split) for split in (train_split, test_split))
     if not exp.overfit:  # which evaluates on what it trains on
         require_disjoint(train_split, test_split)
+    class_weights(exp, train_split)  # refuses names that are no classes
     if args.record:
         require_scores(test_split)
     if exp.patience:

@@ -189,8 +189,9 @@ def _settings(recipe: Any, source: Path) -> dict[str, Any]:
 def _is_like(value: Any, default: Any) -> bool:
     """Whether a setting has the type of its default."""
     if isinstance(default, tuple):
-        same = isinstance(value, (list, tuple)) and len(value) > 0
-        return same and all(_is_like(item, default[0]) for item in value)
+        same = isinstance(value, (list, tuple)) and (len(value) > 0 or not default)
+        item = default[0] if default else ""  # names of modules are what may be empty
+        return same and all(_is_like(entry, item) for entry in value)
     if default is None:  # attention, as text
         return isinstance(value, str)
     if isinstance(default, (bool, str)):

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from yolox.models import YoloPafpn, YoloxHead, YoloxModule
 
 from yolox_ela.errors import UserError
@@ -114,10 +115,20 @@ class Head(YoloxHead):
     Attributes:
         dense: whether to use `dense_loss`; None to use it on all devices but the CPU, where
             upstream's loop is faster.
+        class_weights: (C,) factors of the class loss of an anchor by its object's class, on the
+            device of the network; None for the factor 1. Not saved with the weights.
     """
 
     dense: bool | None = None
-    _foreground: int = 0  # number of anchors with an object in the batch, in upstream's loop
+    class_weights: Tensor | None
+    # Of upstream's loop: the number of anchors with an object in the batch; and for each image
+    # with objects its logits of anchors with an object, their target scores and their classes.
+    _foreground: int = 0
+    _matched: Sequence[tuple[Tensor, Tensor, Tensor]] = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.register_buffer("class_weights", None, persistent=False)
 
     def forward(
         self, xin: Sequence[Tensor], labels: Tensor | None = None, imgs: Tensor | None = None
@@ -133,13 +144,13 @@ class Head(YoloxHead):
         if labels is None or not self.training:
             return super().forward(xin, labels, imgs)
         if not dense:
-            self._foreground = 0
             losses = super().forward(xin, labels, imgs)
             return (*losses, xin[0].new_tensor(self._foreground))
         maps = [self._predict(level, x) for level, x in enumerate(xin)]
         anchors = self._anchors(maps)
         raw = torch.cat([output.flatten(2) for output in maps], dim=2).transpose(1, 2)
-        return dense_loss(raw, anchors, labels, l1=self.use_l1)
+        weights = self.class_weights
+        return dense_loss(raw, anchors, labels, l1=self.use_l1, class_weights=weights)
 
     def _predict(self, level: int, x: Tensor) -> Tensor:
         """(N, 5 + C, H, W) raw box, objectness and class logits of a level's map."""
@@ -176,6 +187,20 @@ class Head(YoloxHead):
         ]
         return torch.cat(levels, dim=1)
 
+    def get_losses(self, *args: Any, **kwargs: Any) -> tuple:
+        """Upstream's losses of a batch, with the class loss weighted by `class_weights`."""
+        self._foreground, self._matched = 0, []
+        losses = super().get_losses(*args, **kwargs)
+        matched, self._matched = self._matched, ()
+        if self.class_weights is None or not matched:
+            return losses
+        logits, scores, classes = map(torch.cat, zip(*matched, strict=True))
+        entropies = self.bcewithlog_loss(logits, scores) * self.class_weights[classes][:, None]
+        class_loss = entropies.sum() / max(self._foreground, 1)
+        _, iou, objectness, _, l1, per_object = losses
+        # Added up in upstream's order, so that weights of 1 change no bit.
+        return (iou + objectness + class_loss + l1, iou, objectness, class_loss, l1, per_object)
+
     def get_assignments(
         self,
         batch_idx: int,
@@ -190,7 +215,7 @@ class Head(YoloxHead):
         obj_preds: Tensor,
         mode: str = "gpu",
     ) -> tuple:
-        """Upstream's assignment for one image, which also counts the anchors with an object."""
+        """Upstream's assignment for one image; notes the anchors with an object."""
         image = slice(batch_idx, batch_idx + 1)
         assignment = super().get_assignments(
             0,
@@ -206,6 +231,10 @@ class Head(YoloxHead):
             mode,
         )
         self._foreground += int(assignment[-1])
+        if self.class_weights is not None:
+            classes, foreground, ious = assignment[0].long(), assignment[1], assignment[2]
+            scores = F.one_hot(classes, self.num_classes) * ious[:, None]
+            self._matched = [*self._matched, (cls_preds[batch_idx, foreground], scores, classes)]
         return assignment
 
 

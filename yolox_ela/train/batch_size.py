@@ -13,6 +13,7 @@ from yolox_ela.augment.feed import GPU_SHARE
 from yolox_ela.augment.loader import steps_per_epoch
 from yolox_ela.augment.multiscale import network_input
 from yolox_ela.errors import UserError
+from yolox_ela.freezing import freeze, frozen_modules
 from yolox_ela.network.model import Yolox
 from yolox_ela.overrides import override
 from yolox_ela.recipe import Recipe
@@ -123,6 +124,7 @@ def trial_steps(recipe: Recipe, network: Yolox, size: int, device: torch.device)
     """
     _release(device)  # what the trial before has used
     trained = copy.deepcopy(network).to(device, memory_format=torch.channels_last).train()
+    freeze(trained, frozen_modules(trained, recipe.freeze))
     optimizer = build_optimizer(trained, recipe)
     trained.head.use_l1 = True
     side = recipe.image_size

@@ -16,6 +16,7 @@ from yolox_ela.network.model import Yolox
 from yolox_ela.recipe import Recipe
 from yolox_ela.system.environment import source_commit
 from yolox_ela.train.bar import StepLog, TrainingBar
+from yolox_ela.train.class_weights import class_weights, log_class_weights
 from yolox_ela.train.data_of_run import keep_data
 from yolox_ela.train.evaluation import RunEvaluator
 from yolox_ela.train.progress import Progress, Stopwatch, headline, score_text
@@ -53,7 +54,8 @@ class Training:
         time_limit: when to stop; by default never.
 
     Raises:
-        UserError: the batch cannot be split over the processes.
+        UserError: the batch cannot be split over the processes, or class weights are given to
+            classes that the data do not have.
     """
 
     def __init__(
@@ -78,7 +80,9 @@ class Training:
         self.origin = Origin(start, start_sha256, source_commit())
         self.device = accelerator.device
         self.feed: Feed = feed or HostFeed(train_split, recipe, self.device)
-        self.step = TrainStep(model, recipe, accelerator, compile=compile)
+        weights = class_weights(recipe, train_split)
+        log_class_weights(weights, train_split)
+        self.step = TrainStep(model, recipe, accelerator, class_weights=weights, compile=compile)
         self.network, self.ema = self.step.network, self.step.ema
         names = trackers if accelerator.is_main_process else ()
         self.trackers = RunTrackers(names, folder, recipe.to_dict())

@@ -1,4 +1,4 @@
-"""SGD with weight decay where it belongs, and a learning rate for each kind of parameter."""
+"""SGD or AdamW: which parameters decay, and the learning rate of each kind of parameter."""
 
 from dataclasses import dataclass
 
@@ -9,6 +9,7 @@ from yolox_ela.recipe import Recipe
 
 DECAYED = (nn.modules.conv._ConvNd, nn.Linear)
 FUSED_DEVICES = ("cpu", "cuda")
+ADAMW_SECOND_BETA = 0.999
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class Kind:
     backbone: bool
 
 
-def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
-    """Nesterov SGD; decay on convolution and linear weights, none on anything else.
+def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Nesterov SGD or AdamW; decay on convolution and linear weights, none on anything else.
 
     Biases, norms' weights and attention's raw parameters are not decayed (upstream decays
     GroupNorm and never sees raw parameters). All parameters are on one device; where it can, one
@@ -52,22 +53,27 @@ def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
     if len(grouped) != len(set(grouped)) or set(grouped) != trainable:
         raise RuntimeError("every trainable parameter must be in exactly one optimizer group")
     devices = {p.device.type for parameters in groups.values() for p in parameters}
+    settings = [
+        {
+            "params": parameters,
+            "weight_decay": recipe.weight_decay if kind.decayed else 0.0,
+            "lr_factor": recipe.lr_factor_new if kind.new else recipe.lr_factor_pretrained,
+            "backbone": kind.backbone,
+        }
+        for kind, parameters in groups.items()
+    ]
+    # A first step that overflows in fp16 would leave SGD's fused kernel with uninitialised
+    # momentum.
+    fused = devices <= set(FUSED_DEVICES) and recipe.precision != "fp16"
+    if recipe.optimizer == "adamw":
+        betas = (recipe.momentum, ADAMW_SECOND_BETA)
+        return torch.optim.AdamW(settings, lr=recipe.peak_lr, betas=betas, fused=fused)
     return torch.optim.SGD(
-        [
-            {
-                "params": parameters,
-                "weight_decay": recipe.weight_decay if kind.decayed else 0.0,
-                "lr_factor": recipe.lr_factor_new if kind.new else recipe.lr_factor_pretrained,
-                "backbone": kind.backbone,
-            }
-            for kind, parameters in groups.items()
-        ],
+        settings,
         lr=recipe.peak_lr,
         momentum=recipe.momentum,
         nesterov=recipe.momentum > 0,
-        # A first step that overflows in fp16 would leave the fused kernel with uninitialised
-        # momentum.
-        fused=devices <= set(FUSED_DEVICES) and recipe.precision != "fp16",
+        fused=fused,
     )
 
 

@@ -1,14 +1,17 @@
-"""One step of training: forward, loss, backward, SGD, average."""
+"""One step of training: forward, loss, backward, optimizer, average."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from accelerate import Accelerator
+from loguru import logger
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from yolox_ela.class_weights_text import NONE
 from yolox_ela.errors import UserError
+from yolox_ela.freezing import freeze, frozen_modules, keep_statistics
 from yolox_ela.network.model import LOSSES, Yolox
 from yolox_ela.recipe import Recipe
 from yolox_ela.system.randomness import seed_generators
@@ -29,18 +32,20 @@ class TrainStep:
         network: at its starting weights; it is moved to the accelerator's device.
         recipe: settings of optimizer, gradient clipping and average.
         accelerator: device, precision and processes.
+        class_weights: (C,) weights in the class loss; see `class_weights.class_weights`.
         compile: through torch.compile, on CUDA with one graph for each input size. Off by
             default, since it takes minutes first.
 
     Attributes:
         network: the plain network.
         model: the same, wrapped by accelerate.
-        optimizer: SGD, wrapped by accelerate.
+        optimizer: SGD or AdamW, wrapped by accelerate.
         ema: the averaged weights.
         updated: whether any step has been taken, and not skipped because fp16 overflowed.
 
     Raises:
-        UserError: the recipe asks for SyncBatchNorm, which only CUDA has.
+        UserError: the recipe asks for SyncBatchNorm, which only CUDA has, or for modules to freeze
+            that the network does not have.
     """
 
     def __init__(
@@ -49,10 +54,19 @@ class TrainStep:
         recipe: Recipe,
         accelerator: Accelerator,
         *,
+        class_weights: Tensor | None = None,
         compile: bool = False,
     ) -> None:
+        if class_weights is None and recipe.class_weights != NONE:
+            raise ValueError("class_weights are part of the recipe, but not given")
+        network.head.class_weights = class_weights
         self.recipe, self.accelerator, self.compiled = recipe, accelerator, compile
         self.updated = False
+        frozen = frozen_modules(network, recipe.freeze)
+        freeze(network, frozen)
+        if frozen:
+            left = [p.numel() for p in network.parameters() if p.requires_grad]
+            logger.info("frozen: {}; {:,} parameters are trained", _brief(frozen), sum(left))
         self.network = network.to(accelerator.device, memory_format=torch.channels_last)
         self.ema = ModelEma(self.network, recipe)
         if recipe.sync_batchnorm:
@@ -63,10 +77,7 @@ class TrainStep:
             self.network, build_optimizer(self.network, recipe)
         )
         self.model.train()
-        if recipe.freeze_batchnorm:
-            for module in self.network.modules():
-                if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                    module.eval()
+        keep_statistics(self.network, [""] if recipe.freeze_batchnorm else frozen)
         self.watch = WeightWatch(self.model, self.ema.model)
 
     def __call__(
@@ -82,7 +93,7 @@ class TrainStep:
             targets: (B, M, 5), as `Yolox.forward` takes them.
             lr: learning rate.
             use_l1: add the L1 loss on boxes.
-            frozen: leave the backbone's weights as they are.
+            frozen: leave the backbone's weights as they are at this step.
 
         Returns:
             The losses of `Yolox.forward`, of which the mean over all processes is that of the
@@ -165,6 +176,11 @@ def pad_rows(targets: Tensor) -> Tensor:
     """Add rows of zeros up to a power of two, so that compiled shapes repeat."""
     rows = max(LEAST_ROWS, 1 << (targets.shape[1] - 1).bit_length())
     return F.pad(targets, (0, 0, 0, rows - targets.shape[1]))
+
+
+def _brief(names: Sequence[str]) -> str:
+    """Names of modules without those that are inside another one of them."""
+    return ", ".join(n for n in names if not any(n.startswith(f"{outer}.") for outer in names))
 
 
 def _synchronise_batchnorm(network: Yolox, accelerator: Accelerator) -> None:

@@ -18,6 +18,7 @@ from torch import nn
 
 from yolox_ela.augment.feed import Feed
 from yolox_ela.augment.multiscale import network_input
+from yolox_ela.freezing import freeze, frozen_modules
 from yolox_ela.system.randomness import isolated_generators
 from yolox_ela.system.threads import free_threads, most_threads, threads_of_environment
 from yolox_ela.train.step import TrainStep
@@ -149,6 +150,7 @@ class Trial:
         self._accelerator, self._feed = step.accelerator, feed
         self._side = step.recipe.image_size
         self._network = copy.deepcopy(step.ema.model).requires_grad_(True).train()
+        freeze(self._network, frozen_modules(self._network, step.recipe.freeze))
         for module in self._network.modules():
             module.register_forward_pre_hook(self._check_time)
         rank, world = step.accelerator.process_index, step.accelerator.num_processes

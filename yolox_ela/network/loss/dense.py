@@ -15,7 +15,12 @@ BOX_WEIGHT = 5.0  # weight of the IoU loss in the total
 
 
 def dense_loss(
-    raw: Tensor, anchors: Anchors, targets: Tensor, *, l1: bool
+    raw: Tensor,
+    anchors: Anchors,
+    targets: Tensor,
+    *,
+    l1: bool,
+    class_weights: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """YOLOX's loss.
 
@@ -30,6 +35,8 @@ def dense_loss(
         targets: (B, M, 5) rows of class, centre x, centre y, width, height in pixels, padded with
             zero rows at the end.
         l1: whether the total includes an L1 loss on boxes in the form of `raw`.
+        class_weights: (C,) factors of the class loss of an anchor by its object's class; None for
+            the factor 1.
 
     Returns:
         Scalars on the device. As from upstream's `get_losses`: the total; its parts IoU,
@@ -66,7 +73,11 @@ def dense_loss(
     # The target score of the object's class is the IoU of the assignment.
     is_class = labels.long() == torch.arange(classes.shape[2], device=labels.device)
     scores = torch.where(is_class, assignment.ious[..., None], 0).to(classes.dtype)
-    class_loss = mean(_cross_entropy(classes, scores))
+    class_losses = _cross_entropy(classes, scores)
+    if class_weights is not None:
+        weights = class_weights.index_select(0, labels.flatten().long()).view_as(labels)
+        class_losses = class_losses * weights
+    class_loss = mean(class_losses)
 
     l1_loss = raw.new_zeros(())
     if l1:
