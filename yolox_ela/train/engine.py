@@ -87,14 +87,8 @@ class Training:
         names = trackers if accelerator.is_main_process else ()
         self.trackers = RunTrackers(names, folder, recipe.to_dict())
         self.steps_per_epoch = steps_per_epoch(len(train_split), recipe)
-        self.records = RunRecords(
-            recipe,
-            folder,
-            accelerator,
-            self.trackers,
-            self.steps_per_epoch,
-            test_split.headline,
-        )
+        basis = (recipe, folder, accelerator, self.trackers)
+        self.records = RunRecords(*basis, self.steps_per_epoch, test_split.headline)
         self.evaluator = RunEvaluator(
             test_split, recipe, accelerator, folder, self.trackers, self.records.pace
         )

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from yolox_ela.network.head import Head
 from yolox_ela.network.loss.anchors import Anchors, decode, encode
 from yolox_ela.network.loss.assignment import Assignment
-from yolox_ela.network.model import Head
 
 STRIDES = (8, 16, 32)
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from studies.speed.dispatch import count_dispatches
+from yolox_ela.network.head import Head
 from yolox_ela.network.loss.dense import dense_loss
-from yolox_ela.network.model import Head
 
 NAMES = ("total", "iou", "objectness", "class", "l1", "anchors per object")
 CROWD = [[i % 20, 4.0 + i % 8 * 8, 4.0 + i // 8 * 4, 9.0, 7.0] for i in range(128)]
