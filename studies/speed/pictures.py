@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from yolox_ela.datasets.inspection import find_voc_folder
-
+from yolox_ela.datasets.layout import find_voc_folder
 from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.names import parse_set
 from yolox_ela.datasets.sample import generate_sample

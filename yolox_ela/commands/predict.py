@@ -21,6 +21,8 @@ from yolox_ela.recipe import Recipe
 from yolox_ela.system.claim import claim_folder, claim_new_folder
 from yolox_ela.system.threads import limit_threads
 
+LISTED = 20  # detections of a picture that a line names
+
 
 def main(args: argparse.Namespace) -> int:
     """Run the command; see `predict_options.parse`."""
@@ -66,13 +68,16 @@ def run(args: argparse.Namespace, held: ExitStack) -> int:
             "height": image.shape[0],
             "detections": found.to_dicts(),
         }
-        listed = ", ".join(f"{d['class']} {d['score']:.2f}" for d in found.to_dicts())
-        print(f"{path}: {listed or 'nothing'}", file=screen)
+        listed = [f"{d['class']} {d['score']:.2f}" for d in found.to_dicts()]
+        more = [f"and {len(listed) - LISTED} more"] if len(listed) > LISTED else []
+        print(f"{path}: {', '.join([*listed[:LISTED], *more]) or 'nothing'}", file=screen)
     failures = sum("error" in entry for entry in entries.values())
     listed_all = [entries[path] for path in paths]
     for file in filter(None, (folder / "detections.json", args.json)):
         write_result(listed_all, file)
-    print(f"{len(paths) - failures} pictures and detections.json in {folder}", file=screen)
+    read = len(paths) - failures
+    pictures = "1 picture" if read == 1 else f"{read} pictures"
+    print(f"{pictures} and detections.json in {folder}", file=screen)
     if failures:
         print(f"{failures} of {len(paths)} files could not be read", file=sys.stderr)
     return 1 if failures else 0
