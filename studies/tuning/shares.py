@@ -50,7 +50,9 @@ def main() -> int:
         results, _ = evaluate(
             network, split, EvalSettings.of(exp), device=device, workers=exp.workers
         )
-        print(f"{share:.2f} of the start: {score_text(headline(results), split.headline)}", flush=True)
+        print(
+            f"{share:.2f} of the start: {score_text(headline(results), split.headline)}", flush=True
+        )
     return 0
 
 

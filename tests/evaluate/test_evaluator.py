@@ -98,6 +98,7 @@ class TestScores:
             "ap50_voc07",
             "ap50",
             "ap50_95",
+            "headline",
             "per_class",
             "classes_without_objects",
             "images",

@@ -33,7 +33,9 @@ def test_sample_with_a_recipe_for_other_weights(call, project):
 
 
 def test_data_that_does_not_exist(call, project):
-    assert "--data /nowhere is not a folder" in error(call, project, "--data", "/nowhere")
+    assert "--data /nowhere: there is no such folder or file" in error(
+        call, project, "--data", "/nowhere"
+    )
 
 
 def test_batch_over_processes(call, project, data):

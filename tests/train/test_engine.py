@@ -302,7 +302,7 @@ def test_a_run_that_renders_on_the_device(tmp_path, tiny_recipe, tiny_splits):
     plain.run()
     training = start(tmp_path / "run", recipe, tiny_splits)
     bank = memory_bank(tiny_splits[0], recipe.image_size)
-    training.feed = DeviceFeed(tiny_splits[0], recipe, training.device, bank)
+    training.feed = training.steps.feed = DeviceFeed(tiny_splits[0], recipe, training.device, bank)
     assert training.run() is not None
     for mine, other in zip(training.progress.history, plain.progress.history, strict=True):
         assert mine["loss"] == pytest.approx(other["loss"], rel=0.1)
