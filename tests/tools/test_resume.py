@@ -74,7 +74,11 @@ def test_equals_the_uninterrupted_run(call, trained, place):
     [
         ([], {"package_experiment": ""}, "give the experiment's file with -f"),
         ([], {"package_experiment": "../evil"}, "give the experiment's file with -f"),
-        ([], {"attention": "/tmp/evil.py:Mine"}, "--resume attention=/tmp/evil.py:Mine"),
+        (
+            [],
+            {"attention": "/elsewhere/evil.py:Mine"},
+            "--resume attention=/elsewhere/evil.py:Mine",
+        ),
         (["--recipe", "tuned"], {}, "leave --recipe out"),
         (["--sample"], {}, "leave --sample out"),
         (["lr", "0.5"], {}, "lr was 0.02, is 0.5"),
