@@ -136,7 +136,7 @@ def tiny_voc(shared, tmp_path_factory):
     """The parent of a VOCdevkit with 48 + 48 real photographs of VOC2007."""
     root = tmp_path_factory.mktemp("tiny_voc")
     with tarfile.open(shared / "data" / "voc2007_tiny.tar") as archive:
-        archive.extractall(root, filter="data")
+        archive.extractall(root)
     return root
 
 
