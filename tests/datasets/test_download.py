@@ -91,7 +91,7 @@ def content_of(root):
 @pytest.fixture(params=["any Python", "Python before 3.10.12"])
 def old_tarfile(request, monkeypatch):
     """With and without tarfile's own filters."""
-    if request.param == "Python before 3.10.12":
+    if request.param == "Python before 3.10.12" and hasattr(tarfile, "data_filter"):
         trusting = staticmethod(tarfile.fully_trusted_filter)
         monkeypatch.setattr(tarfile.TarFile, "extraction_filter", trusting)
         monkeypatch.delattr(tarfile, "data_filter")
