@@ -102,8 +102,6 @@ def test_cocos_classes(call, shared, tiny_voc, tmp_path, monkeypatch):
 
 def test_the_packages_weights(tiny_voc):
     """On photographs: the boxes that were recorded when the weights were made."""
-    if not (starts.PRETRAINED / f"{starts.DETECTOR}.pth").is_file():
-        pytest.skip("the package's weights are not there yet")
     detector = Detector.from_pretrained(device="cpu")
     folder = tiny_voc / "VOCdevkit" / "VOC2007" / "JPEGImages"
     for entry in json.loads(RECORDED.read_text()):
