@@ -18,7 +18,7 @@ class PlanBatch:
     A sample's canvas consists of four quadrants around a centre: top left, top right, bottom left
     and bottom right. Each quadrant has a tile in its inner corner, and is grey elsewhere. Without
     mosaic, the centre is the canvas' top left corner, and the tile lies in the bottom right
-    quadrant. A quadrant without a tile has an extent of 0 and, as a placeholder, image 0.
+    quadrant. A quadrant without a tile has an extent of 0, and names image 0.
 
     Attributes:
         side: the side of the square output in pixels.
