@@ -55,19 +55,27 @@ class Detector:
 
     Args:
         runner: the network, ready to run.
-        score_threshold: boxes that score less are not reported.
-        nms_iou: intersection over union above which the weaker of two boxes of a class is dropped.
+        score_threshold: boxes that score less are not reported; by default the runner's own.
+        nms_iou: intersection over union above which the weaker of two boxes of a class is dropped;
+            by default the runner's own.
 
     Raises:
         UserError: a number cannot be right.
     """
 
     def __init__(
-        self, runner: Runner, *, score_threshold: float = 0.3, nms_iou: float = 0.45
+        self,
+        runner: Runner,
+        *,
+        score_threshold: float | None = None,
+        nms_iou: float | None = None,
     ) -> None:
+        score_threshold = runner.score_threshold if score_threshold is None else score_threshold
+        nms_iou = runner.nms_iou if nms_iou is None else nms_iou
         for name, value in (("score_threshold", score_threshold), ("nms_iou", nms_iou)):
             if not 0 <= value <= 1:
                 raise UserError(f"{name} {value} must be between 0 and 1")
+        runner.require(score_threshold, nms_iou)
         self.runner = runner
         self.settings = EvalSettings(runner.image_size, score_threshold, nms_iou)
 
@@ -94,8 +102,8 @@ class Detector:
         classes: Sequence[str],
         *,
         image_size: int = 640,
-        score_threshold: float = 0.3,
-        nms_iou: float = 0.45,
+        score_threshold: float | None = None,
+        nms_iou: float | None = None,
         device: str = "auto",
     ) -> "Detector":
         """A network in memory.
@@ -121,15 +129,16 @@ class Detector:
         experiment: str | Path | Experiment | None = None,
         *,
         image_size: int | None = None,
-        score_threshold: float = 0.3,
-        nms_iou: float = 0.45,
+        score_threshold: float | None = None,
+        nms_iou: float | None = None,
         device: str = "auto",
         attention: str = "",
     ) -> "Detector":
         """The network of an experiment with trained weights.
 
         Args:
-            checkpoint: `best.pth` or `last.pth` of a run, or a state dict that fits exactly.
+            checkpoint: `best.pth` or `last.pth` of a run, a state dict that fits exactly, or a
+                file that `yolox-ela export` wrote, which needs no experiment.
             experiment: the experiment it was trained with, its file, or the name of one of the
                 package's own; by default the one that the checkpoint names, see
                 `load_trained_file`. Names and number of classes are the checkpoint's own; see
