@@ -58,6 +58,12 @@ MODULES = Rule(
     "a number of layers",
     lambda names: not names or (_are_different(names) and not any(n.isdigit() for n in names)),
 )
+EVALUATE_START = one_of(
+    "auto",
+    "always",
+    "never",
+    renamed={True: "always", False: "never", "true": "always", "false": "never"},
+)
 ZOOM = Rule("two numbers with 0 < low <= high <= 10", lambda zoom: 0 < zoom[0] <= zoom[1] <= 10)
 
 MOST_ADAMW_LR = 0.01  # the largest `lr` that AdamW is given
@@ -207,8 +213,10 @@ class Recipe:
     patience: Annotated[int, at_least(0)] = 0
     """Epochs without a better AP (the AP by which the data are judged) after which the run ends, at
     the next evaluation; 0 trains all epochs. The epochs left out include those without mosaic."""
-    evaluate_start: bool = False
-    """Also evaluate the weights that training starts from, as epoch 0."""
+    evaluate_start: Annotated[str, EVALUATE_START] = "auto"
+    """Also evaluate the weights that training starts from, as epoch 0, and compare the run with
+    them at its end: `auto` where they detect all classes already (each keeps its class predictor,
+    and attention that is new starts as the identity), `always` or `never`."""
     evaluate_raw: bool = False
     """Also evaluate the weights as trained, beside their average, at every evaluation."""
     score_threshold: Annotated[float, between(0, 1)] = 0.01
@@ -289,7 +297,7 @@ def current_settings(saved: Mapping[str, Any]) -> dict[str, Any]:
     for name, kind in _annotations(Recipe).items():
         for rule in rules_of(kind):
             value = current.get(name)
-            if isinstance(value, str) and value in rule.renamed:
+            if isinstance(value, (str, bool)) and value in rule.renamed:
                 current[name] = rule.renamed[value]
     return current
 

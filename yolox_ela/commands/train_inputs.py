@@ -26,13 +26,11 @@ from yolox_ela.train.class_weights import class_weights
 from yolox_ela.train.together import on_main, together
 
 
-def locate_inputs(args: argparse.Namespace, exp: Experiment) -> tuple[Path, Path | None]:
-    """The data's folder and the weights to start from, generated or downloaded if need be."""
+def training_data(args: argparse.Namespace, exp: Experiment) -> Path:
+    """The place of the data, generated or downloaded if need be."""
     if args.sample:
-        data = generate_sample(args.home / "datasets" / "sample")
-    else:
-        data = locate_data(args, exp.train_sets + exp.test_sets, args.home)
-    return data, starting_weights(args, exp.size)
+        return generate_sample(args.home / "datasets" / "sample")
+    return locate_data(args, exp.train_sets + exp.test_sets, args.home)
 
 
 def load_splits(
@@ -80,7 +78,7 @@ def open_feed(
 
 
 def starting_weights(args: argparse.Namespace, size: str) -> Path | None:
-    """The file to start from; None for random weights."""
+    """The file to start from, downloaded if need be; None for random weights."""
     if args.checkpoint == "none" or args.resume or (args.sample and not args.checkpoint):
         return None
     return start_file(args.checkpoint or DEFAULT_START, size=size)

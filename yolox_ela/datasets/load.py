@@ -17,6 +17,7 @@ from yolox_ela.datasets.split import VocSplit
 from yolox_ela.datasets.verification import Verification, real_path, verify_images
 from yolox_ela.errors import UserError
 from yolox_ela.images.values import UNDECIDED, ValueRange
+from yolox_ela.system.program import command_text
 
 
 def load_split(
@@ -84,7 +85,7 @@ def as_reader(data: str | Path | Reader) -> Reader:
 
 
 def check_command(root: Path, sets: Sequence[str], classes: Sequence[str]) -> str:
-    """The command that lists every problem of the sets, to be run from the checkout's folder."""
+    """The command that lists every problem of the sets."""
     names = ""
     if tuple(classes) != VOC_CLASSES:
         # A comma even after a single name, which could otherwise be taken for a file's name.
@@ -92,7 +93,7 @@ def check_command(root: Path, sets: Sequence[str], classes: Sequence[str]) -> st
         is_plain = all("," not in name and name == name.strip() for name in classes)
         names = f" classes {shlex.quote(listed) if is_plain else 'FILE'}"
     return (
-        f"python tools/dataset.py check --data {shlex.quote(str(Path(root).absolute()))} "
+        f"{command_text('dataset')} check --data {shlex.quote(str(Path(root).absolute()))} "
         f"--sets {' '.join(map(shlex.quote, sets))}{names}"
     )
 
@@ -101,8 +102,9 @@ def set_problems(reader: Reader, name: str, of_set: ReadSet) -> list[Problem]:
     """The problems of a set that is to be trained on or scored."""
     if of_set.images and not of_set.annotated:
         detail = (
-            f"none of the {len(of_set.images)} images of {name} has one{of_set.expected}: eval.py "
-            "--save-detections can detect on it, but nothing can be trained on or scored"
+            f"none of the {len(of_set.images)} images of {name} has one{of_set.expected}: "
+            f"{command_text('eval')} --save-detections can detect on it, but nothing can be "
+            "trained on or scored"
         )
         return [*of_set.problems, Problem(reader.root, "missing annotation", detail)]
     if of_set.images and not any(len(image.labels) for image in of_set.images):

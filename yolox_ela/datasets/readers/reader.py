@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from yolox_ela.datasets.checked import CheckedImage
+from yolox_ela.datasets.names import nearest_set, role_of
 from yolox_ela.datasets.problems import Problem
 from yolox_ela.errors import UserError
 
@@ -93,18 +94,13 @@ def sets_by_name(names: Sequence[str]) -> tuple[list[str], list[str]]:
     return train, tests
 
 
-def role_of(name: str) -> str | None:
-    """train, val or test by the beginning of a set's name, None for another name."""
-    plain = name.lower().lstrip("_")
-    for role in ("train", "val", "test"):
-        if plain.startswith(role):
-            return role
-    return None
-
-
 def unknown_set(name: str, names: Sequence[str], root: Path) -> UserError:
     """The error for a set that does not exist."""
+    said = f"{root} has no set '{name}'; it has {', '.join(names) or 'none'}"
+    near = nearest_set(name, names)
+    if near:
+        return UserError(f"{said}: did you mean '{near}'?")
     return UserError(
-        f"{root} has no set '{name}'; it has {', '.join(names) or 'none'}: name them, as in: "
-        f"train_sets {names[0] if names else 'train'} test_sets {names[-1] if names else 'val'}"
+        f"{said}: name them, as in: train_sets {names[0] if names else 'train'} "
+        f"test_sets {names[-1] if names else 'val'}"
     )
