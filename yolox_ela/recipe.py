@@ -112,6 +112,12 @@ class Recipe:
     names of their sets in other data. Data without the default sets give their own."""
     test_sets: Annotated[tuple[str, ...], SETS] = ("2007/test",)
     """Sets to evaluate on, named as `train_sets`."""
+    xml_counts_from: Annotated[int, between(0, 1)] = 1
+    """Number of the first column and row of pixels in VOC's XML: 1 as VOC has it, or 0 as some
+    tools write it. The other formats say it themselves."""
+    val_fraction: Annotated[float, at_least(0, below=1)] = 0.0
+    """Share of the images that is set aside for evaluation, where the data are a single set; `0.2`
+    gives its sets `train` and `val`, divided as `dataset split --shares 0.8,0.2` would."""
     overfit: Annotated[int, at_least(0)] = 0
     """As a check of a set-up: train and evaluate on this many images, the first with objects of the
     sets to train on; 0 is a real training. Given on the command line, `--overfit` says what else it

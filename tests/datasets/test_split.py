@@ -10,6 +10,7 @@ from reading import CAR, CLASSES, TRAINVAL, box_xml, load, object_in
 from yolox_ela.datasets.layout import find_voc_folder
 from yolox_ela.datasets.load import check_command, load_split
 from yolox_ela.datasets.names import VOC_CLASSES
+from yolox_ela.datasets.readers.voc import VocReader
 from yolox_ela.datasets.split import read_id_list
 from yolox_ela.errors import UserError
 
@@ -203,7 +204,7 @@ def test_all_problems_come_in_one_message_of_bearable_length(voc):
     ],
 )
 def test_the_command_that_lists_all_problems_has_the_classes(classes, words):
-    command = check_command(Path("/my data"), ["2007/train", "2012/val"], classes)
+    command = check_command(VocReader(Path("/my data")), ["2007/train", "2012/val"], classes)
     assert command == (
         f"yolox-ela dataset check --data '/my data' --sets 2007/train 2012/val{words}"
     )

@@ -15,7 +15,7 @@ from accelerate import Accelerator
 from loguru import logger
 
 from yolox_ela.augment.loader import require_batch_fits
-from yolox_ela.commands.data_settings import fitted_to_data
+from yolox_ela.commands.data_settings import fitted_to_data, open_as
 from yolox_ela.commands.entry import EXIT_INTERRUPTED, launcher_words
 from yolox_ela.commands.next_steps import next_steps
 from yolox_ela.commands.options import SCREEN, data_name, write_result
@@ -29,7 +29,6 @@ from yolox_ela.commands.train_inputs import (
 )
 from yolox_ela.commands.train_options import configured, wants_largest_batch
 from yolox_ela.commands.trial import report_trial
-from yolox_ela.datasets.recognise import open_data
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.results_text import format_results
 from yolox_ela.evaluate.saved import load_evaluation
@@ -115,7 +114,7 @@ def run(args: argparse.Namespace, held: ExitStack) -> FinishedRun:
     # The data come first, so that bad ones are refused before weights are downloaded.
     downloads = accelerator.is_main_process  # the others find what it has got
     data = together(accelerator, lambda: training_data(args, exp), first=downloads)
-    reader = together(accelerator, lambda: open_data(data))
+    reader = together(accelerator, lambda: open_as(exp, data))
     exp = together(accelerator, lambda: fitted_to_data(exp, reader, training=True))
     if exp.overfit:
         exp = override(exp, {"test_sets": exp.train_sets})
@@ -218,7 +217,7 @@ def launch_processes(args: argparse.Namespace, exp: Experiment) -> NoReturn:
     if select_device(args.device).type == "cuda" and count > torch.cuda.device_count():
         raise UserError(f"-d {count}: there are {torch.cuda.device_count()} GPUs")
     required_path(args.output, args.home / "runs", run_name(args, exp), resume=args.resume)
-    open_data(training_data(args, exp))  # one process downloads, and complains if it cannot
+    open_as(exp, training_data(args, exp))  # one process downloads, and complains if it cannot
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(count)]
     command = [sys.executable, *launcher, *launcher_words()]
     if args.output is not None and "output" not in args.given:

@@ -225,7 +225,7 @@ def _missing_list(path: Path, year: str) -> str:
     if not there:
         return f"{message}. It is a text file of image ids, one file name without suffix a line"
     near = nearest_set(path.stem, there)
-    if near:
+    if near and path.stem != "trainval":  # which is a default, and no slip of the fingers
         return f"{message}. Did you mean {year}/{near}?"
     others = f" test_sets {year}/{there[-1]}" if len(there) > 1 else ""
     return f"{message}. Name them, as in: train_sets {year}/{there[0]}{others}"

@@ -2,27 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from yolox_ela.datasets.load import check_command
+from yolox_ela.datasets.readers.reader import Reader
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
 
 
-def require_objects(split: VocSplit, root: Path, sets: Sequence[str]) -> None:
+def require_objects(split: VocSplit, reader: Reader, sets: Sequence[str]) -> None:
     """Raise UserError if the sets to train on have no objects.
 
     Args:
         split: the images and objects of the sets.
-        root: the data folder, for the message.
+        reader: the data, for the message.
         sets: names of the sets, for the message.
     """
     if not len(split.labels):
         raise UserError(
             f"nothing to train on: none of the {len(split)} images of {' + '.join(sets)} under "
-            f"{root} has an object; see {check_command(root, sets, split.classes)}"
+            f"{reader.root} has an object; see {check_command(reader, sets, split.classes)}"
         )
 
 

@@ -1,6 +1,6 @@
 """What a reader of a data set's format offers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -38,12 +38,14 @@ class Reader(Protocol):
         named: what the user named: this folder, or a file in it.
         layout: the format in words, as in `COCO JSON`.
         headline: the AP by which a run's best weights are chosen; one of `METRICS`.
+        fields: the recipe fields, with their values, that say how the data are to be read.
     """
 
     root: Path
     named: Path
     layout: str
     headline: str
+    fields: Mapping[str, str]
 
     def sets(self) -> list[str]:
         """The names of the sets that there are, as `train_sets` and `test_sets` take them."""
