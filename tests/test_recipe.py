@@ -369,3 +369,11 @@ def test_as_json():
     assert values["mosaic_scale"] == [0.8, 1.2]
     assert values["classes"] == list(VOC_CLASSES)
     assert values["lr"] == 0.02
+
+
+def test_settings_that_were_once_true_or_false_are_read():
+    """Of runs before there was a choice."""
+    assert current_settings({"evaluate_start": True})["evaluate_start"] == "always"
+    assert current_settings({"evaluate_start": False})["evaluate_start"] == "never"
+    with pytest.raises(UserError, match="'evaluate_start' = 'true' is now called always"):
+        override(Recipe(), {"evaluate_start": "true"}).validate()

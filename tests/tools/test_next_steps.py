@@ -14,9 +14,11 @@ from command_line import PROJECT, environment
 from yolox_ela.commands.next_steps import next_steps
 from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.names import VOC_CLASSES
+from yolox_ela.errors import UserError
 from yolox_ela.experiment import load_experiment
 from yolox_ela.overrides import override
 from yolox_ela.system.program import command_words
+from yolox_ela.tables.record import read_rows
 from yolox_ela.train.run_folder import RunFolder
 
 
@@ -90,3 +92,14 @@ def test_the_program_in_use(monkeypatch, tmp_path, program, as_module, expected,
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent if on_path else tmp_path))
     python = "python" if on_path else sys.executable
     assert command_words("predict") == [word.replace("PYTHON", python) for word in expected]
+
+
+@pytest.mark.parametrize("program", ["tools/eval.py", "yolox-ela eval"])
+def test_messages_name_commands_as_they_were_typed(monkeypatch, tmp_path, program):
+    main = type(sys)("__main__")
+    main.__spec__ = None
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    monkeypatch.setattr(sys, "argv", [program])
+    expected = program if program == "yolox-ela eval" else r"\S+ tools/eval\.py"
+    with pytest.raises(UserError, match=f" and {expected} make them with --record"):
+        read_rows(tmp_path / "none.csv")
