@@ -76,5 +76,5 @@ def test_other_formats_say_it_themselves(formats, warnings):
     same = load_split(formats / "coco", ["test2017"], ["person"], ignore_others=True)
     assert found.boxes.tolist() == same.boxes.tolist()
     assert [text for text in warnings if "xml_counts_from" in text] == [
-        f"xml_counts_from has no effect on {data} (COCO JSON)"
+        f"xml_counts_from has no effect on {formats / 'coco'} (COCO JSON)"
     ]
