@@ -31,6 +31,9 @@ RENAMED_FIELDS = {
     "val_interval": "eval_interval",
     "exp_name": "name",
     "opt": "optimizer",
+    "val_split": "val_fraction",
+    "val_ratio": "val_fraction",
+    "validation_split": "val_fraction",
 }
 # An option of a command: what to type.
 OPTIONS = {

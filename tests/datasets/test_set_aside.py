@@ -1,5 +1,6 @@
 """val_fraction: a share of a single set's images for evaluation."""
 
+import shutil
 from collections import Counter
 
 import numpy as np
@@ -110,3 +111,22 @@ def test_a_set_of_another_name_is_suggested(single):
 def test_the_advised_command_divides_as_well(single):
     command = check_command(open_as(DIVIDED, single.root), ["val"], ("car", "dog"))
     assert command.endswith("--sets val val_fraction 0.25 classes car,dog")
+
+
+@pytest.mark.parametrize("val", ["images/train", "images/val"])
+def test_a_data_yaml_whose_val_is_train_or_missing(tmp_path, val, voc):
+    """As labelling tools and Ultralytics' examples write it."""
+    for at in range(5):
+        voc.add(f"{at}")
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "images").mkdir()
+    shutil.copytree(voc.folder / "JPEGImages", tmp_path / "images" / "train")
+    (tmp_path / "labels" / "train").mkdir()
+    for at in range(5):
+        (tmp_path / "labels" / "train" / f"{at}.txt").write_text("0 0.5 0.5 0.5 0.5\n")
+    yaml = tmp_path / "data.yaml"
+    yaml.write_text(f"train: images/train\nval: {val}\nnames: [car]\n")
+    train, held = parts(yaml, Recipe(val_fraction=0.2))
+    assert (len(train), len(held)) == (4, 1)
+    with pytest.raises(UserError, match=r"add val_fraction 0\.2"):
+        require_disjoint(*parts(yaml, Recipe()))

@@ -55,13 +55,14 @@ def fitted_to_data(
 def _with_sets_of(recipe: RecipeType, reader: Reader, *, training: bool) -> RecipeType:
     """The recipe with the data's own sets in the place of the default ones."""
     values = {}
-    there = existing_sets(reader)
     for field, needed in (("train_sets", training), ("test_sets", True)):
         if getattr(recipe, field) != getattr(Recipe, field):
             continue
         own = reader.default_sets()[field == "test_sets"]
-        if training and len(there) == 1 and not set(own) & set(there):
-            own = []  # it is the name of a usual set, which these data lack
+        if training and len(own) == 1:
+            there = existing_sets(reader)
+            if len(there) == 1 and own != there:
+                own = []  # it is the name of a usual set, which these data lack
         if len(own) == 1:
             values[field] = tuple(own)
         elif needed:
@@ -86,7 +87,11 @@ def _which_set(field: str, own: Sequence[str], reader: Reader, *, training: bool
         )
     purpose = "train on" if field == "train_sets" else "evaluate on"
     there = existing_sets(reader)
-    said = f"{where} has no set to {purpose}; it has {', '.join(there) or 'none'}: "
+    lacking = [name for name in reader.sets() if name not in there]  # a data.yaml may name others
+    said = (
+        f"{where} has no set to {purpose}; it has {', '.join(there) or 'none'}"
+        f"{f' (the images of {lacking[0]} are missing)' if lacking and there else ''}: "
+    )
     if training and len(there) == 1:
         return (
             f"{said}add val_fraction 0.2 to set a fifth of its images aside for evaluation "

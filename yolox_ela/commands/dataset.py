@@ -12,7 +12,6 @@ from yolox_ela.datasets.readers.reader import Reader
 from yolox_ela.datasets.sample import generate_sample
 from yolox_ela.overrides import override
 from yolox_ela.recipe import Recipe
-from yolox_ela.system.program import command_text
 
 
 def main(args: argparse.Namespace) -> int:
@@ -30,9 +29,8 @@ def check(args: argparse.Namespace) -> int:
     recipe = fitted_to_data(recipe, reader, training=False)
     if not args.sets and recipe.train_sets == Recipe.train_sets and not _has(reader, recipe):
         logger.warning(
-            "there is no set to train on; checked is {}: {} split divides a set in two",
+            "there is no set to train on; checked is {}: val_fraction 0.2 sets a part of it aside",
             " + ".join(recipe.test_sets),
-            command_text("dataset"),
         )
         recipe = override(recipe, {"train_sets": recipe.test_sets})
     sets = tuple(args.sets or dict.fromkeys(recipe.train_sets + recipe.test_sets))

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 
 from yolox_ela.datasets.divide import PARTS, divide
 from yolox_ela.datasets.problems import Problem
 from yolox_ela.datasets.readers.reader import Reader, ReadSet, unknown_set
+from yolox_ela.datasets.readers.yolo import YoloReader
 from yolox_ela.datasets.verification import verify_images
 from yolox_ela.datasets.whole import existing_sets
 from yolox_ela.errors import UserError
@@ -30,7 +32,7 @@ class DividedReader:
     """
 
     def __init__(self, reader: Reader, fraction: float) -> None:
-        there = existing_sets(reader)
+        there = _different_sets(reader)
         if len(there) != 1:
             raise UserError(
                 f"val_fraction divides data of a single set, but {reader.root} ({reader.layout}) "
@@ -80,3 +82,14 @@ class DividedReader:
         parts = divide(images, pixels, (1 - self._fraction, self._fraction), SEED)
         named = zip(self.sets(), parts, strict=True)
         return {images[at].id: name for name, part in named for at in part}
+
+
+def _different_sets(reader: Reader) -> list[str]:
+    """The sets that exist; of those that a data.yaml gives the same images, the first."""
+    there = existing_sets(reader)
+    if not isinstance(reader, YoloReader):
+        return there
+    first: dict[tuple[Path, ...], str] = {}
+    for name in there:
+        first.setdefault(tuple(reader.yaml.places(name)), name)
+    return list(first.values())

@@ -38,9 +38,12 @@ def require_disjoint(train_split: VocSplit, test_split: VocSplit) -> None:
         at = in_train.argmin()
         first, second = train_split.paths[in_train[at]], test_split.paths[in_test[at]]
         same = str(first) if first == second else f"{first} has the pixels of {second}"
+        remedy = "take them out of one of the split files"
+        if len(shared) == len(train_split) == len(test_split):
+            remedy = "give the images once, and add val_fraction 0.2 to set a part of them aside"
         raise UserError(
             f"{len(shared)} images are in the sets to train on and to evaluate on (first: "
-            f"{same}); take them out of one of the split files"
+            f"{same}); {remedy}"
         )
 
 
