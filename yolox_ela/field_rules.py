@@ -75,7 +75,7 @@ def multiple_of(unit: int) -> Rule:
     return Rule(f"a multiple of {unit}", lambda value: value % unit == 0)
 
 
-def one_of(*choices: str, renamed: Mapping[str, str] | None = None) -> Rule:
+def one_of(*choices: str, renamed: Mapping[Any, Any] | None = None) -> Rule:
     """One of two or more choices; see `Rule` for `renamed`."""
     words = f"{', '.join(choices[:-1])} or {choices[-1]}"
     return Rule(words, lambda value: value in choices, renamed or {})
@@ -101,7 +101,7 @@ def complaint(value: Any, kind: Any) -> str:
     """
     rules, plain = rules_of(kind), without_rules(kind)
     for rule in rules:
-        if isinstance(value, str) and value in rule.renamed:
+        if isinstance(value, (str, bool)) and value in rule.renamed:
             return f"is now called {rule.renamed[value]}"
     if not _has_type(value, plain):
         return f"must be {_type_words(plain)}"
