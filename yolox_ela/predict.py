@@ -19,6 +19,7 @@ from yolox_ela.experiment import Experiment
 from yolox_ela.images.letterbox import letterbox
 from yolox_ela.images.read import read_image
 from yolox_ela.images.values import UNDECIDED, ValueRange
+from yolox_ela.input_size import FORM, ImageSize, is_image_size
 from yolox_ela.network.class_rows import row_names
 from yolox_ela.network.inference import FAST, predictor
 from yolox_ela.network.model import Yolox
@@ -50,7 +51,7 @@ class Found(NamedTuple):
 class _Letterboxed(NamedTuple):
     source: ImageLike
     picture: np.ndarray
-    square: np.ndarray
+    boxed: np.ndarray
     scale: float
 
 
@@ -60,7 +61,7 @@ class Detector:
     Args:
         model: the network, put into evaluation mode; what runs is a copy with BatchNorm folded.
         classes: names of its outputs.
-        image_size: side of the square network input, a multiple of 32.
+        image_size: size of the network's input: the side of a square, or (height, width).
         score_threshold: boxes that score less are not reported.
         nms_iou: intersection over union above which the weaker of two boxes of a class is dropped.
         device: the device to compute on; see `select_device`.
@@ -76,7 +77,7 @@ class Detector:
         model: Yolox,
         classes: Sequence[str],
         *,
-        image_size: int = 640,
+        image_size: ImageSize = 640,
         score_threshold: float = 0.3,
         nms_iou: float = 0.45,
         device: str = "auto",
@@ -86,8 +87,8 @@ class Detector:
             raise UserError(
                 f"{len(classes)} class names for a network with {model.head.num_classes} classes"
             )
-        if image_size < 32 or image_size % 32:
-            raise UserError(f"image_size {image_size} must be a multiple of 32")
+        if not is_image_size(image_size):
+            raise UserError(f"image_size {image_size} must be {FORM}")
         for name, value in (("score_threshold", score_threshold), ("nms_iou", nms_iou)):
             if not 0 <= value <= 1:
                 raise UserError(f"{name} {value} must be between 0 and 1")
@@ -104,7 +105,7 @@ class Detector:
         checkpoint: str | Path,
         experiment: str | Path | Experiment | None = None,
         *,
-        image_size: int | None = None,
+        image_size: ImageSize | None = None,
         score_threshold: float = 0.3,
         nms_iou: float = 0.45,
         device: str = "auto",
@@ -210,7 +211,7 @@ class Detector:
         Raises:
             UserError: a picture cannot be read, and there is no `on_error`.
         """
-        prepare = partial(_prepare, side=self.settings.image_size, values=self.values)
+        prepare = partial(_prepare, size=self.settings.image_size, values=self.values)
         pool = ThreadPoolExecutor(READERS)
         try:
             batch: list[_Letterboxed] = []
@@ -230,7 +231,7 @@ class Detector:
             pool.shutdown(cancel_futures=True)
 
     def _detect(self, boxed: Sequence[_Letterboxed]) -> Iterator[Found]:
-        batch = torch.from_numpy(np.stack([item.square for item in boxed])).permute(0, 3, 1, 2)
+        batch = torch.from_numpy(np.stack([item.boxed for item in boxed])).permute(0, 3, 1, 2)
         found = postprocess(
             self.predict(batch), self.settings.score_threshold, self.settings.nms_iou
         )
@@ -261,9 +262,9 @@ def _ahead(
     yield from begun
 
 
-def _prepare(image: ImageLike, side: int, values: ValueRange) -> _Letterboxed:
+def _prepare(image: ImageLike, size: ImageSize, values: ValueRange) -> _Letterboxed:
     picture = _as_picture(image, values)
-    return _Letterboxed(image, picture, *letterbox(picture, side))
+    return _Letterboxed(image, picture, *letterbox(picture, size))
 
 
 def _as_picture(image: ImageLike, values: ValueRange) -> np.ndarray:

@@ -10,6 +10,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from yolox_ela.experiment import Experiment
+from yolox_ela.input_size import ImageSize, InputSize
 from yolox_ela.tables.layout import Column, Table
 from yolox_ela.tables.paper import ELA_S_SIZE, PAPER
 
@@ -38,10 +39,10 @@ class Complexity:
         return self.parameters * 4 / 2**20
 
 
-def count_complexity(model: nn.Module, image_size: int = PAPER_IMAGE_SIZE) -> Complexity:
-    """Count a network in evaluation mode for one square image of `image_size` pixels."""
+def count_complexity(model: nn.Module, image_size: ImageSize = PAPER_IMAGE_SIZE) -> Complexity:
+    """Count a network in evaluation mode for one image of the input's size."""
     model = copy.deepcopy(model).eval()  # thop adds buffers to the model
-    images = torch.zeros(1, 3, image_size, image_size)
+    images = torch.zeros(1, 3, *InputSize.of(image_size))
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         macs, _ = thop.profile(model, (images,), verbose=False)  # runs the network once
     parameters = sum(parameter.numel() for parameter in model.parameters())
