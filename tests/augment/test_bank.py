@@ -52,7 +52,7 @@ def assert_same_images(images, split):
 def test_images_are_the_same_however_they_are_kept(split, folder, cache):
     images = open_images(split, SIDE, choose_cache(split, SIDE, cache), folder)
     assert isinstance(images, ImageFiles if cache == "off" else ImageBank)
-    assert images.side == SIDE
+    assert images.image_size == SIDE
     assert_same_images(images, split)
     again = pickle.loads(pickle.dumps(images))  # as a process that is not forked gets them
     assert_same_images(again, split)

@@ -118,7 +118,7 @@ REFUSED = [
     (f"{TRAIN} --record lr -1", "recipe field 'lr' = -1.0 must be greater than 0"),
     (
         f"{TRAIN} --tracker none image_size 100",
-        "'image_size' = 100 must be between 32",
+        "'image_size' = 100 must be a multiple of 32",
     ),
     ("dataset check --sets 2007/train workers x", "'workers' takes a whole number, not 'x'"),
     (f"{TRAIN} lr", "'lr' has no value"),

@@ -58,7 +58,8 @@ class PlanBatch:
         """
         sizes = {plan.output for plan in plans}
         if len(sizes) != 1:
-            raise ValueError(f"the plans of a batch need one output size, got {sorted(sizes)}")
+            found = " and ".join(map(str, sorted(sizes))) or "none"
+            raise ValueError(f"the plans of a batch need one output size, got {found}")
         rows = [_numbers(plan) for plan in plans]
         stacked = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
         tensors = {name: torch.from_numpy(array) for name, array in stacked.items()}
