@@ -80,6 +80,8 @@ def pairs_to_dict(words: Sequence[str]) -> dict[str, str]:
         if not equals:
             if not rest:
                 hint = answer(name)
+                if not hint and name.isdigit():
+                    hint = "numbers of one field are joined by commas, as in image_size 480,640"
                 if not hint and "/" in name:
                     hint = f"a folder or file of data is named by its option: --data {name}"
                 raise UserError(

@@ -128,6 +128,13 @@ def add_network_options(parser: Parser) -> None:
         metavar="TEXT",
         help=f"attention modules for each size: {FORM} (default: the experiment's own)",
     )
+    network.add_argument(
+        *(name for name in IMAGE_SIZE_NAMES if name != "--size"),  # which is the network's here
+        type=image_size,
+        default=640,
+        metavar="PIXELS",
+        help=f"{IMAGE_SIZE_HELP} (default: 640, the paper's)",
+    )
 
 
 def add_outputs(parser: Parser, name: str) -> None:

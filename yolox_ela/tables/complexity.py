@@ -49,12 +49,16 @@ def count_complexity(model: nn.Module, image_size: ImageSize = PAPER_IMAGE_SIZE)
     return Complexity(parameters, int(macs), counter.get_total_flops())
 
 
-def complexity_table(experiments: Sequence[Experiment]) -> Table:
-    """A row for each experiment, with the paper's numbers and a mark where they differ."""
-    rows = []
+def complexity_table(
+    experiments: Sequence[Experiment], image_size: ImageSize = PAPER_IMAGE_SIZE
+) -> Table:
+    """A row for each experiment; at the paper's input size with its numbers beside, and a mark
+    where they differ.
+    """
+    size, rows = InputSize.of(image_size), []
     for exp in experiments:
-        counts = count_complexity(exp.build_model())
-        paper = PAPER.get(exp.name)
+        counts = count_complexity(exp.build_model(), size)
+        paper = PAPER.get(exp.name) if size == InputSize.of(PAPER_IMAGE_SIZE) else None
         rows.append(
             {
                 "exp": exp.name,
@@ -80,7 +84,8 @@ def complexity_table(experiments: Sequence[Experiment]) -> Table:
         Column("gflops", "GFLOPs (torch)", "{:.4f}".format),
     ]
     notes = [
-        "Counted for 20 classes and one image of 640 x 640, before BatchNorm is fused. MiB: "
+        f"Counted for 20 classes and one image of {size.height} x {size.width}, "
+        "before BatchNorm is fused. MiB: "
         'parameters x 4 bytes / 2^20, the paper\'s "MB". GMACs: multiply-adds as thop counts '
         'them, the paper\'s "GFLOPs" (Tables 3 and 7). GFLOPs: two operations a multiply-add of '
         "every convolution and matrix product, by torch's counter. Neither counts means, sigmoids "
