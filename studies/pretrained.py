@@ -22,6 +22,7 @@ from yolox_ela.errors import UserError
 from yolox_ela.evaluate.evaluator import EvalSettings, evaluate
 from yolox_ela.evaluate.scores import METRIC_TITLES, METRICS
 from yolox_ela.images.values import ValueRange
+from yolox_ela.input_size import InputSize
 from yolox_ela.network.entries import OF_RUNS
 from yolox_ela.network.starts import title_of_start
 from yolox_ela.network.weights import load_trained
@@ -138,7 +139,7 @@ def model_card(file: str, content: Mapping[str, Any]) -> str:
 Weights of the experiment `{content["package_experiment"]}` in half precision, for
 `Detector.from_pretrained()` and for `yolox-ela predict` without `-c`.
 
-- **Network**: YOLOX-Nano with attention, input {recipe["image_size"]} px, {len(recipe["classes"])} classes: {", ".join(recipe["classes"])}.
+- **Network**: YOLOX-Nano with attention, input {InputSize.of(recipe["image_size"])} px, {len(recipe["classes"])} classes: {", ".join(recipe["classes"])}.
 - **Trained on**: Pascal VOC {trained}, {content["train_images"]:,} images, {recipe["epochs"]} epochs, learning rate {recipe["lr"]}, seed {recipe["seed"]}.
 - **Started from**: {title_of_start(content["start"])}, SHA-256 of the tensors `{content["start_sha256"]}`.
 - **Source commit**: `{content["commit"]}`.

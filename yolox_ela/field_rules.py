@@ -70,11 +70,6 @@ def between(low: float, high: float) -> Rule:
     return Rule(f"between {low:,} and {high:,}", lambda value: low <= value <= high)
 
 
-def multiple_of(unit: int) -> Rule:
-    """A whole number of `unit`."""
-    return Rule(f"a multiple of {unit}", lambda value: value % unit == 0)
-
-
 def one_of(*choices: str, renamed: Mapping[Any, Any] | None = None) -> Rule:
     """One of two or more choices; see `Rule` for `renamed`."""
     words = f"{', '.join(choices[:-1])} or {choices[-1]}"
@@ -150,6 +145,8 @@ def _words(rules: Collection[Rule]) -> str:
 
 
 def _type_words(kind: Any) -> str:
+    if isinstance(kind, UnionType):
+        return " or ".join(_type_words(one) for one in get_args(kind) if one is not NoneType)
     if get_origin(kind) is not tuple:
         return "a finite number" if kind is float else TYPE_WORDS.get(kind, f"of type {kind}")
     items = get_args(kind)

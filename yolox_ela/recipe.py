@@ -19,16 +19,17 @@ from yolox_ela.field_rules import (
     at_least,
     between,
     complaint,
-    multiple_of,
     one_of,
     rules_of,
 )
+from yolox_ela.input_size import ImageSize, one_form
 from yolox_ela.recipe_rules import (
     ATTENTION,
     CLASS_WEIGHTS,
     DIFFERENT,
     EVALUATE_START,
     FOLDER_NAME,
+    IMAGE_SIZE,
     MODULES,
     NETWORK_SITES,
     SETS,
@@ -164,11 +165,12 @@ class Recipe:
     """Number format in backbone and neck (autocast); boxes and losses stay fp32."""
 
     # Augmentation
-    image_size: Annotated[int, between(32, 8192), multiple_of(32)] = 640
-    """Side of the square network input in pixels."""
+    image_size: Annotated[ImageSize, IMAGE_SIZE] = 640
+    """Size of the network's input in pixels: the side of a square, or the height and the width, as
+    in `480,640`."""
     multiscale: Annotated[float, between(0, 1)] = 0.25
-    """Largest change of the training size as a share of `image_size`; a size is sampled every 10
-    steps, in units of 32 pixels (YOLOX: 160 of 640)."""
+    """Largest change of the input's height in training, as a share of it; a size is sampled every
+    10 steps, in units of 32 pixels (YOLOX: 160 of 640). The width keeps its ratio to the height."""
     mosaic_prob: Annotated[float, between(0, 1)] = 0.5
     """Probability that a training sample is a mosaic of four images."""
     mosaic_scale: Annotated[tuple[float, float], ZOOM] = (0.5, 1.5)
@@ -176,7 +178,7 @@ class Recipe:
     degrees: Annotated[float, between(0, 180)] = 10.0
     """Largest rotation of a mosaic in degrees, in either direction."""
     translate: Annotated[float, between(0, 1)] = 0.1
-    """Largest shift of a mosaic as a share of `image_size`."""
+    """Largest shift of a mosaic as a share of the input's width and height."""
     shear: Annotated[float, at_least(0, below=90)] = 2.0
     """Largest shear of a mosaic in degrees."""
     hsv_prob: Annotated[float, between(0, 1)] = 1.0
@@ -200,6 +202,10 @@ class Recipe:
     """Detections with a lower score are dropped before NMS."""
     nms_iou: Annotated[float, between(0, 1)] = 0.65
     """Of detections of one class that overlap by more than this IoU, NMS keeps the best."""
+
+    def __post_init__(self) -> None:
+        """Give an input size its one form, so that equal sizes are equal settings."""
+        self.image_size = one_form(self.image_size)
 
     @property
     def peak_lr(self) -> float:

@@ -6,6 +6,8 @@ from yolox_ela.attention_text import FORM, is_attention
 from yolox_ela.class_weights_text import FORM as CLASS_WEIGHTS_FORM
 from yolox_ela.class_weights_text import is_class_weights
 from yolox_ela.field_rules import Rule, one_of
+from yolox_ela.input_size import FORM as IMAGE_SIZE_FORM
+from yolox_ela.input_size import is_image_size
 from yolox_ela.sizes import SITES, SIZES
 
 
@@ -24,12 +26,13 @@ FOLDER_NAME = Rule(
 )
 DIFFERENT = Rule("one or more texts, all different and none of them blank", _are_different)
 SETS = Rule("one or more sets, all different, as in 2007/trainval or train", _are_different)
-SIZE = Rule(f"{', '.join(SIZES)} (the side of the input is image_size)", lambda size: size in SIZES)
+SIZE = Rule(f"{', '.join(SIZES)} (the size of the input is image_size)", lambda size: size in SIZES)
 ATTENTION = Rule(FORM, is_attention)
 NETWORK_SITES = Rule(
     f"one or more of {', '.join(SITES)}, all different",
     lambda sites: _are_different(sites) and set(sites) <= set(SITES),
 )
+IMAGE_SIZE = Rule(IMAGE_SIZE_FORM, is_image_size)
 CLASS_WEIGHTS = Rule(CLASS_WEIGHTS_FORM, is_class_weights)
 MODULES = Rule(
     "names of modules or patterns of names, all different, as in backbone.backbone.dark2, and not "

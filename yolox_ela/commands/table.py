@@ -29,8 +29,10 @@ def build_complexity(args: argparse.Namespace) -> list[Table]:
     if args.size or args.attention:
         named = args.experiment if "experiment" in args.given else ()
         given = [load_experiment(path) for path in named]
-        return [complexity_table(experiments_of(args.size, args.attention, given))]
-    return [complexity_table([load_experiment(path) for path in args.experiment])]
+        experiments = experiments_of(args.size, args.attention, given)
+    else:
+        experiments = [load_experiment(path) for path in args.experiment]
+    return [complexity_table(experiments, args.image_size)]
 
 
 def build_cost(args: argparse.Namespace) -> list[Table]:

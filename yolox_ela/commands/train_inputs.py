@@ -62,17 +62,17 @@ def open_feed(
     args: argparse.Namespace, exp: Experiment, split: VocSplit, accelerator: Accelerator
 ) -> Feed:
     """Open the source of training samples that --augment and --cache name; fill the cache."""
-    device, side, folder = accelerator.device, exp.image_size, default_cache() / "images"
+    device, size, folder = accelerator.device, exp.image_size, default_cache() / "images"
     on_device = renders_on_device(args.augment, split, exp, device)
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     # The device gets all images, through memory or a file.
     wanted = "ram" if on_device and args.cache != "disk" else args.cache
     # All processes do as the first one decides: the memory shrinks as the others start.
-    cache = on_main(accelerator, lambda: choose_cache(split, side, wanted, processes=processes))
+    cache = on_main(accelerator, lambda: choose_cache(split, size, wanted, processes=processes))
     # One process of each machine writes a file on disk; the others find it.
     images = together(
         accelerator,
-        lambda: open_images(split, side, cache, folder),
+        lambda: open_images(split, size, cache, folder),
         first=accelerator.is_local_main_process,
     )
     if on_device and isinstance(images, ImageBank):

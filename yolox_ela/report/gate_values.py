@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from yolox_ela.images.letterbox import letterbox, resized
+from yolox_ela.input_size import ImageSize, InputSize
 from yolox_ela.network.model import Yolox
 
 CLOSED, OPEN = 0.1, 0.9  # a gate below blocks nearly all, one above passes nearly all
@@ -86,24 +87,26 @@ class GateStatistics:
     open: float
 
 
-def photograph_gates(model: Yolox, image: np.ndarray, image_size: int) -> dict[str, SiteGates]:
+def photograph_gates(
+    model: Yolox, image: np.ndarray, image_size: ImageSize
+) -> dict[str, SiteGates]:
     """The gates of every site that has them, while the network processes a photograph.
 
     Args:
         model: the network, on any device; its mode is restored afterwards.
         image: (H, W, 3) uint8 BGR, letterboxed here as in evaluation.
-        image_size: side of the network's input.
+        image_size: size of the network's input.
 
     Returns:
         The gates by the names of `SITES`, in the network's order.
     """
-    square, scale = letterbox(image, image_size)
+    boxed, scale = letterbox(image, image_size)
     width, height = resized((image.shape[1], image.shape[0]), scale)
     device = next(model.parameters()).device
-    batch = torch.from_numpy(square).permute(2, 0, 1)[None].to(device).float()
+    batch = torch.from_numpy(boxed).permute(2, 0, 1)[None].to(device).float()
     found = {}
     for site, (y_h, y_w) in _gates_of_batch(model, batch).items():
-        stride = image_size / y_h.shape[2]
+        stride = InputSize.of(image_size).height / y_h.shape[2]
         # Only the cells that the photograph covers at least in part.
         rows, columns = int(np.ceil(height / stride)), int(np.ceil(width / stride))
         found[site] = SiteGates(

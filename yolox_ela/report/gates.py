@@ -10,6 +10,7 @@ from matplotlib.patches import Rectangle
 
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
+from yolox_ela.input_size import ImageSize
 from yolox_ela.network.model import Yolox
 from yolox_ela.report.gate_values import (
     CLOSED,
@@ -83,7 +84,7 @@ def plot_gate_statistics(statistics: Sequence[GateStatistics]) -> Figure:
 def gates_section(
     model: Yolox,
     split: VocSplit,
-    image_size: int,
+    image_size: ImageSize,
     *,
     photographs: int = 3,
     statistics_over: int = 50,
@@ -93,7 +94,7 @@ def gates_section(
     Args:
         model: the network.
         split: the photographs, of which some at even distances are taken.
-        image_size: the side of the network's input in pixels.
+        image_size: size of the network's input.
         photographs: the largest number of photographs to show.
         statistics_over: the largest number of photographs to take the statistics over.
 

@@ -9,6 +9,7 @@ from typing import Any
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.saved import SavedEvaluation
 from yolox_ela.evaluate.scores import score_split
+from yolox_ela.input_size import InputSize
 from yolox_ela.report.bootstrap import Run
 from yolox_ela.report.comparison import compare, comparison_section
 from yolox_ela.report.curves import curves_section
@@ -62,7 +63,7 @@ def write_comparison_report(folder: Path, runs: Sequence[ScoredRun]) -> Path:
     facts = {
         "runs": ", ".join(run.label for run in runs),
         "images": len(split),
-        "input": f"{settings['image_size']} px",
+        "input": f"{InputSize.of(settings['image_size'])} px",
         "score threshold": settings["score_threshold"],
         "NMS IoU": settings["nms_iou"],
     }
@@ -91,6 +92,8 @@ def _require_comparable(runs: Sequence[ScoredRun]) -> None:
             )
         for name in ("image_size", "score_threshold", "nms_iou"):
             one, two = mine.results["settings"][name], other.results["settings"][name]
+            if name == "image_size":
+                one, two = InputSize.of(one), InputSize.of(two)
             if one != two:
                 raise UserError(
                     f"{first.label} was evaluated with {name} {one}, {run.label} with {two}; "

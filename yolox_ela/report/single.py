@@ -9,6 +9,7 @@ from yolox_ela.datasets.split import VocSplit
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.evaluate.saved import SavedEvaluation
 from yolox_ela.evaluate.scores import SplitScores, score_split
+from yolox_ela.input_size import InputSize
 from yolox_ela.network.model import Yolox
 from yolox_ela.recipe import Recipe
 from yolox_ela.report.ap_per_class import ap_per_class_section
@@ -111,7 +112,7 @@ def _conditions(results: Mapping[str, Any]) -> dict[str, Any]:
     settings = results["settings"]
     return {
         "images": results["images"],
-        "input": f"{settings['image_size']} px",
+        "input": f"{InputSize.of(settings['image_size'])} px",
         "score threshold": settings["score_threshold"],
         "NMS IoU": settings["nms_iou"],
         "evaluation": f"{results['seconds']:.1f} s, "
