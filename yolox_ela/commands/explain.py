@@ -21,6 +21,7 @@ from yolox_ela.predict import Detector
 from yolox_ela.recipe import Recipe
 from yolox_ela.report.page import plain_values
 from yolox_ela.system.claim import claim_folder, claim_new_folder
+from yolox_ela.system.device import select_device
 from yolox_ela.system.threads import limit_threads
 
 
@@ -118,8 +119,8 @@ def detectors(args: argparse.Namespace) -> dict[str, Detector]:
 def load(
     args: argparse.Namespace, weights: str, exp: Experiment | None, *, attention: str = ""
 ) -> Detector:
-    """A network by its weights."""
-    return Detector.from_checkpoint(
+    """A network by its weights, on the device that computes."""
+    detector = Detector.from_checkpoint(
         start_file(weights, size=(exp or Recipe).size),
         exp,
         image_size=args.size,
@@ -128,6 +129,8 @@ def load(
         device=args.device,
         attention=attention,
     )
+    detector.model.to(select_device(args.device))
+    return detector
 
 
 def network_name(weights: str) -> str:

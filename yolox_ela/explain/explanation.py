@@ -100,8 +100,8 @@ def explain(
     The number that the maps explain is the detection's score, objectness times class score of the
     one anchor that made it, before NMS; see `targets`. The maps are taken behind the attention of
     each site; see `places`. In a network beside, the anchor is the one that scores most for the
-    class among those whose box has an IoU of at least 0.5 with the detection. Networks run on the
-    device of their detector, and stay there.
+    class among those whose box has an IoU of at least 0.5 with the detection. Gradients
+    are computed by `detector.model`, on the device that it is on.
 
     Args:
         detector: the network, the threshold of its detections, and the size of its input.
@@ -156,7 +156,7 @@ def require_request(
         raise UserError(f"there is no method '{method}': give {' or '.join(METHODS)}")
     for detector in detectors:
         require_places(detector.model, places)
-    return _labels(detectors[0].classes, classes)
+    return set(_labels(detectors[0].classes, classes, "the network"))
 
 
 def _beside(
@@ -166,13 +166,10 @@ def _beside(
     method: str,
     detections: ImageDetections,
 ) -> View:
-    labels = positions(detector.classes, detections.names)
-    if None in labels:
-        name = detections.names[labels.index(None)]
-        raise UserError(f"the network beside does not know the class {name}")
+    labels = _labels(detector.classes, detections.names, "the network beside")
     seen = _look(detector, picture, places)
     anchors = [
-        matching_anchor(seen.passed.predictions, torch.from_numpy(box * seen.scale), int(label))
+        matching_anchor(seen.passed.predictions, torch.from_numpy(box * seen.scale), label)
         for box, label in zip(detections.boxes, labels, strict=True)
     ]
     return _view(detector, seen, picture, method, anchors, torch.tensor(labels))
@@ -180,8 +177,9 @@ def _beside(
 
 def _look(detector: Detector, picture: np.ndarray, places: Sequence[str]) -> _Seen:
     pixels, scale = letterbox(picture, detector.settings.image_size)
-    batch = torch.from_numpy(pixels).permute(2, 0, 1)[None].to(detector.device).float()
-    passed = run_with_maps(detector.model.to(detector.device), batch, places)
+    device = next(detector.model.parameters()).device
+    batch = torch.from_numpy(pixels).permute(2, 0, 1)[None].to(device).float()
+    passed = run_with_maps(detector.model, batch, places)
     return _Seen(passed, scale, (pixels.shape[0], pixels.shape[1]))
 
 
@@ -243,13 +241,15 @@ def _in_photograph(
     )
 
 
-def _labels(known: Sequence[str], classes: Sequence[str]) -> set[int]:
-    labels = positions(known, classes)
-    if None in labels:
-        name = classes[labels.index(None)]
-        hint = did_you_mean(name, known) or f"its classes are {', '.join(known)}"
-        raise UserError(f"the network does not know the class {name}; {hint}")
-    return {label for label in labels if label is not None}
+def _labels(known: Sequence[str], classes: Sequence[str], whose: str) -> list[int]:
+    """The label of each class, which VOC and COCO may spell differently."""
+    labels = []
+    for name, label in zip(classes, positions(known, classes), strict=True):
+        if label is None:
+            hint = did_you_mean(name, known) or f"its classes are {', '.join(known)}"
+            raise UserError(f"{whose} does not know the class {name}; {hint}")
+        labels.append(label)
+    return labels
 
 
 def _nothing(detector: Detector, predictions: Tensor, labels: set[int]) -> str:

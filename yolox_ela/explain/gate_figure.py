@@ -31,7 +31,7 @@ def plot_gates(image: np.ndarray, gates: Mapping[str, SiteGates]) -> Figure:
     lines = -(-(len(gates) + 1) // PANELS_A_ROW)  # the scale of the colors is a panel too
     ratio = min(1.5, image.shape[0] / image.shape[1])
     figure = new_figure(lines * (PAGE_INCHES / PANELS_A_ROW * ratio + 0.35))
-    panels = np.atleast_1d(figure.subfigures(lines, PANELS_A_ROW)).ravel()
+    panels = np.ravel(figure.subfigures(lines, PANELS_A_ROW, squeeze=False))
     colors = _range(gates.values())
     for panel, (site, values) in zip(panels, gates.items(), strict=False):
         _plot_site(panel, image, site, values, colors)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from yolox_ela.errors import UserError
+from yolox_ela.network.runner import torch_runner
 from yolox_ela.predict import Detector
 
 
@@ -56,12 +57,11 @@ def without_attention(detector: Detector, *, keep_channels: bool = False) -> Det
     for name, module in list(attention.items()):
         attention[name] = ConstantGates(module, for_each_channel=keep_channels)
     settings = detector.settings
-    return Detector(
+    runner = torch_runner(
         model,
         detector.classes,
         image_size=settings.image_size,
-        score_threshold=settings.score_threshold,
-        nms_iou=settings.nms_iou,
-        device=str(detector.device),
-        values=detector.values,
+        device=next(model.parameters()).device,
+        values=detector.runner.values,
     )
+    return Detector(runner, score_threshold=settings.score_threshold, nms_iou=settings.nms_iou)
