@@ -57,7 +57,9 @@ def plot_heats(
 def _plot_heat(axes: Axes, photograph: np.ndarray, place: str, heat: Heat, box: np.ndarray) -> None:
     axes.imshow(_blended(photograph, heat.pixels(photograph.shape[:2])))
     inside = heat.share_inside(box)
-    said = "no influence" if np.isnan(inside) else f"{100 * inside:.0f}% inside"
+    said = f"{100 * inside:.0f}% inside"
+    if np.isnan(inside):
+        said = "only the padding" if heat.cells.max() > 0 else "no influence"
     axes.set_title(f"{place}: {said}", fontsize=9)
 
 

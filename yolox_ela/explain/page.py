@@ -132,7 +132,7 @@ def heats_section(
         "'Inside' is the share of a map's sum on the photograph that lies inside the box. Compare "
         "it with the box's share of the area: a map that knows nothing of the object has about "
         "that much inside. 'No influence': a box of stride 8 does not depend on C3_n3 and C3_n4, "
-        "nor one of stride 16 on C3_n4."
+        "nor one of stride 16 on C3_n4. 'Only the padding': the map is 0 on the photograph."
     )
     columns = ["detection", "class", "place", *(f"% inside, {name}" for name in views)]
     table = PageTable([*columns, "% of the area"], rows, decimals=1)
