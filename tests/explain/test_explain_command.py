@@ -25,13 +25,15 @@ def typed(tmp_path, monkeypatch, people):
     return run
 
 
+@pytest.mark.slow
 def test_a_page_for_each_picture(typed, tmp_path, capsys):
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
     words = ["people.png", "broken.jpg", "--max", 1, "--size", 192, "--device", "cpu"]
     assert typed(*words, "--json", "numbers.json") == 1
     out, err = capsys.readouterr()
     assert "people.png: person 0." in out
-    assert "skipped: broken.jpg" in err
+    assert "skipped: " in err
+    assert "broken.jpg" in err
     assert "1 of 2 pictures could not be explained" in err
     folder = tmp_path / "runs" / "explain" / "people"
     page = (folder / "report.html").read_text(encoding="utf-8")
