@@ -35,7 +35,19 @@ from yolox_ela.network.inference import PLAIN, predictor
 from yolox_ela.network.model import Yolox
 from yolox_ela.overrides import override
 
-ATTENTION = ("ela_t", "ela_b", "ela_s", "ela_l", "ca", "cagroupnorm", "se", "cbam", "eca", "sa", "none")
+ATTENTION = (
+    "ela_t",
+    "ela_b",
+    "ela_s",
+    "ela_l",
+    "ca",
+    "cagroupnorm",
+    "se",
+    "cbam",
+    "eca",
+    "sa",
+    "none",
+)
 SIZES = ("nano", "tiny", "s")
 LEAST_VARIANCE = 0.1  # less would only magnify the rounding of numbers
 INPUTS = ((96, 96), (64, 128))

@@ -127,9 +127,11 @@ REFUSED = [
     ("--dynamic-batch -b 4", "give one of them"),
     ("--format torchscript --opset 18", "which TorchScript has not"),
     ("--size 300", "'300' is not a multiple of 32"),
-    ("--size 320,320,320", "is not HEIGHT,WIDTH"),
+    ("--size 320,320,320", "is not a multiple of 32"),
     ("--no-check --check-images .", "leave --no-check out"),
     ("--opset 16", "invalid choice"),
+    ("-f nano_ela_s", "says how a network is built, not which weights it has"),
+    ("attention=none", "attention is settled by the weights"),
     ("-c model.onnx", "no such file"),
 ]
 
@@ -141,6 +143,13 @@ def test_options_that_are_refused(words, message, tmp_path, monkeypatch):
     with pytest.raises(UserError, match=message):
         export_options.parse(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_check_can_be_left_out(tmp_path, monkeypatch):
+    words = ["yolox-ela export", "-o", str(tmp_path / "a.torchscript")]
+    for more, wanted in (([], True), (["--check"], True), (["--no-check"], False)):
+        monkeypatch.setattr(sys, "argv", [*words, *more])
+        assert export_options.parse(tmp_path).check is wanted
 
 
 def test_missing_packages_are_named(tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ from yolox_ela.errors import UserError
 from yolox_ela.experiment import BASELINE, Experiment, load_experiment
 from yolox_ela.export.formats import is_exported
 from yolox_ela.export.runtimes import open_exported, runner_of
+from yolox_ela.input_size import InputSize
 from yolox_ela.network.class_rows import COCO_CLASSES, pick_rows, row_names, same_classes
 from yolox_ela.network.model import Yolox, build_yolox
 from yolox_ela.network.runner import Runner
@@ -46,7 +47,7 @@ def load_exported(args: argparse.Namespace, overrides: Mapping[str, str]) -> Tra
     """
     path = Path(args.checkpoint)
     meta = open_exported(path, args.device).metadata
-    recorded = {"classes": meta.names, "image_size": meta.image_size[0]}
+    recorded = {"classes": meta.names, "image_size": InputSize.of(meta.image_size).setting}
     exp = override(load_experiment(args.experiment or BASELINE), recorded)
     exp = override(exp, overrides)
     exp.validate()

@@ -9,15 +9,14 @@ import torch
 from loguru import logger
 
 from yolox_ela.choices import DETECTOR
-from yolox_ela.commands.data_settings import fitted_to_data
+from yolox_ela.commands.data_settings import fitted_to_data, open_as
 from yolox_ela.commands.export_options import CALIBRATION
 from yolox_ela.commands.options import locate_data
 from yolox_ela.datasets.load import load_split
-from yolox_ela.datasets.recognise import open_data
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.evaluator import EvalSettings, evaluate
-from yolox_ela.experiment import Experiment
+from yolox_ela.experiment import Experiment, load_experiment
 from yolox_ela.export.check import (
     check_batches,
     check_images,
@@ -31,6 +30,7 @@ from yolox_ela.export.network import ToExport, exported_network
 from yolox_ela.export.runtimes import open_exported, runner_of
 from yolox_ela.export.write import write_proven
 from yolox_ela.images.read import IMAGE_SUFFIXES, read_image
+from yolox_ela.input_size import InputSize
 from yolox_ela.network.inference import PLAIN, predictor
 from yolox_ela.network.runner import Runner, torch_runner
 from yolox_ela.network.starts import start_file
@@ -46,14 +46,15 @@ CPU = torch.device("cpu")
 def main(args: argparse.Namespace) -> int:
     """Run the command; see `export_options.parse`."""
     limit_threads()
-    path = start_file(args.checkpoint or DETECTOR, size=Recipe.size)
-    loaded = load_network(path, args.experiment)
+    given = None if args.experiment is None else load_experiment(args.experiment)
+    path = start_file(args.checkpoint or DETECTOR, size=(given or Recipe).size)
+    loaded = load_network(path, given)
     exp = override(loaded.experiment, pairs_to_dict(args.overrides))
     exp.validate()
     data = None if args.data is None else Data.load(args, exp, loaded)
     meta = Metadata(
         names=loaded.experiment.classes,
-        image_size=args.size or (exp.image_size, exp.image_size),
+        image_size=tuple(InputSize.of(args.size or exp.image_size)),
         outputs=args.outputs,
         batch=0 if args.dynamic_batch else args.batch,
         any_size=args.dynamic_size,
@@ -97,7 +98,7 @@ class Data:
     @classmethod
     def load(cls, args: argparse.Namespace, exp: Experiment, loaded: Loaded) -> "Data":
         """Read and verify the test images, and for --int8 the training images."""
-        reader = open_data(locate_data(args, exp.test_sets, args.home))
+        reader = open_as(exp, locate_data(args, exp.test_sets, args.home))
         exp = fitted_to_data(exp, reader, training=args.int8, classes=False)
         test = load_split(reader, exp.test_sets, exp.classes, loaded.values)
         if args.check_limit:

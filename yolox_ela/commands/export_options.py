@@ -6,6 +6,7 @@ from pathlib import Path
 from yolox_ela.choices import DETECTOR, START_NAMES
 from yolox_ela.commands.options import (
     CHECKPOINT_NAMES,
+    IMAGE_SIZE_HELP,
     IMAGE_SIZE_NAMES,
     add_archives,
     add_experiment,
@@ -16,7 +17,7 @@ from yolox_ela.commands.options import (
     require_folder,
     require_weights,
 )
-from yolox_ela.commands.parser import Parser, share, whole
+from yolox_ela.commands.parser import Parser, image_size, share, whole
 from yolox_ela.commands.stated import check_overrides
 from yolox_ela.errors import UserError
 from yolox_ela.export.formats import (
@@ -28,10 +29,16 @@ from yolox_ela.export.formats import (
     format_of_file,
     is_exported,
 )
+from yolox_ela.overrides import pairs_to_dict
 from yolox_ela.system.files import require_writable
 
 DEFAULT_FORMAT = "onnx"
 CALIBRATION = 200  # images
+# What can still be chosen of the recipe: which data the proof reads, and how they are scored.
+FIELDS = (
+    *("train_sets", "test_sets", "val_fraction", "xml_counts_from", "other_classes"),
+    *("score_threshold", "nms_iou"),
+)
 EXAMPLES = (
     "-o detector.onnx",
     "-c runs/nano_ela_s/best.pth --format openvino --size 416",
@@ -50,7 +57,18 @@ def parse(home: Path) -> argparse.Namespace:
     args.home = home
     require_experiment(args.experiment)
     check_overrides(args)
+    if args.experiment is not None and args.checkpoint is None:
+        raise UserError(
+            f"-f {args.experiment} says how a network is built, not which weights it has: give "
+            "them with -c, or leave -f out for the package's own detector"
+        )
     require_weights(args.checkpoint)
+    for field in pairs_to_dict(args.overrides):
+        if field not in FIELDS:
+            raise UserError(
+                f"{field} is settled by the weights: recipe fields here are those of the data "
+                f"({', '.join(FIELDS)})"
+            )
     if is_exported(args.checkpoint):
         raise UserError(f"-c {args.checkpoint} is an exported file: name the weights it is from")
     require_data("--data", args.data)
@@ -136,10 +154,16 @@ def build_parser() -> Parser:
     check = parser.add_argument_group("proof and data")
     check.add_argument(
         "--check",
-        action=argparse.BooleanOptionalAction,
+        action="store_true",
         default=True,
         help="run file and network on the same pictures, and refuse a file that differs (default: "
-        "--check)",
+        "on)",
+    )
+    check.add_argument(
+        "--no-check",
+        dest="check",
+        action="store_false",
+        help="leave the check out, for files that cannot run on this machine",
     )
     check.add_argument(
         "--check-images",
@@ -189,10 +213,9 @@ def add_file_options(parser: Parser) -> None:
     file.add_argument(
         *IMAGE_SIZE_NAMES,
         dest="size",
-        type=size_of_input,
+        type=image_size,
         metavar="PIXELS",
-        help="input size: HEIGHT,WIDTH or one number for both, multiples of 32 (default: as "
-        "trained)",
+        help=f"{IMAGE_SIZE_HELP} (default: as trained)",
     )
     file.add_argument(
         "-b",
@@ -243,12 +266,3 @@ def add_file_options(parser: Parser) -> None:
         action="store_true",
         help="quantize the convolutions to 8 bits, for speed (default: off)",
     )
-
-
-def size_of_input(text: str) -> tuple[int, int]:
-    """Read HEIGHT,WIDTH, or one number for both."""
-    read = whole(32, multiple=32)
-    numbers = [read(part) for part in text.split(",")]
-    if len(numbers) > 2:
-        raise argparse.ArgumentTypeError(f"'{text}' is not HEIGHT,WIDTH, as in 384,640")
-    return numbers[0], numbers[-1]

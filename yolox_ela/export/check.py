@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,7 +13,7 @@ from yolox_ela.datasets.sample import plan_split, render_scene
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.postprocess import postprocess
 from yolox_ela.export.metadata import Metadata
-from yolox_ela.images.letterbox import pad, resized
+from yolox_ela.images.letterbox import letterbox
 
 BOX_BOUND = 0.1  # pixels of the input
 SCORE_BOUND = 1e-3
@@ -96,11 +95,7 @@ def check_batches(pictures: Sequence[np.ndarray], meta: Metadata) -> list[Tensor
 
 def letterboxed(pictures: Sequence[np.ndarray], size: tuple[int, int]) -> Tensor:
     """Pictures (H, W, 3) uint8 BGR as a batch (B, 3, height, width) uint8 of this size."""
-    boxed = []
-    for picture in pictures:
-        scale = min(size[0] / picture.shape[0], size[1] / picture.shape[1])
-        to = resized((picture.shape[1], picture.shape[0]), scale)
-        boxed.append(pad(cv2.resize(picture, to), *size))
+    boxed = [letterbox(picture, size)[0] for picture in pictures]
     return torch.from_numpy(np.stack(boxed)).permute(0, 3, 1, 2)
 
 

@@ -21,6 +21,7 @@ from yolox_ela.export.metadata import Metadata
 from yolox_ela.export.network import decoded
 from yolox_ela.export.opened import Opened
 from yolox_ela.images.values import ValueRange
+from yolox_ela.input_size import ImageSize, InputSize
 from yolox_ela.network.runner import BATCH, Runner
 
 OPENERS: dict[str, Callable[[Path, str], Opened]] = {
@@ -51,7 +52,7 @@ def open_exported(path: Path, device: str = "auto") -> Opened:
     return OPENERS[kind.name](path, device)
 
 
-def runner_of(opened: Opened, *, image_size: int | None = None) -> Runner:
+def runner_of(opened: Opened, *, image_size: ImageSize | None = None) -> Runner:
     """The opened file as what `Detector` and `evaluate` run.
 
     Args:
@@ -62,12 +63,12 @@ def runner_of(opened: Opened, *, image_size: int | None = None) -> Runner:
         UserError: the file takes another size.
     """
     meta = opened.metadata
-    height, width = meta.image_size if image_size is None else (image_size, image_size)
-    require_size(meta, (height, width))
+    size = InputSize.of(image_size or meta.image_size)
+    require_size(meta, size)
     return Runner(
         Predictions(opened),
         meta.names,
-        height,
+        size.setting,
         ValueRange(*meta.white),
         batch=meta.batch or BATCH,
         score_threshold=meta.score_threshold,
@@ -78,7 +79,7 @@ def runner_of(opened: Opened, *, image_size: int | None = None) -> Runner:
 
 def require_size(meta: Metadata, size: tuple[int, int]) -> None:
     """Raise UserError unless a file takes images of this height and width."""
-    if not meta.any_size and size != meta.image_size:
+    if not meta.any_size and tuple(size) != meta.image_size:
         height, width = meta.image_size
         raise UserError(
             f"the exported network takes images of {height} x {width} (height x width), not "

@@ -8,6 +8,7 @@ from yolox_ela.experiment import Experiment
 from yolox_ela.export.formats import is_exported
 from yolox_ela.export.runtimes import open_exported, runner_of
 from yolox_ela.images.values import ValueRange
+from yolox_ela.input_size import ImageSize
 from yolox_ela.network.class_rows import row_names
 from yolox_ela.network.model import Yolox
 from yolox_ela.network.runner import Runner, torch_runner
@@ -49,7 +50,7 @@ def load_runner(
     path: Path,
     experiment: str | Path | Experiment | None = None,
     *,
-    image_size: int | None = None,
+    image_size: ImageSize | None = None,
     device: str = "auto",
     attention: str = "",
 ) -> Runner:
