@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from yolox_ela.errors import UserError
 from yolox_ela.export import (
@@ -147,6 +148,6 @@ def _as_predictions(outputs: tuple[Tensor, ...], images: int, classes: int) -> T
     rows = torch.arange(len(order)) - (counts.cumsum(0) - counts)[pictures]
     corners = boxes[order]
     centres, sizes = (corners[:, :2] + corners[:, 2:]) / 2, corners[:, 2:] - corners[:, :2]
-    predictions[pictures, rows, :5] = torch.cat([centres, sizes, scores[order][:, None]], 1)
-    predictions[pictures, rows, 5 + labels[order]] = 1.0
+    of_class = functional.one_hot(labels[order], classes).float()
+    predictions[pictures, rows] = torch.cat([centres, sizes, scores[order][:, None], of_class], 1)
     return predictions

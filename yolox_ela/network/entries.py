@@ -167,6 +167,7 @@ def _settings(recipe: Any, source: Path) -> dict[str, Any]:
             f"{source}: its entry 'recipe' lacks {', '.join(missing)}, which every run of this "
             f"package saves; {advice}"
         )
+    recipe = current_settings(recipe)
     for field in fields(Recipe):
         default = getattr(Recipe, field.name)
         if field.name == "image_size":  # one number or two: only its own rule tells
@@ -183,9 +184,8 @@ def _settings(recipe: Any, source: Path) -> dict[str, Any]:
                 f"{source}: its entry 'recipe' has {name} = {_shown(recipe[name])}, which {said}; "
                 f"{advice}"
             )
-    settings = current_settings(recipe)
-    require_names(settings["classes"], source, "'recipe', classes,")
-    return settings
+    require_names(recipe["classes"], source, "'recipe', classes,")
+    return recipe
 
 
 def _is_like(value: Any, default: Any) -> bool:
