@@ -16,6 +16,7 @@ from yolox_ela.export.check import check_images
 from yolox_ela.export.runtimes import open_exported
 from yolox_ela.predict import Detector
 
+OPEN = ("--dynamic-batch", "--dynamic-size")
 PAGE = Path(__file__).parents[2] / "docs" / "export.md"
 
 
@@ -32,7 +33,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("exported")
     for name, *words in (
         ("decoded.onnx", "--size", "320"),
-        ("nms.onnx", "--outputs", "nms", "--dynamic-batch", "--dynamic-size", "--conf", "0.1"),
+        ("nms.onnx", "--size", "320", "--outputs", "nms", "--conf", "0.1", *OPEN),
         ("decoded.xml", "--size", "320", "--outputs", "raw", "--dynamic-batch"),
         ("decoded.torchscript", "--size", "320", "-b", "3"),
     ):
@@ -48,8 +49,7 @@ def wanted():
 
 @pytest.mark.parametrize("name", ["decoded.onnx", "nms.onnx", "decoded.xml", "decoded.torchscript"])
 def test_a_detector_finds_the_same(folder, wanted, name):
-    options = {"image_size": 320} if name == "nms.onnx" else {}
-    detector = Detector.from_checkpoint(folder / name, score_threshold=0.1, **options)
+    detector = Detector.from_checkpoint(folder / name, score_threshold=0.1)
     assert "aeroplane" in detector.classes
     found = detector(check_images())
     assert sum(map(len, wanted)) > 5
