@@ -37,9 +37,9 @@ TRACKERS = {
 # Formats that networks are exported to. TorchScript and torch.export need torch alone.
 EXPORT = {
     "export": ["onnx>=1.17,<2", "onnxruntime>=1.20,<2"],
-    "openvino": ["onnx>=1.17,<2", "openvino>=2025.0", "nncf>=2.14,<4"],
-    "ncnn": ["ncnn>=1.0", "pnnx"],
-    "coreml": ["coremltools>=8"],
+    "openvino": ["onnx>=1.17,<2", "openvino>=2025.0,<2027", "nncf>=2.14,<4"],
+    "ncnn": ["ncnn>=1.0.20260101,<2", "pnnx>=20260101,<20280101"],
+    "coreml": ["coremltools>=8,<10"],
 }
 DEV = [
     "pytest>=8,<10",

@@ -17,6 +17,7 @@ from yolox_ela.export.runtimes import open_exported
 from yolox_ela.predict import Detector
 
 OPEN = ("--dynamic-batch", "--dynamic-size")
+FIELDS = ("workers", "0", "test_sets", "2007/test")
 PAGE = Path(__file__).parents[2] / "docs" / "export.md"
 
 
@@ -91,7 +92,7 @@ def test_eval_scores_a_file_like_its_weights(folder, tmp_path):
     scores = []
     for words in (("-c", "nano_ela_s", "--size", "320"), ("-c", folder / "decoded.onnx")):
         file = tmp_path / "scores.json"
-        words = [*words, "--data", data, "--json", file, "--device", "cpu", "workers", "0"]
+        words = [*words, "--data", data, "--json", file, "--device", "cpu", *FIELDS]
         assert command(evaluate, evaluate_options, tmp_path, *words) == 0
         scores.append(json.loads(file.read_text()))
     assert scores[0]["ap50"] > 0
