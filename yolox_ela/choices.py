@@ -26,3 +26,5 @@ MODES = {
 }
 # How a table looks, `--style`; JSON has an option of its own.
 STYLES = ("text", "markdown", "csv")
+# What `predict` writes, `--save`; see `predict/output.py`.
+PREDICT_OUTPUTS = ("pictures", "json", "coco", "csv", "yolo", "voc", "crops")

@@ -83,7 +83,7 @@ class TestDetector:
         first = next(stream)
         assert first.source == photographs[0]
         assert np.array_equal(first.image, read_image(photographs[0]))
-        assert_same(first.detections, detector(photographs[0]))
+        assert_same(first, detector(photographs[0]))
         assert failed == [broken]
         assert len(taken) < 60
         assert [found.source for found in stream] == given[2:]
@@ -347,7 +347,7 @@ class TestFromCheckpoint:
 def test_detections_can_be_drawn(detector, photographs):
     for path in photographs:
         picture = read_image(path)
-        drawn = detector(path).drawn_on(picture)
+        drawn = detector(path).plot()
         assert drawn.shape == picture.shape
         assert (drawn != picture).any()
 

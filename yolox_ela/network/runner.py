@@ -11,7 +11,7 @@ from yolox_ela.images.values import UNDECIDED, ValueRange
 from yolox_ela.network.inference import FAST, Inference, predictor
 from yolox_ela.network.model import Yolox
 
-BATCH = 16
+BATCH = 16  # images at a time on a GPU
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Runner:
         values: the value of white in pictures of more than 8 bits, where the training data of the
             network decided it.
         batch: the number of images at a time.
+        parallel: the number of calls of `run` that may be under way at the same time.
         model: the network as a torch module in evaluation mode, if that is what runs.
 
     Raises:
@@ -37,7 +38,8 @@ class Runner:
     classes: tuple[str, ...]
     image_size: int
     values: ValueRange = UNDECIDED
-    batch: int = BATCH
+    batch: int = 1
+    parallel: int = 1
     model: Yolox | None = None
 
     def __post_init__(self) -> None:
@@ -72,6 +74,13 @@ def torch_runner(
             f"{len(classes)} class names for a network with {model.head.num_classes} classes"
         )
     model.eval()
+    on_cpu = device.type == "cpu"
     return Runner(
-        predictor(model, device, inference), tuple(classes), image_size, values, model=model
+        predictor(model, device, inference),
+        tuple(classes),
+        image_size,
+        values,
+        batch=1 if on_cpu else BATCH,
+        parallel=torch.get_num_threads() if on_cpu else 1,
+        model=model,
     )
