@@ -103,6 +103,9 @@ def save_picture(path: Path, image: np.ndarray) -> Path:
         done = False
     if not done:
         raise UserError(f"cannot write {path}: OpenCV writes no such format; name a .jpg or .png")
-    with disk_errors(path.parent, path.name):
-        path.write_bytes(encoded.tobytes())
+    try:
+        with disk_errors(path.parent, path.name):
+            path.write_bytes(encoded.tobytes())
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}; name another folder") from error
     return path
