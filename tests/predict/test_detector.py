@@ -90,9 +90,10 @@ class TestDetector:
         assert first.source == photographs[0]
         assert np.array_equal(first.image, read_image(photographs[0]))
         assert_same(first, detector(photographs[0]))
+        assert next(stream).source == photographs[1]
         assert failed == [broken]
         assert len(taken) < 60
-        assert [found.source for found in stream] == given[2:]
+        assert [found.source for found in stream] == given[3:]
         abandoned = detector.stream(photographs[:2] * 40)
         next(abandoned)
         abandoned.close()

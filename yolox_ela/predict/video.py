@@ -15,6 +15,7 @@ import numpy as np
 from yolox_ela.errors import UserError
 
 TIMEOUT = 15_000  # milliseconds that a server may take to open a video or to send a frame
+PATIENCE = 2.0  # seconds to wait for a frame that is being read when a live source is left
 RATE = 25.0  # frames per second of a video or camera that does not say
 CODEC = "mp4v"  # MPEG-4, which OpenCV writes on every system; it has no H.264 encoder everywhere
 SUFFIX = ".mp4"
@@ -123,7 +124,7 @@ class NewestFrames:
         traceback: TracebackType | None,
     ) -> None:
         self._ended = True
-        self._thread.join(TIMEOUT / 1000)
+        self._thread.join(PATIENCE)
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
         """The newest frame with its number, each once, until the source ends or is lost."""
