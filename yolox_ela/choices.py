@@ -28,3 +28,7 @@ MODES = {
 STYLES = ("text", "markdown", "csv")
 # What `predict` writes, `--save`; see `predict/output.py`.
 PREDICT_OUTPUTS = ("pictures", "json", "coco", "csv", "yolo", "voc", "crops")
+# How maps of what raises a score are computed, `--method`; see `explain/cam.py`.
+CAM_METHODS = ("layercam", "gradcam")
+# The same network with constants in place of its attention, `--beside`; see `explain/networks.py`.
+WITHOUT_POSITIONS, WITHOUT_ATTENTION = "without-positions", "without-attention"

@@ -16,6 +16,7 @@ from yolox_ela.evaluate.evaluator import EvalSettings
 from yolox_ela.evaluate.postprocess import postprocess
 from yolox_ela.experiment import Experiment
 from yolox_ela.images.letterbox import letterbox
+from yolox_ela.input_size import ImageSize
 from yolox_ela.network.model import Yolox
 from yolox_ela.network.runner import Runner, torch_runner
 from yolox_ela.network.starts import start_file
@@ -45,7 +46,7 @@ class _Task:
 class _Prepared:
     task: _Task
     picture: np.ndarray
-    square: np.ndarray
+    boxed: np.ndarray
     scale: float
 
 
@@ -110,7 +111,7 @@ class Detector:
         model: Yolox,
         classes: Sequence[str],
         *,
-        image_size: int = 640,
+        image_size: ImageSize = 640,
         device: str = "auto",
         **limits: Any,
     ) -> "Detector":
@@ -119,7 +120,7 @@ class Detector:
         Args:
             model: the network, put into evaluation mode; what runs is a copy with BatchNorm folded.
             classes: names of its outputs.
-            image_size: side of the square network input, a multiple of 32.
+            image_size: size of the network's input: the side of a square, or (height, width).
             device: the device to compute on; see `select_device`.
             limits: `score_threshold`, `nms_iou`, `only` and `max_detections`, as for the class.
 
@@ -135,7 +136,7 @@ class Detector:
         checkpoint: str | Path,
         experiment: str | Path | Experiment | None = None,
         *,
-        image_size: int | None = None,
+        image_size: ImageSize | None = None,
         device: str = "auto",
         attention: str = "",
         **limits: Any,
@@ -296,7 +297,7 @@ class Detector:
         if not boxed:
             return []
         start = time.perf_counter()
-        batch = torch.from_numpy(np.stack([item.square for item in boxed])).permute(0, 3, 1, 2)
+        batch = torch.from_numpy(np.stack([item.boxed for item in boxed])).permute(0, 3, 1, 2)
         found = postprocess(
             self.runner.run(batch), self.settings.score_threshold, self.settings.nms_iou
         )
