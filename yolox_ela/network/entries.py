@@ -167,6 +167,7 @@ def _settings(recipe: Any, source: Path) -> dict[str, Any]:
             f"{source}: its entry 'recipe' lacks {', '.join(missing)}, which every run of this "
             f"package saves; {advice}"
         )
+    recipe = current_settings(recipe)
     for field in fields(Recipe):
         default = getattr(Recipe, field.name)
         if field.name == "image_size":  # one number or two: only its own rule tells
@@ -183,7 +184,7 @@ def _settings(recipe: Any, source: Path) -> dict[str, Any]:
                 f"{source}: its entry 'recipe' has {name} = {_shown(recipe[name])}, which {said}; "
                 f"{advice}"
             )
-    settings = current_settings(recipe)
+    settings = dict(recipe)
     require_names(settings["classes"], source, "'recipe', classes,")
     return settings
 
