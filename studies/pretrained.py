@@ -15,7 +15,7 @@ from typing import Any
 
 from torch import Tensor
 
-from yolox_ela.commands.data_of_weights import data_of_weights, require_test_images_of_run
+from yolox_ela.commands.data_of_weights import compare_with_run, data_of_weights
 from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
@@ -49,7 +49,7 @@ def main() -> int:
     if data is None:
         data = Path.cwd() / "datasets"
     split = load_split(data, exp.test_sets, exp.classes, ValueRange.recorded(content))
-    require_test_images_of_run(content, exp, split, data, weights)
+    compare_with_run(content, exp, split, data, weights, named=False)
     if args.images:
         split = split.subset(range(min(args.images, len(split))))
     small = args.output.with_name(f"{args.output.name}.new")

@@ -78,8 +78,8 @@ def test_final_epochs_can_be_chosen():
         ("name", "12", "12"),  # text stays text
         ("name", "a, b", "a, b"),
         ("precision", "bf16", "bf16"),
-        ("evaluate_start", "true", True),
-        ("evaluate_start", "False", False),
+        ("evaluate_raw", "true", True),
+        ("evaluate_raw", "False", False),
         ("mosaic_scale", "0.8,1.2", (0.8, 1.2)),
         ("mosaic_scale", "(0.8, 1.2)", (0.8, 1.2)),
         ("mosaic_scale", "[1, 2]", (1.0, 2.0)),
@@ -130,7 +130,7 @@ def test_classes_from_a_file(tmp_path):
         ("lr", "nan"),
         ("lr", "inf"),
         ("lr", ""),
-        ("evaluate_start", "maybe"),
+        ("evaluate_raw", "maybe"),
         ("mosaic_scale", "0.5"),
         ("mosaic_scale", "0.5,1,1.5"),
         ("mosaic_scale", "a,b"),
@@ -371,3 +371,11 @@ def test_as_json():
     assert values["mosaic_scale"] == [0.8, 1.2]
     assert values["classes"] == list(VOC_CLASSES)
     assert values["lr"] == 0.02
+
+
+def test_settings_that_were_once_true_or_false_are_read():
+    """Of runs before there was a choice."""
+    assert current_settings({"evaluate_start": True})["evaluate_start"] == "always"
+    assert current_settings({"evaluate_start": False})["evaluate_start"] == "never"
+    with pytest.raises(UserError, match="'evaluate_start' = 'true' is now called always"):
+        override(Recipe(), {"evaluate_start": "true"}).validate()

@@ -70,7 +70,7 @@ def between(low: float, high: float) -> Rule:
     return Rule(f"between {low:,} and {high:,}", lambda value: low <= value <= high)
 
 
-def one_of(*choices: str, renamed: Mapping[str, str] | None = None) -> Rule:
+def one_of(*choices: str, renamed: Mapping[Any, Any] | None = None) -> Rule:
     """One of two or more choices; see `Rule` for `renamed`."""
     words = f"{', '.join(choices[:-1])} or {choices[-1]}"
     return Rule(words, lambda value: value in choices, renamed or {})
@@ -96,7 +96,7 @@ def complaint(value: Any, kind: Any) -> str:
     """
     rules, plain = rules_of(kind), without_rules(kind)
     for rule in rules:
-        if isinstance(value, str) and value in rule.renamed:
+        if isinstance(value, (str, bool)) and value in rule.renamed:
             return f"is now called {rule.renamed[value]}"
     if not _has_type(value, plain):
         return f"must be {_type_words(plain)}"

@@ -32,6 +32,9 @@ RENAMED_FIELDS = {
     "val_interval": "eval_interval",
     "exp_name": "name",
     "opt": "optimizer",
+    "val_split": "val_fraction",
+    "val_ratio": "val_fraction",
+    "validation_split": "val_fraction",
 }
 # An option of a command: what to type.
 OPTIONS = {
@@ -59,8 +62,8 @@ OPTIONS = {
     "expn": "-o FOLDER, or the recipe field name, as in: name NAME",
     "experiment_name": "-o FOLDER, or the recipe field name, as in: name NAME",
     "compile": "--compile",
-    "profile": "yolox-ela table speed",
-    "speed": "yolox-ela table speed",
+    "profile": "the command table speed",
+    "speed": "the command table speed",
     "occupy": "nothing: no memory is reserved ahead",
     "save_result": "nothing: predict always saves its pictures, into -o FOLDER",
     "save_json": "--save-detections FILE in eval",

@@ -189,14 +189,18 @@ def require_folder(option: str, path: Path | None) -> None:
         raise UserError(f"{option} {path} is not a folder")
 
 
-def require_weights(path: str | Path | None, *also: str) -> None:
-    """Raise UserError if -c names no weights: neither a file nor one of the names."""
+def require_weights(path: str | Path | None, *also: str, option: str = "-c") -> None:
+    """Raise UserError if an option names no weights: neither a file nor one of the names."""
     names = (*START_NAMES, DETECTOR, *also)
     if path is None or str(path) in names or Path(path).is_file():
         return
     if Path(path).is_dir():
-        raise UserError(f"-c {path} is a folder: give the file in it, such as {path}/best.pth")
-    raise UserError(f"-c {path}: there is no such file; give a file of weights or {_either(names)}")
+        raise UserError(
+            f"{option} {path} is a folder: give the file in it, such as {path}/best.pth"
+        )
+    raise UserError(
+        f"{option} {path}: there is no such file; give a file of weights or {_either(names)}"
+    )
 
 
 def require_file(option: str, path: Path | None) -> None:

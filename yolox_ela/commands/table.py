@@ -8,6 +8,7 @@ from yolox_ela.errors import UserError
 from yolox_ela.experiment import load_experiment
 from yolox_ela.system.device import select_device
 from yolox_ela.system.files import write_atomically
+from yolox_ela.system.program import command_text
 from yolox_ela.tables.complexity import complexity_table
 from yolox_ela.tables.cost import cost_tables, experiments_of
 from yolox_ela.tables.layout import Table, insert_block, render
@@ -71,7 +72,10 @@ def recorded(path: Path) -> list[RunRow]:
     """The rows of a record; UserError if it has none."""
     rows = read_rows(path)
     if not rows:
-        raise UserError(f"{path} has no rows; train.py and eval.py with --record add them")
+        raise UserError(
+            f"{path} has no rows; {command_text('train')} and {command_text('eval')} add them "
+            "with --record"
+        )
     return rows
 
 

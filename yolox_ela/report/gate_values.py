@@ -70,8 +70,10 @@ class GateStatistics:
         low: the 5th percentile of the gates.
         high: the 95th percentile of the gates.
         along: the standard deviation along the rows or columns within one channel of one
-            photograph, as root mean square: how much the gates depend on the position. The rest
-            of `std` is between channels and photographs.
+            photograph, as root mean square: how much the gates depend on the position.
+        between: the standard deviation between the channels' means on one photograph, as root
+            mean square: how much the gates depend on the channel. The rest of `std` is between
+            photographs: of a single one, `std` squared is the sum of the squares of these two.
         closed: the share of gates below `CLOSED`.
         open: the share of gates above `OPEN`.
     """
@@ -83,6 +85,7 @@ class GateStatistics:
     low: float
     high: float
     along: float
+    between: float
     closed: float
     open: float
 
@@ -128,31 +131,24 @@ def gate_statistics(observed: Sequence[Mapping[str, SiteGates]]) -> list[GateSta
 
 def _gates_of_batch(model: Yolox, batch: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
     """y_h and y_w of each site with gates, in evaluation mode."""
-    calls: list[tuple[Tensor, Tensor] | None] = []
+    found: dict[str, tuple[Tensor, Tensor]] = {}
 
-    def remember(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
-        x = inputs[0]
-        gates = None
+    def look(site: str, module: nn.Module | None, x: Tensor, y: Tensor) -> Tensor:
         if isinstance(module, Gated):
             # Gates of modules that started as the identity go up to 2: divide by what they can be.
             scale = getattr(module, "gate_scale", 1.0)
             y_h, y_w = module.gates(x)
-            gates = y_h / scale, y_w / scale
-        calls.append(gates)
+            found[site] = y_h / scale, y_w / scale
+        return y
 
-    hooks = [module.register_forward_hook(remember) for module in model.backbone.attention.values()]
     training = model.training
     model.eval()
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), model.backbone.watched(look):
             model(batch)
     finally:
         model.train(training)
-        for hook in hooks:
-            hook.remove()
-    # One module may serve all sites of a width, so that only the order of calls tells them apart.
-    sites = model.backbone.site_keys
-    return {site: gates for site, gates in zip(sites, calls, strict=True) if gates is not None}
+    return found
 
 
 def _statistics(site: str, direction: str, strips: Sequence[np.ndarray]) -> GateStatistics:
@@ -166,6 +162,7 @@ def _statistics(site: str, direction: str, strips: Sequence[np.ndarray]) -> Gate
         low=float(low),
         high=float(high),
         along=float(np.sqrt(np.mean([strip.var(axis=1).mean() for strip in strips]))),
+        between=float(np.sqrt(np.mean([strip.mean(axis=1).var() for strip in strips]))),
         closed=float((gates < CLOSED).mean()),
         open=float((gates > OPEN).mean()),
     )

@@ -56,7 +56,7 @@ def plot_gate_maps(
         axes.set_title(f"{site}: {values.min():.2f} to {values.max():.2f}", fontsize=9)
     for axes in grid[:panels]:
         axes.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[])
-        _outline(axes, boxes)
+        outline(axes, boxes)
     for axes in grid[panels:]:
         axes.remove()
     return figure
@@ -101,7 +101,7 @@ def gates_section(
     Returns:
         A section that says so if the network has no gates, or photographs cannot be read.
     """
-    note = _without_gates(model)
+    note = without_gates(model)
     if not any(isinstance(module, Gated) for module in model.backbone.attention.values()):
         return Section(TITLE, note)
     observed: dict[int, dict[str, SiteGates]] = {}
@@ -148,11 +148,20 @@ def gates_section(
 
 
 def _table(statistics: Sequence[GateStatistics]) -> PageTable:
-    columns = ["site", "gates of", "mean", "std", "5%", "95%", "along"]
+    columns = ["site", "gates of", "mean", "std", "5%", "95%", "along", "between channels"]
     columns += [f"% below {CLOSED}", f"% above {OPEN}"]
     rows: list[list[str | float | None]] = [
         [
-            *(row.site, row.direction, row.mean, row.std, row.low, row.high, row.along),
+            *(
+                row.site,
+                row.direction,
+                row.mean,
+                row.std,
+                row.low,
+                row.high,
+                row.along,
+                row.between,
+            ),
             *(100 * row.closed, 100 * row.open),
         ]
         for row in statistics
@@ -160,7 +169,7 @@ def _table(statistics: Sequence[GateStatistics]) -> PageTable:
     return PageTable(columns, rows, decimals=3)
 
 
-def _without_gates(model: Yolox) -> str:
+def without_gates(model: Yolox) -> str:
     """A sentence on the modules that have no gates by row and column; empty if all have."""
     modules = list(model.backbone.attention.values())
     if not modules:
@@ -171,7 +180,8 @@ def _without_gates(model: Yolox) -> str:
     return f"Not shown, because they have no gates by row and column: {', '.join(sorted(kinds))}."
 
 
-def _outline(axes: Axes, boxes: np.ndarray) -> None:
+def outline(axes: Axes, boxes: np.ndarray) -> None:
+    """Outline (N, 4) boxes in black and white, which shows on every background."""
     for x1, y1, x2, y2 in boxes:
         for color, width in (("white", 2.0), ("black", 0.8)):
             axes.add_patch(

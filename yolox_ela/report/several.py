@@ -15,6 +15,7 @@ from yolox_ela.report.comparison import compare, comparison_section
 from yolox_ela.report.curves import curves_section
 from yolox_ela.report.page import write_report
 from yolox_ela.report.score_tables import side_scores_section
+from yolox_ela.system.program import command_text
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def _require_comparable(runs: Sequence[ScoredRun]) -> None:
         if not mine.split.has_same_data(other.split):
             raise UserError(
                 f"{first.label} and {run.label} were scored on different images or objects; "
-                "evaluate both on the same with eval.py --report"
+                f"evaluate both on the same with {command_text('eval')} --report"
             )
         for name in ("image_size", "score_threshold", "nms_iou"):
             one, two = mine.results["settings"][name], other.results["settings"][name]
@@ -96,7 +97,7 @@ def _require_comparable(runs: Sequence[ScoredRun]) -> None:
             if one != two:
                 raise UserError(
                     f"{first.label} was evaluated with {name} {one}, {run.label} with {two}; "
-                    "evaluate both alike with eval.py --report"
+                    f"evaluate both alike with {command_text('eval')} --report"
                 )
     for one, two in itertools.combinations(runs, 2):
         if one.label == two.label:

@@ -22,6 +22,7 @@ from yolox_ela.report.page import Section, write_report
 from yolox_ela.report.precision_recall import precision_recall_curves, precision_recall_section
 from yolox_ela.report.score_tables import class_scores_section
 from yolox_ela.report.sizes import score_by_size, sizes_section
+from yolox_ela.report.start import gain_over_start
 from yolox_ela.report.thresholds import (
     class_thresholds_section,
     threshold_curves,
@@ -71,7 +72,9 @@ def write_single_report(
     if material.model is not None:
         size = results["settings"]["image_size"]
         sections.append(gates_section(material.model, split, size))
-    return write_report(folder, title, {**facts, **_conditions(results)}, sections)
+    gain = gain_over_start(material.history, split.headline)
+    against = {} if gain is None else {"against its start": str(gain)}
+    return write_report(folder, title, {**facts, **against, **_conditions(results)}, sections)
 
 
 def detection_sections(

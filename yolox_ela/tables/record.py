@@ -29,6 +29,7 @@ from yolox_ela.field_rules import (
 )
 from yolox_ela.input_size import FORM, ImageSize, is_image_size, one_form, parse_image_size
 from yolox_ela.system.files import require_writable
+from yolox_ela.system.program import command_text
 
 PROTOCOLS = ("voc07", "voc0712", "custom")
 
@@ -196,7 +197,10 @@ def read_rows(path: Path) -> list[RunRow]:
         UserError: there is no such file, or a row is malformed; names line and column.
     """
     if not path.is_file():
-        raise UserError(f"no results at {path}; train.py and eval.py with --record make them")
+        raise UserError(
+            f"no results at {path}; {command_text('train')} and {command_text('eval')} make them "
+            "with --record"
+        )
     rows = []
     with path.open(encoding="utf-8-sig", newline="") as file:
         table = csv.reader(file)

@@ -18,6 +18,7 @@ from yolox_ela.input_size import FORM, ImageSize, InputSize, is_image_size
 from yolox_ela.network.fuse import fuse_batchnorm
 from yolox_ela.system.device import synchronise
 from yolox_ela.system.environment import describe_environment
+from yolox_ela.system.program import command_text
 from yolox_ela.tables.layout import Column, Table
 from yolox_ela.tables.paper import PAPER
 from yolox_ela.tables.timing import interleave, ratio
@@ -140,7 +141,9 @@ def read_measurement(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read {path} as a saved measurement: {error}") from error
     if not isinstance(content, dict) or not {"settings", "environment", "rows"} <= content.keys():
-        raise UserError(f"{path} is not a measurement that `table.py speed --save` has written")
+        raise UserError(
+            f"{path} is not a measurement that `{command_text('table')} speed --save` has written"
+        )
     return content
 
 
