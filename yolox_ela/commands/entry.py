@@ -25,6 +25,7 @@ COMMANDS = {
     "predict": ("predict", "detect objects in pictures"),
     "dataset": ("dataset", "check, count, convert, divide, download or generate data sets"),
     "report": ("report", "report on a run, or on several side by side"),
+    "study": ("study", "run many trainings as one question, and say what their scores support"),
     "table": ("table", "print the project's tables, or write them into files"),
 }
 SCRIPTS = {"predict": "demo.py"}  # in tools/, where a script is not called as its command
