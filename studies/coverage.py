@@ -2,11 +2,11 @@
 
     python -m studies.coverage
 
-Simulates studies of 4 methods and 3 seeds, scored on 200 images. A score is the mean over images
-of the parts that `yolox_ela/study/intervals.py` describes: of the seed, of the run,
-of method and image, and of run and image. It prints for several proportions of these parts how many
-intervals of a difference between two methods hold the true one, and how many of a plain bootstrap
-over seeds and images do. What an image does to all methods alike has no effect and is left out.
+Simulates studies of 4 methods and 3 seeds, scored on 200 images. A score is the mean over images of
+the parts that `yolox_ela/study/intervals.py` describes: of the seed, of the run, of method and
+image, and of run and image. It prints for several proportions of these parts how many intervals of
+a difference between two methods hold the true one, and how many of a plain bootstrap over seeds and
+images do. What an image does to all methods alike has no effect and is left out.
 """
 
 from collections.abc import Callable

@@ -11,7 +11,7 @@ from yolox_ela.evaluate.average_precision import (
     eleven_point,
     precision_recall,
 )
-from yolox_ela.evaluate.matching import Verdict, match
+from yolox_ela.evaluate.matching import match
 from yolox_ela.evaluate.objects import Objects
 from yolox_ela.evaluate.rules import VOC_RULES
 

@@ -1,8 +1,8 @@
 """What is kept of each run that has ended: its row of results and its detections, in little space.
 
-Of a bounding box, sixteenths of a pixel are kept, and of a score eleven bits. The detections are
-stored by falling score, so that scores which become equal keep their order: only the rounding of
-the boxes can change an average precision, by some thousandths of a point.
+Coordinates are rounded to a 1024th of a pixel, scores to eleven bits. The detections are stored by
+falling score, so that scores which become equal keep their order. An average precision can only
+change where an overlap is within that rounding of a threshold; the row has the scores before it.
 """
 
 import io
@@ -21,7 +21,7 @@ from yolox_ela.evaluate.saved import SavedEvaluation
 from yolox_ela.system.files import require_writable, write_atomically
 from yolox_ela.tables.record import RunRow, append_row
 
-PARTS = 16  # of a pixel
+PARTS = 1024  # of a pixel
 OBJECTS = "objects.npz"
 _OBJECTS = ("ids", "sizes", "offsets", "boxes", "labels", "difficult", "crowd")  # of a split
 
@@ -42,7 +42,7 @@ class Record:
 
 
 def save_record(path: Path, record: Record) -> None:
-    """Write a record, whole or not at all; some 0.5 MB for 1,500 images of VOC.
+    """Write a record, whole or not at all; some 0.3 MB for 1,500 images of VOC.
 
     Raises:
         UserError: the file cannot be written.
