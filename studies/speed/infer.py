@@ -69,7 +69,9 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
     with pictures(args) as given:
         paths: list[ImageLike] = [Path(path) for path in given.split.paths[: args.images]]
-        detector = Detector(model, recipe.classes, image_size=args.image_size, device=str(device))
+        detector = Detector.from_model(
+            model, recipe.classes, image_size=args.image_size, device=str(device)
+        )
         processor = YoloxProcessor(upstream_config(recipe))
         tasks: dict[str, Callable[[], object]] = {
             UPSTREAM: partial(_upstream, upstream, processor, paths, device),
