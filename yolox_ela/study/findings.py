@@ -90,10 +90,10 @@ def find(
     findings = []
     for name, runs in trained.items():
         differences = _differences(runs, {} if name == baseline else base, of_runs, 2, images)
-        findings.append(_finding(name, {**runs}, differences))
+        findings.append(_finding(name, tuple(runs), [*runs.values()], differences))
     for name, one in beside.items():
         differences = _differences(dict.fromkeys(base, one), base, within, 1, images)
-        findings.append(_finding(name, {None: one}, differences))
+        findings.append(_finding(name, (), [one], differences))
     return findings
 
 
@@ -138,12 +138,15 @@ def _differences(
 
 
 def _finding(
-    name: str, runs: Mapping[int | None, _Scored], differences: Mapping[str, Estimate | None]
+    name: str,
+    seeds: tuple[int, ...],
+    runs: Sequence[_Scored],
+    differences: Mapping[str, Estimate | None],
 ) -> Finding:
-    scores = np.array([scored.scores for scored in runs.values()])  # (n, 3)
+    scores = np.array([run.scores for run in runs])  # (n, 3)
     return Finding(
         method=name,
-        seeds=tuple(seed for seed in runs if seed is not None),
+        seeds=seeds,
         scores={metric: scores[:, i] for i, metric in enumerate(METRICS)},
         differences=differences,
     )
