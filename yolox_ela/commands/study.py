@@ -1,6 +1,7 @@
 """`yolox-ela study`: run many trainings as one question, and say what their scores support."""
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -32,6 +33,8 @@ from yolox_ela.train.run_folder import IN_USE, RunFolder
 from yolox_ela.train.stop import StopRequest
 
 EXIT_FAILED = 1  # some runs have failed, the others have not
+# Exit codes of a run that was asked to stop: in its training, or while it was still starting.
+STOPPED = (EXIT_INTERRUPTED, -signal.SIGTERM)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -107,7 +110,7 @@ def run_pending(args: argparse.Namespace, books: Books) -> dict[Run, str]:
             if code == 0:
                 books.keep(run)
                 logger.info("{} has ended: {} of {}", run, len(books.records), len(books.runs))
-            elif code != EXIT_INTERRUPTED or not processes.stopping():
+            elif not (processes.stopping() and code in STOPPED):
                 failures[run] = f"exit code {code}; the end of {job.log}:\n{job.tail()}"
                 logger.warning("{} has failed; the others go on", run)
     return failures
