@@ -48,6 +48,22 @@ class TestDetector:
             assert_same(detector(str(path)), found)
             assert_same(detector(read_image(path)), found)
 
+    def test_rectangular_input(self, zero_shot, photographs, tiny_voc):
+        """Boxes are in the pixels of wide and of tall photographs, as evaluation has them."""
+        size = (320, 448)
+        detector = Detector.from_model(zero_shot, VOC_CLASSES, image_size=size, device="cpu")
+        split = load_split(tiny_voc, ["2007/test"], VOC_CLASSES)
+        places = [split.ids.tolist().index(path.stem) for path in photographs]
+        settings = EvalSettings(size, 0.3, 0.45)
+        expected = detect_split(
+            zero_shot, split.subset(places), settings, device=torch.device("cpu"), workers=0
+        )
+        for number, found in enumerate(detector(photographs)):
+            mine = expected.images == number
+            assert len(found) == mine.sum() > 0
+            np.testing.assert_allclose(found.boxes, expected.boxes[mine], atol=0.05)
+            np.testing.assert_allclose(found.scores, expected.scores[mine], atol=1e-4)
+
     def test_list(self, detector, photographs):
         """One by one or together, of any kind and shape, in the given order."""
         mixed = [photographs[0], read_image(photographs[1]), str(photographs[2])]

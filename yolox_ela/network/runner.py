@@ -8,6 +8,7 @@ from torch import Tensor
 
 from yolox_ela.errors import UserError
 from yolox_ela.images.values import UNDECIDED, ValueRange
+from yolox_ela.input_size import FORM, ImageSize, is_image_size
 from yolox_ela.network.inference import FAST, Inference, predictor
 from yolox_ela.network.model import Yolox
 
@@ -23,7 +24,7 @@ class Runner:
             (B, A, 5 + classes) float32 predictions: centre x, centre y, width and height of a box
             in pixels of the input, objectness and class scores in 0-1. B is at most `batch`.
         classes: names of the outputs.
-        image_size: side of the square network input, a multiple of 32.
+        image_size: size of the network's input: the side of a square, or (height, width).
         values: the value of white in pictures of more than 8 bits, where the training data of the
             network decided it.
         batch: the number of images at a time.
@@ -35,21 +36,21 @@ class Runner:
 
     run: Callable[[Tensor], Tensor]
     classes: tuple[str, ...]
-    image_size: int
+    image_size: ImageSize
     values: ValueRange = UNDECIDED
     batch: int = BATCH
     model: Yolox | None = None
 
     def __post_init__(self) -> None:
-        if self.image_size < 32 or self.image_size % 32:
-            raise UserError(f"image_size {self.image_size} must be a multiple of 32")
+        if not is_image_size(self.image_size):
+            raise UserError(f"image_size {self.image_size} must be {FORM}")
 
 
 def torch_runner(
     model: Yolox,
     classes: Sequence[str],
     *,
-    image_size: int,
+    image_size: ImageSize,
     device: torch.device,
     values: ValueRange = UNDECIDED,
     inference: Inference = FAST,

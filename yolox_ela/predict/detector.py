@@ -19,6 +19,7 @@ from yolox_ela.experiment import Experiment
 from yolox_ela.images.letterbox import letterbox
 from yolox_ela.images.read import read_image
 from yolox_ela.images.values import ValueRange
+from yolox_ela.input_size import ImageSize
 from yolox_ela.network.model import Yolox
 from yolox_ela.network.runner import Runner, torch_runner
 from yolox_ela.network.starts import start_file
@@ -46,7 +47,7 @@ class Found(NamedTuple):
 class _Letterboxed(NamedTuple):
     source: ImageLike
     picture: np.ndarray
-    square: np.ndarray
+    boxed: np.ndarray
     scale: float
 
 
@@ -93,7 +94,7 @@ class Detector:
         model: Yolox,
         classes: Sequence[str],
         *,
-        image_size: int = 640,
+        image_size: ImageSize = 640,
         score_threshold: float = 0.3,
         nms_iou: float = 0.45,
         device: str = "auto",
@@ -103,7 +104,7 @@ class Detector:
         Args:
             model: the network, put into evaluation mode; what runs is a copy with BatchNorm folded.
             classes: names of its outputs.
-            image_size: side of the square network input, a multiple of 32.
+            image_size: size of the network's input: the side of a square, or (height, width).
             score_threshold: see the class.
             nms_iou: see the class.
             device: the device to compute on; see `select_device`.
@@ -120,7 +121,7 @@ class Detector:
         checkpoint: str | Path,
         experiment: str | Path | Experiment | None = None,
         *,
-        image_size: int | None = None,
+        image_size: ImageSize | None = None,
         score_threshold: float = 0.3,
         nms_iou: float = 0.45,
         device: str = "auto",
@@ -216,7 +217,7 @@ class Detector:
         Raises:
             UserError: a picture cannot be read, and there is no `on_error`.
         """
-        prepare = partial(_prepare, side=self.settings.image_size, values=self.runner.values)
+        prepare = partial(_prepare, size=self.settings.image_size, values=self.runner.values)
         pool = ThreadPoolExecutor(READERS)
         try:
             batch: list[_Letterboxed] = []
@@ -236,7 +237,7 @@ class Detector:
             pool.shutdown(cancel_futures=True)
 
     def _detect(self, boxed: Sequence[_Letterboxed]) -> Iterator[Found]:
-        batch = torch.from_numpy(np.stack([item.square for item in boxed])).permute(0, 3, 1, 2)
+        batch = torch.from_numpy(np.stack([item.boxed for item in boxed])).permute(0, 3, 1, 2)
         found = postprocess(
             self.runner.run(batch), self.settings.score_threshold, self.settings.nms_iou
         )
@@ -267,9 +268,9 @@ def _ahead(
     yield from begun
 
 
-def _prepare(image: ImageLike, side: int, values: ValueRange) -> _Letterboxed:
+def _prepare(image: ImageLike, size: ImageSize, values: ValueRange) -> _Letterboxed:
     picture = _as_picture(image, values)
-    return _Letterboxed(image, picture, *letterbox(picture, side))
+    return _Letterboxed(image, picture, *letterbox(picture, size))
 
 
 def _as_picture(image: ImageLike, values: ValueRange) -> np.ndarray:

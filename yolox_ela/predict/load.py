@@ -4,6 +4,7 @@ from pathlib import Path
 
 from yolox_ela.experiment import Experiment
 from yolox_ela.images.values import ValueRange
+from yolox_ela.input_size import ImageSize
 from yolox_ela.network.class_rows import row_names
 from yolox_ela.network.runner import Runner, torch_runner
 from yolox_ela.network.weights import load_trained
@@ -16,7 +17,7 @@ def load_runner(
     path: Path,
     experiment: str | Path | Experiment | None = None,
     *,
-    image_size: int | None = None,
+    image_size: ImageSize | None = None,
     device: str = "auto",
     attention: str = "",
 ) -> Runner:

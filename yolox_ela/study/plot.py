@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from yolox_ela.evaluate.scores import METRIC_HEADERS
 from yolox_ela.report.style import COLORS, GREY, new_figure
 from yolox_ela.study.findings import Finding
+from yolox_ela.study.table import signed
 from yolox_ela.tables.complexity import Complexity
 
 
@@ -51,7 +52,7 @@ def _plot_differences(axes: Axes, findings: Sequence[Finding], metric: str) -> N
         axes.plot([difference.low, difference.high], [place] * 2, "|", color=color, markersize=9)
         axes.plot(difference.value, place, "o", color=color, markersize=6)
         axes.annotate(
-            f"{difference.value:+.2f}",
+            signed(difference.value),
             (difference.value, place),
             (0, 6),
             textcoords="offset points",

@@ -40,7 +40,8 @@ from yolox_ela.errors import UserError
 from yolox_ela.exp_file import find_experiment
 from yolox_ela.named_recipes import RECIPES
 from yolox_ela.overrides import did_you_mean, override
-from yolox_ela.recipe import FOLDER_NAME, Recipe
+from yolox_ela.recipe import Recipe
+from yolox_ela.recipe_rules import FOLDER_NAME
 
 ZERO_SHOT = "zero-shot"  # the name of the start without any training
 RANDOM_START = "none"  # as `train -c` says it

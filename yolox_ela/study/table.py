@@ -5,6 +5,7 @@ from typing import Any
 
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.evaluate.scores import METRIC_HEADERS
+from yolox_ela.input_size import ImageSize
 from yolox_ela.study.findings import Finding
 from yolox_ela.study.intervals import Estimate
 from yolox_ela.study.plan import Group
@@ -21,7 +22,7 @@ def study_table(
     costs: Mapping[str, Complexity],
     split: VocSplit,
     baseline: str,
-    image_size: int,
+    image_size: ImageSize,
 ) -> Table:
     """Scores in percent: mean and deviation over seeds, and the difference to the baseline.
 
@@ -31,7 +32,7 @@ def study_table(
         costs: of the network of each finding, by its method.
         split: the images that were scored; names the metric that decides.
         baseline: the method that the others are compared with.
-        image_size: side of the evaluation's input in pixels.
+        image_size: the size of the evaluation's input.
     """
     rows = []
     for found in findings:
@@ -69,9 +70,7 @@ def sentence(found: Finding, baseline: str, metric: str) -> str:
     if difference is None:
         return f"{name}: no run to compare with {baseline} is recorded."
     unit = f"points of {METRIC_HEADERS[metric]}"
-    interval = (
-        f"{difference.value:+.2f}, 95% interval {difference.low:+.2f} to {difference.high:+.2f}"
-    )
+    interval = f"{signed(difference.value)}, 95% interval {signed(difference.low)} to {signed(difference.high)}"
     if difference.low > 0 or difference.high < 0:
         direction = "higher" if difference.low > 0 else "lower"
         said = (
@@ -115,4 +114,9 @@ def _show_mean(mean: float, deviation: float | None) -> str:
 
 
 def _show_difference(value: float, low: float, high: float) -> str:
-    return f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
+    return f"{signed(value)} [{signed(low)}, {signed(high)}]"
+
+
+def signed(value: float) -> str:
+    """A difference with two decimals and its sign, which 0 does not have twice."""
+    return f"{round(value, 2) + 0.0:+.2f}"
