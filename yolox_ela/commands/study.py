@@ -9,7 +9,7 @@ from pathlib import Path
 
 from loguru import logger
 
-from yolox_ela.commands.entry import EXIT_INTERRUPTED, command_words
+from yolox_ela.commands.entry import EXIT_INTERRUPTED
 from yolox_ela.commands.study_inputs import (
     PreparedMethods,
     check_inputs,
@@ -28,6 +28,7 @@ from yolox_ela.study.slots import slots_of
 from yolox_ela.study.table import study_table
 from yolox_ela.system.claim import claim_folder, require_unclaimed
 from yolox_ela.system.files import write_atomically
+from yolox_ela.system.program import command_words
 from yolox_ela.tables.layout import Table, insert_block, render
 from yolox_ela.train.run_folder import IN_USE, RunFolder
 from yolox_ela.train.stop import StopRequest

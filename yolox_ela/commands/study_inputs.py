@@ -10,10 +10,9 @@ from typing import Any
 from loguru import logger
 
 from yolox_ela.commands import train_options
-from yolox_ela.commands.data_settings import fitted_to_data
+from yolox_ela.commands.data_settings import fitted_to_data, open_as
 from yolox_ela.commands.evaluate import require_untrained
-from yolox_ela.commands.train_inputs import load_splits, locate_inputs
-from yolox_ela.datasets.recognise import open_data
+from yolox_ela.commands.train_inputs import load_splits, starting_weights, training_data
 from yolox_ela.errors import UserError
 from yolox_ela.experiment import BASELINE, Experiment, load_experiment
 from yolox_ela.network.class_rows import pick_rows, row_names
@@ -75,12 +74,13 @@ def check_inputs(args: argparse.Namespace, prepared: PreparedMethods) -> None:
     study: Study = args.study
     for (group, method), one in prepared.items():
         with blamed(study, f"{method} ({group.data.name}, {group.recipe.name})"):
-            data, _ = locate_inputs(one.args, one.experiment)
+            starting_weights(one.args, one.experiment.size)
+            data = training_data(one.args, one.experiment)
             args.data[group.data.name] = data.resolve()
             if method != study.baseline:
                 continue
             one.args.record = None if args.quick else Path("results.csv")  # asks for scores
-            reader = open_data(data)
+            reader = open_as(one.experiment, data)
             exp = fitted_to_data(one.experiment, reader, training=True)
             load_splits(one.args, exp, reader)
 
@@ -95,7 +95,7 @@ def zero_shot_groups(args: argparse.Namespace, prepared: PreparedMethods) -> lis
     groups = []
     for group in groups_of(study):
         exp = prepared[group, study.baseline].experiment
-        exp = fitted_to_data(exp, open_data(args.data[group.data.name]), training=True)
+        exp = fitted_to_data(exp, open_as(exp, args.data[group.data.name]), training=True)
         path = start_file(located(study.start, study.path), size=exp.size)
         content = read_checkpoint(path)
         state = state_dict_of(content, path)

@@ -10,7 +10,7 @@ from yolox_ela.study.study_file import ZERO_SHOT, Settings, Study, located
 
 TRAIN, EVALUATE = "train", "eval"
 # Recipe fields that an evaluation of other weights must have in common with the trained ones.
-OF_EVALUATION = ("test_sets", "classes", "other_classes")
+OF_EVALUATION = ("test_sets", "classes", "other_classes", "val_fraction", "xml_counts_from")
 OPTIONS = {"experiment": "-f", "weights": "-c", "base": "--recipe"}
 FLAGS = {ZERO_SHOT: "--zero-shot", "quick": "--quick"}
 ALWAYS_SAID = ("image_size", "score_threshold", "nms_iou")

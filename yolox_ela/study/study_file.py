@@ -48,7 +48,8 @@ RANDOM_START = "none"  # as `train -c` says it
 LARGEST_SEED = 2**32 - 1  # of numpy
 SECTIONS = ("study", "methods", "recipes", "data", "beside")
 # Recipe fields that have a place of their own in the file, or none.
-OF_DATA = ("train_sets", "test_sets", "classes", "other_classes")
+OF_SETS, OF_CLASSES = ("train_sets", "test_sets", "val_fraction"), ("classes", "other_classes")
+OF_DATA = (*OF_SETS, *OF_CLASSES, "xml_counts_from")
 ELSEWHERE = {
     "seed": "the seeds are those of [study]",
     "name": "a method is called as its section",

@@ -70,7 +70,8 @@ def sentence(found: Finding, baseline: str, metric: str) -> str:
     if difference is None:
         return f"{name}: no run to compare with {baseline} is recorded."
     unit = f"points of {METRIC_HEADERS[metric]}"
-    interval = f"{signed(difference.value)}, 95% interval {signed(difference.low)} to {signed(difference.high)}"
+    value, low, high = map(signed, (difference.value, difference.low, difference.high))
+    interval = f"{value}, 95% interval {low} to {high}"
     if difference.low > 0 or difference.high < 0:
         direction = "higher" if difference.low > 0 else "lower"
         said = (
