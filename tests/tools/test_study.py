@@ -183,7 +183,6 @@ def test_a_study(call, project, data, folder, tmp_path):
         ("", "", ["--table"], "no run of"),
         ("", "", ["--table", "--jobs", "2"], "--table starts no run, without effect on it: --jobs"),
         ("[data.sample]", '[data.sample]\ntest_sets = ["2007/tets"]', [], "no split file"),
-        ('exp = "fragile.py"', 'exp = "nano_sa"', [], "fragile, seed 0 (sample, tiny)"),
         ("image_size = 96", 'attention = "elas"', [], "whole, seed 0 (sample, tiny)"),
         ("seeds = [0, 1]", "seeds = [0, 0]", [], "seed 0 is named twice"),
     ],
