@@ -1,4 +1,4 @@
-"""Folding each BatchNorm into the convolution before it, for faster evaluation."""
+"""Forms of a trained network that compute the same results in less time."""
 
 import copy
 from itertools import pairwise
@@ -6,6 +6,10 @@ from typing import TypeVar
 
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from yolox_ela.attention import ELA
+from yolox_ela.attention.fast import FastELA
+from yolox_ela.network.model import Yolox
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -24,3 +28,17 @@ def fuse_batchnorm(model: Network) -> Network:
                 setattr(module, conv_name, fuse_conv_bn_eval(conv, norm))
                 setattr(module, norm_name, nn.Identity())
     return model
+
+
+def fuse(model: Yolox) -> Yolox:
+    """`fuse_batchnorm`, and every ELA in its form for prediction; for PyTorch without compiling.
+
+    `FastELA` overwrites its map. In this network nothing else reads the maps that attention is
+    given: they are stages of the backbone and concatenations.
+    """
+    fused = fuse_batchnorm(model)
+    attention = fused.backbone.attention
+    for key, module in attention.items():
+        if isinstance(module, ELA):
+            attention[key] = FastELA(module)
+    return fused
