@@ -1,6 +1,8 @@
 """Forms of a trained network that compute the same results in less time."""
 
 import copy
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import TypeVar
 
@@ -8,6 +10,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from yolox_ela.attention import ELA
+from yolox_ela.attention.exported import ExportedELA
 from yolox_ela.attention.fast import FastELA
 from yolox_ela.network.model import Yolox
 
@@ -36,9 +39,22 @@ def fuse(model: Yolox) -> Yolox:
     `FastELA` overwrites its map. In this network nothing else reads the maps that attention is
     given: they are stages of the backbone and concatenations.
     """
-    fused = fuse_batchnorm(model)
-    attention = fused.backbone.attention
+    return _with_ela(fuse_batchnorm(model), FastELA)
+
+
+def exportable(model: Yolox, *, square: bool) -> Yolox:
+    """`fuse_batchnorm`, and every ELA in its form for export.
+
+    Args:
+        model: the trained network, which is copied.
+        square: whether the exported network will see square images only, of whatever size.
+    """
+    return _with_ela(fuse_batchnorm(model), partial(ExportedELA, square=square))
+
+
+def _with_ela(model: Yolox, form: Callable[[ELA], nn.Module]) -> Yolox:
+    attention = model.backbone.attention
     for key, module in attention.items():
         if isinstance(module, ELA):
-            attention[key] = FastELA(module)
-    return fused
+            attention[key] = form(module)
+    return model
