@@ -108,7 +108,7 @@ class _StripGate(nn.Module):
         return product.view(channels, images, len(sums), length).permute(1, 2, 3, 0).contiguous()
 
     def _padded(self, sums: list[Tensor], *, transposed: bool = False) -> Tensor:
-        """The strips one after the other with zeros around each: (N, P, C), transposed (N, C, P)."""
+        """The strips with zeros around each, as one strip (N, P, C), transposed (N, C, P)."""
         zeros = self.zeros.expand(sums[0].shape[0], -1, -1)
         parts = [zeros]
         for strip in sums:
