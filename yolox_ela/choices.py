@@ -26,3 +26,7 @@ MODES = {
 }
 # How a table looks, `--style`; JSON has an option of its own.
 STYLES = ("text", "markdown", "csv")
+# How maps of what raises a score are computed, `--method`; see `explain/cam.py`.
+CAM_METHODS = ("layercam", "gradcam")
+# The same network with constants in place of its attention, `--beside`; see `explain/networks.py`.
+WITHOUT_POSITIONS, WITHOUT_ATTENTION = "without-positions", "without-attention"

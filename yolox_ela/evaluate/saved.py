@@ -18,6 +18,7 @@ from yolox_ela.errors import UserError
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.images.values import ValueRange
 from yolox_ela.system.files import write_atomically
+from yolox_ela.system.program import command_text
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,8 @@ def load_evaluation(path: Path) -> SavedEvaluation:
             )
     except FileNotFoundError as error:
         raise UserError(
-            f"no {path}: name the folder of a run that has been evaluated, or one that eval.py "
-            "--report has written"
+            f"no {path}: name the folder of a run that has been evaluated, or one that "
+            f"{command_text('eval')} --report has written"
         ) from error
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} is damaged or no saved evaluation: {error}") from error

@@ -19,7 +19,7 @@ from yolox_ela.recipe import Recipe, current_settings
 # Settings that all versions of this package save.
 NEEDED = ("name", "classes", "image_size", "epochs", "seed", "train_sets")
 # Settings that build the network before anything else checks them.
-OF_NETWORK = {"size", "attention", "sites"}
+OF_NETWORK = {"image_size", "size", "attention", "sites"}
 ANNOTATIONS = get_type_hints(Recipe, include_extras=True)
 
 
@@ -169,6 +169,8 @@ def _settings(recipe: Any, source: Path) -> dict[str, Any]:
         )
     for field in fields(Recipe):
         default = getattr(Recipe, field.name)
+        if field.name == "image_size":  # one number or two: only its own rule tells
+            continue
         if field.name in recipe and not _is_like(recipe[field.name], default):
             raise UserError(
                 f"{source}: its entry 'recipe' has {field.name} = {_shown(recipe[field.name])}, "

@@ -14,10 +14,12 @@ from tqdm import tqdm
 from yolox_ela.choices import MODES, SPEED_PRECISIONS
 from yolox_ela.errors import UserError
 from yolox_ela.experiment import BASELINE, Experiment
+from yolox_ela.input_size import FORM, ImageSize, InputSize, is_image_size
 from yolox_ela.network.fuse import fuse, fuse_batchnorm
 from yolox_ela.network.model import Yolox
 from yolox_ela.system.device import synchronise
 from yolox_ela.system.environment import describe_environment
+from yolox_ela.system.program import command_text
 from yolox_ela.tables.layout import Column, Table
 from yolox_ela.tables.paper import PAPER
 from yolox_ela.tables.timing import interleave, ratio
@@ -34,7 +36,7 @@ class SpeedSettings:
         modes: some of `MODES`.
         precisions: some of `PRECISIONS`; bf16 is autocast of backbone and neck.
         batches: images at a time; 1 gives the latency, more the throughput.
-        image_size: side of the square input in pixels.
+        image_size: size of the input, as the recipe's field.
         rounds: times that each network is measured.
     """
 
@@ -42,7 +44,7 @@ class SpeedSettings:
     modes: tuple[str, ...] = tuple(MODES)
     precisions: tuple[str, ...] = ("fp32",)
     batches: tuple[int, ...] = (1, 16)
-    image_size: int = 640
+    image_size: ImageSize = 640
     rounds: int = 20
 
     def __post_init__(self) -> None:
@@ -51,8 +53,8 @@ class SpeedSettings:
                 raise UserError(f"{name} {values} must name each value once")
         if min(self.batches) < 1 or self.rounds < 1:
             raise UserError("--batch-size and --rounds must be at least 1")
-        if self.image_size < 32 or self.image_size % 32:
-            raise UserError(f"--image-size {self.image_size} must be a multiple of 32")
+        if not is_image_size(self.image_size):
+            raise UserError(f"--image-size {self.image_size} must be {FORM}")
 
 
 def measure_speed(
@@ -88,7 +90,7 @@ def measure_speed(
     ]
     rows = []
     for precision, batch, mode in tqdm(groups, "measuring", unit="group", disable=None):
-        images = _images(batch, settings.image_size, mode, device)
+        images = _images(batch, InputSize.of(settings.image_size), mode, device)
         tasks = {
             exp.name: _task(
                 _prepare(exp.build_model(), mode, precision, backend).to(device), images, precision
@@ -140,7 +142,9 @@ def read_measurement(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read {path} as a saved measurement: {error}") from error
     if not isinstance(content, dict) or not {"settings", "environment", "rows"} <= content.keys():
-        raise UserError(f"{path} is not a measurement that `table.py speed --save` has written")
+        raise UserError(
+            f"{path} is not a measurement that `{command_text('table')} speed --save` has written"
+        )
     return content
 
 
@@ -171,7 +175,7 @@ def speed_tables(measurement: dict[str, Any]) -> list[Table]:
             what = "latency" if batch == 1 else "throughput"
             title = (
                 f"Speed on {environment['device']}: {what} with {_images_word(batch)} of "
-                f"{settings['image_size']} px at a time, {precision}"
+                f"{InputSize.of(settings['image_size'])} px at a time, {precision}"
             )
             tables.append(Table(title, _columns(settings["modes"]), _wide(rows), []))
     tables[-1] = Table(tables[-1].title, tables[-1].columns, tables[-1].rows, notes)
@@ -216,9 +220,9 @@ def _images_word(batch: int) -> str:
     return "1 image" if batch == 1 else f"{batch} images"
 
 
-def _images(batch: int, size: int, mode: str, device: torch.device) -> Tensor:
+def _images(batch: int, size: InputSize, mode: str, device: torch.device) -> Tensor:
     generator = torch.Generator().manual_seed(0)
-    images = torch.rand(batch, 3, size, size, generator=generator) * 255
+    images = torch.rand(batch, 3, *size, generator=generator) * 255
     layout = torch.contiguous_format if mode == "eager" else torch.channels_last
     return images.to(device, memory_format=layout)
 
