@@ -26,3 +26,5 @@ MODES = {
 }
 # How a table looks, `--style`; JSON has an option of its own.
 STYLES = ("text", "markdown", "csv")
+# Threads of a process; more would be a typing error, and take the machine's memory.
+MOST_THREADS = 1024

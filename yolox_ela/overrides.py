@@ -13,6 +13,7 @@ from yolox_ela.errors import UserError
 from yolox_ela.field_rules import TYPE_WORDS
 from yolox_ela.foreign_names import answer
 from yolox_ela.recipe import Recipe, current_settings, setting_fields
+from yolox_ela.system.files import read_text
 
 RecipeType = typing.TypeVar("RecipeType", bound=Recipe)
 
@@ -129,7 +130,9 @@ def _classes(text: str) -> tuple[str, ...]:
         words = text.split(",")
     elif Path(text).is_file():
         try:
-            words = Path(text).read_text(encoding="utf-8-sig").splitlines()
+            words = read_text(Path(text), "utf-8-sig").splitlines()
+        except OSError as error:
+            raise UserError(f"cannot read the class names in {text}: {error.strerror}") from error
         except UnicodeDecodeError as error:
             raise UserError(f"{text} is not UTF-8 text; save it as UTF-8") from error
     elif Path(text).suffix or "/" in text or "\\" in text:

@@ -13,6 +13,7 @@ from yolox_ela.errors import EndedElsewhereError, UserError
 from yolox_ela.overrides import did_you_mean
 from yolox_ela.system.libraries import explain_missing_libraries
 from yolox_ela.system.logs import log_to_screen
+from yolox_ela.system.resources import explained
 
 EXIT_ERROR, EXIT_INTERRUPTED = 2, 130
 REPORT_SECONDS = 2  # for the process that has failed: torchrun ends all once one of them has ended
@@ -102,7 +103,9 @@ def run(main: Callable[[], int]) -> NoReturn:
     """Exit with the code that `main` returns; a UserError becomes one message and exit code 2."""
     log_to_screen(main_process=os.environ.get("RANK", "0") == "0")  # torchrun numbers processes
     try:
-        sys.exit(main())
+        with explained():
+            code = main()
+        sys.exit(code)
     except EndedElsewhereError:
         time.sleep(REPORT_SECONDS)
         sys.exit(EXIT_ERROR)

@@ -9,6 +9,7 @@ from typing import Protocol
 from yolox_ela.datasets.problems import Problem, Severity
 from yolox_ela.errors import UserError
 from yolox_ela.images.read import IMAGE_SUFFIXES
+from yolox_ela.system.files import read_text
 
 LABEL = re.compile(r"-1|0|\+?1")  # the column behind an id in VOC's lists for a class
 # Boxes with classes behind a path, x1,y1,x2,y2,class, as in lists for YOLO.
@@ -139,9 +140,11 @@ def read_split(
 
 
 def read_lines(path: Path) -> list[str]:
-    """The stripped lines of a UTF-8 file; raises UserError if it is in another encoding."""
+    """The stripped lines of a UTF-8 file; raises UserError if it cannot be read as one."""
     try:
-        text = path.read_text(encoding="utf-8-sig")  # Windows writes a byte order mark
+        text = read_text(path, "utf-8-sig")  # Windows writes a byte order mark
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text ({error}); save it as UTF-8") from error
     return [line.strip() for line in text.splitlines()]

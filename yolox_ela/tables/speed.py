@@ -1,9 +1,9 @@
 """Latency and images per second of every network, all measured in turns in one run."""
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,63 @@ from yolox_ela.choices import MODES, SPEED_PRECISIONS
 from yolox_ela.errors import UserError
 from yolox_ela.experiment import BASELINE, Experiment
 from yolox_ela.network.fuse import fuse_batchnorm
+from yolox_ela.schema import (
+    ANYTHING,
+    COUNT,
+    FINITE,
+    TEXT,
+    Kind,
+    choice,
+    listed,
+    optional,
+    record,
+)
 from yolox_ela.system.device import synchronise
 from yolox_ela.system.environment import describe_environment
+from yolox_ela.system.json_files import read_json
 from yolox_ela.tables.layout import Column, Table
 from yolox_ela.tables.paper import PAPER
 from yolox_ela.tables.timing import interleave, ratio
 
+ROW_NAMES = ("exp", "precision", "batch", "mode")
+TIME = Kind("a number greater than 0", lambda value: FINITE.holds(value) and value > 0)
+SOME = Kind("a list that is not empty", lambda value: isinstance(value, list) and len(value) > 0)
+MEASUREMENT = record(
+    {
+        "settings": record(
+            {
+                "modes": replace(SOME, parts=listed(choice(MODES)).parts),
+                "precisions": replace(SOME, parts=listed(choice(SPEED_PRECISIONS)).parts),
+                "batches": replace(SOME, parts=listed(COUNT).parts),
+                "image_size": ANYTHING,
+                "rounds": COUNT,
+            }
+        ),
+        "environment": record(
+            {
+                "gpu": optional(TEXT),
+                "processor": TEXT,
+                "cores": optional(COUNT),
+                "threads": COUNT,
+                "device": TEXT,
+                "commit": TEXT,
+                "versions": record({"torch": TEXT}),
+            }
+        ),
+        "rows": listed(
+            record(
+                {
+                    "exp": TEXT,
+                    "precision": TEXT,
+                    "batch": COUNT,
+                    "mode": TEXT,
+                    **dict.fromkeys(("ms", "speed", "speed_q1", "speed_q3"), TIME),
+                },
+                others=FINITE,
+            )
+        ),
+    }
+)
 PRECISIONS = dict(zip(SPEED_PRECISIONS, (torch.float32, torch.bfloat16), strict=True))
 
 
@@ -134,12 +185,16 @@ def read_measurement(path: Path) -> dict[str, Any]:
     Raises:
         UserError: the file cannot be read, or is something else.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot read {path} as a saved measurement: {error}") from error
-    if not isinstance(content, dict) or not {"settings", "environment", "rows"} <= content.keys():
-        raise UserError(f"{path} is not a measurement that `table.py speed --save` has written")
+    remedy = "name a file that `table.py speed --save` has written"
+    content = read_json(path, MEASUREMENT, remedy)
+    settings = content["settings"]
+    rows = [tuple(row[key] for key in ROW_NAMES) for row in content["rows"]]
+    networks = {row[0] for row in rows}
+    expected = {*product(networks, *(settings[key] for key in ("precisions", "batches", "modes")))}
+    if not rows or set(rows) != expected or len(rows) != len(expected):
+        raise UserError(
+            f"{path} does not have a row for each network, precision, batch and mode; {remedy}"
+        )
     return content
 
 

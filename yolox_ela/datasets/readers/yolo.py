@@ -25,6 +25,7 @@ from yolox_ela.datasets.readers.yolo_yaml import (
 )
 from yolox_ela.errors import UserError
 from yolox_ela.images.read import image_header
+from yolox_ela.system.files import read_bytes
 
 # Values of a line may be this far beyond 0 and 1, as tools round them; others are no shares.
 ROUNDING = 0.01
@@ -125,7 +126,7 @@ class YoloReader:
         if not text.is_file():
             return CheckedImage.without_objects(image_id, path, size), problems
         try:
-            lines = text.read_bytes().decode("utf-8-sig").splitlines()
+            lines = read_bytes(text).decode("utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             return None, [*problems, Problem(text, "bad annotation", f"no UTF-8 text: {error}")]
         names, boxes, numbers, written = [], [], [], []

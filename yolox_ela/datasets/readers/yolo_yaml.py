@@ -13,6 +13,7 @@ import yaml
 from yolox_ela.datasets.lists import read_lines
 from yolox_ela.errors import UserError
 from yolox_ela.images.read import IMAGE_SUFFIXES
+from yolox_ela.system.files import read_bytes
 
 SETS = ("train", "val", "test")
 
@@ -137,7 +138,7 @@ def _listed(line: str, folder: Path) -> Path:
 def _content(path: Path) -> dict[str, Any]:
     """A YAML file's entries, every value a text."""
     try:
-        content = yaml.load(path.read_bytes().decode("utf-8-sig"), Loader=yaml.BaseLoader)
+        content = yaml.load(read_bytes(path).decode("utf-8-sig"), Loader=yaml.BaseLoader)
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise UserError(f"{path} cannot be read as YAML: {error}") from error
     if not isinstance(content, dict):
