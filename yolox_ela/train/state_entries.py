@@ -119,9 +119,9 @@ def require_position(
     """
     done, rest = divmod(progress.step, steps_per_epoch)
     recorded = [row["epoch"] for row in progress.history if row["epoch"] > 0]
-    whole = list(range(1, done + 1))
-    open_ended = rest == 0 and recorded == whole[:-1]  # stopped while the epoch was evaluated
-    if progress.step > epochs * steps_per_epoch or not (recorded == whole or open_ended):
+    possible = [done, done - 1] if rest == 0 else [done]  # stopped while the epoch was evaluated
+    in_order = recorded == list(range(1, len(recorded) + 1)) and len(recorded) in possible
+    if progress.step > epochs * steps_per_epoch or not (in_order or not (done or recorded)):
         raise UserError(
             f"{source} does not belong together: {progress.step} steps are done, of {epochs} "
             f"epochs of {steps_per_epoch} steps, and its history has {len(recorded)} epochs; "
