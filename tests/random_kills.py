@@ -31,8 +31,8 @@ from yolox_ela.train.engine import Training
 from yolox_ela.train.run_folder import START_FILES, RunFolder
 
 SETTINGS = {
-    "name": "killed", "image_size": 64, "batch_size": 4, "epochs": 6, "eval_interval": 1,
-    "workers": 0, "lr": 0.01, "final_fraction": 0.34,
+    "name": "killed", "image_size": 64, "batch_size": 4, "epochs": 3, "eval_interval": 1,
+    "workers": 0, "lr": 0.01, "final_fraction": 0.33,
 }  # fmt: skip
 TIMES = {"train_seconds", "wait_seconds", "total_seconds", "images_per_second", "eval_seconds",
          "data_wait_share", "memory_gib"}  # fmt: skip
@@ -112,7 +112,7 @@ def main():
     chance, killed, completed, saved = random.Random(0), 0, 0, set()
     while killed < kills:
         path = place / f"killed-{completed}"
-        if forked(path, recipe, splits, chance.uniform(0, whole / 2)):
+        if forked(path, recipe, splits, chance.uniform(0, whole / 3)):
             completed += 1
             continue
         killed += 1

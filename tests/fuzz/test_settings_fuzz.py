@@ -1,5 +1,6 @@
-"""Whatever checkpoints, command lines and experiments' files hold: it is taken, or one UserError says
-why not.
+"""Whatever checkpoints, command lines and experiments' files hold: it is taken, or refused.
+
+A refusal is one UserError.
 """
 
 import io

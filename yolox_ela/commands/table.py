@@ -97,4 +97,5 @@ def deliver(tables: list[Table], args: argparse.Namespace) -> None:
 
 def write_text(text: str, path: Path) -> None:
     """Write a file of text."""
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    encoded = text.encode("utf-8", "backslashreplace")
+    write_atomically(path, lambda temporary: temporary.write_bytes(encoded))

@@ -200,7 +200,9 @@ def weights_digest(state: Mapping[str, Tensor], without: Iterable[str] = ()) -> 
     for name, tensor in sorted(state.items()):
         if name in left_out or name.endswith(".num_batches_tracked"):
             continue
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(
+            f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode("utf-8", "surrogatepass")
+        )
         flat = tensor.detach().cpu().contiguous().reshape(-1)
         digest.update(flat.view(torch.uint8).numpy().data)
     return digest.hexdigest()

@@ -98,4 +98,5 @@ def insert_block(path: Path, name: str, text: str) -> None:
             f"{path} must have the lines {opening.strip()} and {closing.strip()} once, in order"
         )
     new = f"{head}{opening}\n{text}\n{closing}{tail}"
-    write_atomically(path, lambda temporary: temporary.write_text(new, encoding="utf-8"))
+    encoded = new.encode("utf-8", "backslashreplace")
+    write_atomically(path, lambda temporary: temporary.write_bytes(encoded))
