@@ -15,13 +15,14 @@ from typing import Any
 
 from torch import Tensor
 
-from yolox_ela.commands.data_of_weights import data_of_weights, require_test_images_of_run
+from yolox_ela.commands.data_of_weights import compare_with_run, data_of_weights
 from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.evaluator import EvalSettings, evaluate
 from yolox_ela.evaluate.scores import METRIC_TITLES, METRICS
 from yolox_ela.images.values import ValueRange
+from yolox_ela.input_size import InputSize
 from yolox_ela.network.entries import OF_RUNS
 from yolox_ela.network.starts import title_of_start
 from yolox_ela.network.weights import load_trained
@@ -48,7 +49,7 @@ def main() -> int:
     if data is None:
         data = Path.cwd() / "datasets"
     split = load_split(data, exp.test_sets, exp.classes, ValueRange.recorded(content))
-    require_test_images_of_run(content, exp, split, data, weights)
+    compare_with_run(content, exp, split, data, weights, named=False)
     if args.images:
         split = split.subset(range(min(args.images, len(split))))
     small = args.output.with_name(f"{args.output.name}.new")
@@ -138,7 +139,7 @@ def model_card(file: str, content: Mapping[str, Any]) -> str:
 Weights of the experiment `{content["package_experiment"]}` in half precision, for
 `Detector.from_pretrained()` and for `yolox-ela predict` without `-c`.
 
-- **Network**: YOLOX-Nano with attention, input {recipe["image_size"]} px, {len(recipe["classes"])} classes: {", ".join(recipe["classes"])}.
+- **Network**: YOLOX-Nano with attention, input {InputSize.of(recipe["image_size"])} px, {len(recipe["classes"])} classes: {", ".join(recipe["classes"])}.
 - **Trained on**: Pascal VOC {trained}, {content["train_images"]:,} images, {recipe["epochs"]} epochs, learning rate {recipe["lr"]}, seed {recipe["seed"]}.
 - **Started from**: {title_of_start(content["start"])}, SHA-256 of the tensors `{content["start_sha256"]}`.
 - **Source commit**: `{content["commit"]}`.

@@ -78,8 +78,8 @@ def test_final_epochs_can_be_chosen():
         ("name", "12", "12"),  # text stays text
         ("name", "a, b", "a, b"),
         ("precision", "bf16", "bf16"),
-        ("evaluate_start", "true", True),
-        ("evaluate_start", "False", False),
+        ("evaluate_raw", "true", True),
+        ("evaluate_raw", "False", False),
         ("mosaic_scale", "0.8,1.2", (0.8, 1.2)),
         ("mosaic_scale", "(0.8, 1.2)", (0.8, 1.2)),
         ("mosaic_scale", "[1, 2]", (1.0, 2.0)),
@@ -130,7 +130,7 @@ def test_classes_from_a_file(tmp_path):
         ("lr", "nan"),
         ("lr", "inf"),
         ("lr", ""),
-        ("evaluate_start", "maybe"),
+        ("evaluate_raw", "maybe"),
         ("mosaic_scale", "0.5"),
         ("mosaic_scale", "0.5,1,1.5"),
         ("mosaic_scale", "a,b"),
@@ -205,9 +205,11 @@ WHOLE = "must be a whole number"
         ("eval_interval", 0, "must be at least 1"),
         ("ema_ramp", 0, "must be greater than 0"),
         ("ema_ramp", math.inf, FINITE),
-        ("image_size", 0, "must be between 32 and 8,192 and a multiple of 32"),
-        ("image_size", 100, "must be between 32 and 8,192 and a multiple of 32"),
-        ("image_size", 64_000, "must be between 32 and 8,192 and a multiple of 32"),
+        ("image_size", 0, "must be a multiple of 32 between 32 and 8,192, or two"),
+        ("image_size", 100, "must be a multiple of 32 between 32 and 8,192, or two"),
+        ("image_size", 64_000, "must be a multiple of 32 between 32 and 8,192, or two"),
+        ("image_size", (480, 100), "must be a multiple of 32 between 32 and 8,192, or two"),
+        ("image_size", (480, 640, 3), "must be a whole number or a tuple of 2 whole numbers"),
         ("image_size", 320.0, WHOLE),
         ("multiscale", -0.25, SHARE),
         ("multiscale", 5, SHARE),  # YOLOX's unit, 5 x 32 pixels
@@ -369,3 +371,11 @@ def test_as_json():
     assert values["mosaic_scale"] == [0.8, 1.2]
     assert values["classes"] == list(VOC_CLASSES)
     assert values["lr"] == 0.02
+
+
+def test_settings_that_were_once_true_or_false_are_read():
+    """Of runs before there was a choice."""
+    assert current_settings({"evaluate_start": True})["evaluate_start"] == "always"
+    assert current_settings({"evaluate_start": False})["evaluate_start"] == "never"
+    with pytest.raises(UserError, match="'evaluate_start' = 'true' is now called always"):
+        override(Recipe(), {"evaluate_start": "true"}).validate()

@@ -20,6 +20,7 @@ from yolox_ela.exp_file import (
     run_file,
 )
 from yolox_ela.freezing import frozen_modules
+from yolox_ela.input_size import InputSize, one_form
 from yolox_ela.named_attention import attention_of
 from yolox_ela.network.dry_run import require_working, source_of
 from yolox_ela.network.model import Yolox, build_yolox
@@ -79,6 +80,8 @@ class Experiment(Recipe):
                 annotations.setdefault(name, inherited.type)
                 if isinstance(body[name], list):
                     setattr(cls, name, tuple(body[name]))
+                if name == "image_size":
+                    cls.image_size = one_form(body[name])
         cls.__annotations__ = annotations
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "Experiment":
@@ -154,15 +157,15 @@ class Experiment(Recipe):
                         "a method start_as_identity, or use attention_start paper"
                     )
                 module.start_as_identity()
-        require_working(model.backbone, self.smallest_side, builder)
+        require_working(model.backbone, self.smallest_input, builder)
         frozen_modules(model, self.freeze)  # refuses names that no module has
         return model
 
     @property
-    def smallest_side(self) -> int:
-        """Side of the smallest square input that training may have, in pixels."""
-        steps = min(int(self.multiscale * self.image_size) // 32, self.image_size // 32 - 1)
-        return self.image_size - 32 * steps
+    def smallest_input(self) -> InputSize:
+        """The smallest input that training may have."""
+        size = InputSize.of(self.image_size)
+        return size.changed(size.changes(self.multiscale)[0])
 
     def network_suffix(self) -> str:
         """`-size=s-attention=ca,reduction=16-sites=dark5`: what differs from the file's network;

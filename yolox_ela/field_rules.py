@@ -70,12 +70,7 @@ def between(low: float, high: float) -> Rule:
     return Rule(f"between {low:,} and {high:,}", lambda value: low <= value <= high)
 
 
-def multiple_of(unit: int) -> Rule:
-    """A whole number of `unit`."""
-    return Rule(f"a multiple of {unit}", lambda value: value % unit == 0)
-
-
-def one_of(*choices: str, renamed: Mapping[str, str] | None = None) -> Rule:
+def one_of(*choices: str, renamed: Mapping[Any, Any] | None = None) -> Rule:
     """One of two or more choices; see `Rule` for `renamed`."""
     words = f"{', '.join(choices[:-1])} or {choices[-1]}"
     return Rule(words, lambda value: value in choices, renamed or {})
@@ -101,7 +96,7 @@ def complaint(value: Any, kind: Any) -> str:
     """
     rules, plain = rules_of(kind), without_rules(kind)
     for rule in rules:
-        if isinstance(value, str) and value in rule.renamed:
+        if isinstance(value, (str, bool)) and value in rule.renamed:
             return f"is now called {rule.renamed[value]}"
     if not _has_type(value, plain):
         return f"must be {_type_words(plain)}"
@@ -150,6 +145,8 @@ def _words(rules: Collection[Rule]) -> str:
 
 
 def _type_words(kind: Any) -> str:
+    if isinstance(kind, UnionType):
+        return " or ".join(_type_words(one) for one in get_args(kind) if one is not NoneType)
     if get_origin(kind) is not tuple:
         return "a finite number" if kind is float else TYPE_WORDS.get(kind, f"of type {kind}")
     items = get_args(kind)

@@ -8,6 +8,7 @@ RENAMED_FIELDS = {
     "imgsz": "image_size",
     "img_size": "image_size",
     "tsize": "image_size",
+    "input_size": "image_size",
     "max_epoch": "epochs",
     "max_epochs": "epochs",
     "num_epochs": "epochs",
@@ -31,6 +32,9 @@ RENAMED_FIELDS = {
     "val_interval": "eval_interval",
     "exp_name": "name",
     "opt": "optimizer",
+    "val_split": "val_fraction",
+    "val_ratio": "val_fraction",
+    "validation_split": "val_fraction",
 }
 # An option of a command: what to type.
 OPTIONS = {
@@ -58,8 +62,8 @@ OPTIONS = {
     "expn": "-o FOLDER, or the recipe field name, as in: name NAME",
     "experiment_name": "-o FOLDER, or the recipe field name, as in: name NAME",
     "compile": "--compile",
-    "profile": "yolox-ela table speed",
-    "speed": "yolox-ela table speed",
+    "profile": "the command table speed",
+    "speed": "the command table speed",
     "occupy": "nothing: no memory is reserved ahead",
     "save_result": "nothing: predict always saves its pictures, into -o FOLDER",
     "save_json": "--save-detections FILE in eval",
@@ -78,12 +82,11 @@ NEAREST = {
     "epochs",
     "no_aug_epochs": "the epochs without mosaic are the recipe field final_fraction, a share of "
     "all epochs",
-    "input_size": "the recipe field image_size is one number, the side of a square",
-    "test_size": "the recipe field image_size is one number, the side of a square, for training "
-    "and evaluation",
-    "multiscale_range": "training sizes vary by the recipe field multiscale, a share of image_size",
-    "random_size": "training sizes vary by the recipe field multiscale, a share of image_size",
-    "multi_scale": "training sizes vary by the recipe field multiscale, a share of image_size",
+    "test_size": "the recipe field image_size is the size in training and evaluation; eval takes "
+    "another one, as in --image-size 480,640",
+    "multiscale_range": "training sizes vary by the recipe field multiscale, a share of the height",
+    "random_size": "training sizes vary by the recipe field multiscale, a share of the height",
+    "multi_scale": "training sizes vary by the recipe field multiscale, a share of the height",
     "scale": "the zoom of a mosaic is the recipe field mosaic_scale, two numbers, as in 0.5,1.5",
     "hsv_h": "colours vary by YOLOX's amounts, with the probability in the recipe field hsv_prob",
     "hsv_s": "colours vary by YOLOX's amounts, with the probability in the recipe field hsv_prob",

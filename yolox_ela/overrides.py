@@ -12,6 +12,8 @@ from yolox_ela.attention_text import Recorded, parse_attention
 from yolox_ela.errors import UserError
 from yolox_ela.field_rules import TYPE_WORDS
 from yolox_ela.foreign_names import answer
+from yolox_ela.input_size import FORM as IMAGE_SIZE_FORM
+from yolox_ela.input_size import parse_image_size
 from yolox_ela.recipe import Recipe, current_settings, setting_fields
 from yolox_ela.system.files import read_text
 
@@ -79,6 +81,8 @@ def pairs_to_dict(words: Sequence[str]) -> dict[str, str]:
         if not equals:
             if not rest:
                 hint = answer(name)
+                if not hint and name.isdigit():
+                    hint = "numbers of one field are joined by commas, as in image_size 480,640"
                 if not hint and "/" in name:
                     hint = f"a folder or file of data is named by its option: --data {name}"
                 raise UserError(
@@ -106,6 +110,8 @@ def _parse(name: str, text: str, kind: Any) -> Any:
     if name == "classes":
         return _classes(text)
     try:
+        if name == "image_size":
+            return parse_image_size(text)
         if kind is bool:
             return {"true": True, "false": False}[text.lower()]
         if kind is int:
@@ -120,7 +126,8 @@ def _parse(name: str, text: str, kind: Any) -> Any:
             raise ValueError(text)
         return tuple(_finite(word) for word in words)
     except (ValueError, KeyError) as error:
-        wanted = TYPE_WORDS.get(kind, f"{len(typing.get_args(kind))} numbers with commas between")
+        numbers = f"{len(typing.get_args(kind))} numbers with commas between"
+        wanted = IMAGE_SIZE_FORM if name == "image_size" else TYPE_WORDS.get(kind, numbers)
         raise UserError(f"recipe field '{name}' takes {wanted}, not '{text}'") from error
 
 

@@ -7,58 +7,36 @@ A setting states its default, its rule (see `field_rules`) and, below it, its me
 """
 
 import math
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, fields
 from typing import Annotated, Any, get_type_hints
 
-from yolox_ela.attention_text import FORM, is_attention
 from yolox_ela.choices import TRAINING_PRECISIONS
-from yolox_ela.class_weights_text import FORM as CLASS_WEIGHTS_FORM
-from yolox_ela.class_weights_text import is_class_weights
 from yolox_ela.datasets.names import VOC_CLASSES
 from yolox_ela.errors import UserError
 from yolox_ela.field_rules import (
-    Rule,
     above,
     at_least,
     between,
     complaint,
-    multiple_of,
     one_of,
     rules_of,
 )
-from yolox_ela.sizes import SITES, SIZES, in_network_order
-
-
-def _is_folder_name(name: str) -> bool:
-    plain = not any(c in '/\\:*?"<>|' or ord(c) < 32 for c in name)
-    return plain and name.strip(". ") != "" and len(os.fsencode(name)) <= 200
-
-
-def _are_different(entries: tuple[str, ...]) -> bool:
-    return len(set(entries)) == len(entries) > 0 and all(entry.strip() for entry in entries)
-
-
-FOLDER_NAME = Rule(
-    'the name of a folder: 1 to 200 bytes, not only dots and spaces, without / \\ : * ? " < > |',
-    _is_folder_name,
+from yolox_ela.input_size import ImageSize, one_form
+from yolox_ela.recipe_rules import (
+    ATTENTION,
+    CLASS_WEIGHTS,
+    DIFFERENT,
+    EVALUATE_START,
+    FOLDER_NAME,
+    IMAGE_SIZE,
+    MODULES,
+    NETWORK_SITES,
+    SETS,
+    SIZE,
+    ZOOM,
 )
-DIFFERENT = Rule("one or more texts, all different and none of them blank", _are_different)
-SETS = Rule("one or more sets, all different, as in 2007/trainval or train", _are_different)
-SIZE = Rule(f"{', '.join(SIZES)} (the side of the input is image_size)", lambda size: size in SIZES)
-ATTENTION = Rule(FORM, is_attention)
-NETWORK_SITES = Rule(
-    f"one or more of {', '.join(SITES)}, all different",
-    lambda sites: _are_different(sites) and set(sites) <= set(SITES),
-)
-CLASS_WEIGHTS = Rule(CLASS_WEIGHTS_FORM, is_class_weights)
-MODULES = Rule(
-    "names of modules or patterns of names, all different, as in backbone.backbone.dark2, and not "
-    "a number of layers",
-    lambda names: not names or (_are_different(names) and not any(n.isdigit() for n in names)),
-)
-ZOOM = Rule("two numbers with 0 < low <= high <= 10", lambda zoom: 0 < zoom[0] <= zoom[1] <= 10)
+from yolox_ela.sizes import SITES, in_network_order
 
 MOST_ADAMW_LR = 0.01  # the largest `lr` that AdamW is given
 
@@ -106,6 +84,12 @@ class Recipe:
     names of their sets in other data. Data without the default sets give their own."""
     test_sets: Annotated[tuple[str, ...], SETS] = ("2007/test",)
     """Sets to evaluate on, named as `train_sets`."""
+    xml_counts_from: Annotated[int, between(0, 1)] = 1
+    """Number of the first column and row of pixels in VOC's XML: 1 as VOC has it, or 0 as some
+    tools write it. The other formats say it themselves."""
+    val_fraction: Annotated[float, at_least(0, below=1)] = 0.0
+    """Share of the images that is set aside for evaluation, where the data are a single set; `0.2`
+    gives its sets `train` and `val`, divided as `dataset split --shares 0.8,0.2` would."""
     overfit: Annotated[int, at_least(0)] = 0
     """As a check of a set-up: train and evaluate on this many images, the first with objects of the
     sets to train on; 0 is a real training. Given on the command line, `--overfit` says what else it
@@ -181,11 +165,12 @@ class Recipe:
     """Number format in backbone and neck (autocast); boxes and losses stay fp32."""
 
     # Augmentation
-    image_size: Annotated[int, between(32, 8192), multiple_of(32)] = 640
-    """Side of the square network input in pixels."""
+    image_size: Annotated[ImageSize, IMAGE_SIZE] = 640
+    """Size of the network's input in pixels: the side of a square, or the height and the width, as
+    in `480,640`."""
     multiscale: Annotated[float, between(0, 1)] = 0.25
-    """Largest change of the training size as a share of `image_size`; a size is sampled every 10
-    steps, in units of 32 pixels (YOLOX: 160 of 640)."""
+    """Largest change of the input's height in training, as a share of it; a size is sampled every
+    10 steps, in units of 32 pixels (YOLOX: 160 of 640). The width keeps its ratio to the height."""
     mosaic_prob: Annotated[float, between(0, 1)] = 0.5
     """Probability that a training sample is a mosaic of four images."""
     mosaic_scale: Annotated[tuple[float, float], ZOOM] = (0.5, 1.5)
@@ -193,7 +178,7 @@ class Recipe:
     degrees: Annotated[float, between(0, 180)] = 10.0
     """Largest rotation of a mosaic in degrees, in either direction."""
     translate: Annotated[float, between(0, 1)] = 0.1
-    """Largest shift of a mosaic as a share of `image_size`."""
+    """Largest shift of a mosaic as a share of the input's width and height."""
     shear: Annotated[float, at_least(0, below=90)] = 2.0
     """Largest shear of a mosaic in degrees."""
     hsv_prob: Annotated[float, between(0, 1)] = 1.0
@@ -207,14 +192,20 @@ class Recipe:
     patience: Annotated[int, at_least(0)] = 0
     """Epochs without a better AP (the AP by which the data are judged) after which the run ends, at
     the next evaluation; 0 trains all epochs. The epochs left out include those without mosaic."""
-    evaluate_start: bool = False
-    """Also evaluate the weights that training starts from, as epoch 0."""
+    evaluate_start: Annotated[str, EVALUATE_START] = "auto"
+    """Also evaluate the weights that training starts from, as epoch 0, and compare the run with
+    them at its end: `auto` where they detect all classes already (each keeps its class predictor,
+    and attention that is new starts as the identity), `always` or `never`."""
     evaluate_raw: bool = False
     """Also evaluate the weights as trained, beside their average, at every evaluation."""
     score_threshold: Annotated[float, between(0, 1)] = 0.01
     """Detections with a lower score are dropped before NMS."""
     nms_iou: Annotated[float, between(0, 1)] = 0.65
     """Of detections of one class that overlap by more than this IoU, NMS keeps the best."""
+
+    def __post_init__(self) -> None:
+        """Give an input size its one form, so that equal sizes are equal settings."""
+        self.image_size = one_form(self.image_size)
 
     @property
     def peak_lr(self) -> float:
@@ -289,7 +280,7 @@ def current_settings(saved: Mapping[str, Any]) -> dict[str, Any]:
     for name, kind in _annotations(Recipe).items():
         for rule in rules_of(kind):
             value = current.get(name)
-            if isinstance(value, str) and value in rule.renamed:
+            if isinstance(value, (str, bool)) and value in rule.renamed:
                 current[name] = rule.renamed[value]
     return current
 

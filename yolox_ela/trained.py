@@ -16,6 +16,7 @@ from yolox_ela.recipe import Recipe, setting_fields
 
 ATTENTION = "backbone.attention."
 # Settings that decide how the network is built and what its input is.
+DATA_SETTINGS = ("xml_counts_from", "val_fraction")  # how the data of its run are read
 NETWORK_SETTINGS = ("image_size", "attention_start", "share_sites", "size", "sites", "attention")
 
 
@@ -67,7 +68,7 @@ def load_trained_file(
 def adopt_checkpoint(experiment: Experiment, content: Mapping[str, Any]) -> Experiment:
     """The experiment with what a checkpoint records of its network: the classes, the input size,
     the scale of the attention's gates, whether sites share their attention, and the size,
-    attention and sites that were chosen on a command line.
+    attention and sites that were chosen on a command line; and how the data of its run were read.
 
     A file that defines the attention is not run because a checkpoint names it: unless the
     experiment names the same, its build says what is missing.
@@ -78,7 +79,9 @@ def adopt_checkpoint(experiment: Experiment, content: Mapping[str, Any]) -> Expe
     if "recipe" in content:
         recorded["attention_start"] = "paper"  # of runs before there was a choice
         saved = recorded_settings(content["recipe"])
-        recorded |= {name: saved[name] for name in NETWORK_SETTINGS if name in saved}
+        recorded |= {
+            name: saved[name] for name in (*NETWORK_SETTINGS, *DATA_SETTINGS) if name in saved
+        }
         if experiment.attention == saved.get("attention"):
             del recorded["attention"]  # the experiment's own word for it is no file's word
     return override(experiment, recorded)

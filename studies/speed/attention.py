@@ -10,6 +10,8 @@ from torch import Tensor
 
 from studies.speed.table import format_timings, timings_as_json
 from yolox_ela.attention import ELA, ela_s
+from yolox_ela.commands.parser import image_size
+from yolox_ela.input_size import ImageSize, InputSize
 from yolox_ela.sizes import STRIDES, site_channels
 from yolox_ela.system.device import select_device, synchronise
 from yolox_ela.system.environment import describe_environment
@@ -25,7 +27,7 @@ INCLUDES = {
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for batch sizes, input size and device."""
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 16], help="default: 1 16")
-    parser.add_argument("--image-size", type=int, default=640, help="default: 640")
+    parser.add_argument("--image-size", type=image_size, default=640, help="default: 640")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
 
 
@@ -64,15 +66,15 @@ def figure_4(module: ELA, x: Tensor) -> Tensor:
 
 
 def seven_sites(
-    batch: int, image_size: int, layout: str, device: torch.device
+    batch: int, image_size: ImageSize, layout: str, device: torch.device
 ) -> tuple[list[ELA], list[Tensor]]:
-    """An ELA-S for each site and a map of the size there, for images of `image_size` pixels."""
+    """An ELA-S for each site and a map of the size there, for images of a size."""
     generator = torch.Generator().manual_seed(0)
     modules = [ela_s(channels).to(device) for channels in site_channels("nano").values()]
     maps = []
     for site, channels in site_channels("nano").items():
-        side = image_size // STRIDES[site]
-        x = torch.randn(batch, channels, side, side, generator=generator)
+        rows, columns = (side // STRIDES[site] for side in InputSize.of(image_size))
+        x = torch.randn(batch, channels, rows, columns, generator=generator)
         maps.append(x.to(device, memory_format=LAYOUTS[layout]))
     return modules, maps
 

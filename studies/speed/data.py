@@ -20,6 +20,7 @@ from studies.speed.upstream_training import (
 )
 from yolox_ela.augment.bank import ImageFiles, Images, memory_bank
 from yolox_ela.augment.loader import train_loader
+from yolox_ela.commands.parser import image_size
 from yolox_ela.recipe import Recipe
 from yolox_ela.system.environment import describe_environment
 from yolox_ela.tables.timing import interleave
@@ -39,7 +40,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for pictures, sizes, and the share of mosaics."""
     add_picture_options(parser)
     parser.add_argument("--batch", type=int, default=16, help="default: 16")
-    parser.add_argument("--image-size", type=int, default=640, help="default: 640")
+    parser.add_argument("--image-size", type=image_size, default=640, help="default: 640")
     parser.add_argument(
         "--mosaic-prob", type=float, default=1.0, help="default: 1, only mosaics; the recipe has .5"
     )

@@ -13,6 +13,8 @@ from yolox.models.processor import YoloxProcessor
 from studies.speed.pictures import add_picture_options, pictures
 from studies.speed.table import format_timings, timings_as_json
 from studies.speed.upstream_training import upstream_config
+from yolox_ela.commands.parser import image_size
+from yolox_ela.input_size import InputSize
 from yolox_ela.network.inference import Inference, predictor
 from yolox_ela.network.model import build_yolox
 from yolox_ela.predict import Detector, ImageLike
@@ -38,7 +40,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for pictures, size and device."""
     add_picture_options(parser)
     parser.add_argument("--images", type=int, default=16, help="pictures a round; default: 16")
-    parser.add_argument("--image-size", type=int, default=640, help="default: 640")
+    parser.add_argument("--image-size", type=image_size, default=640, help="default: 640")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
 
@@ -54,14 +56,14 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     results: dict[str, Any] = {"environment": describe_environment(device, 1)}
     timer = partial(interleave, rounds=args.rounds, synchronise=partial(synchronise, device))
 
-    square = torch.randint(0, 256, (1, 3, args.image_size, args.image_size), device=device)
+    image = torch.randint(0, 256, (1, 3, *InputSize.of(args.image_size)), device=device)
     networks: dict[str, Callable[[], object]] = {
-        UPSTREAM: partial(_plain, upstream, square.float()),
-        "ours": partial(predictor(model, device, Inference()), square.byte()),
+        UPSTREAM: partial(_plain, upstream, image.float()),
+        "ours": partial(predictor(model, device, Inference()), image.byte()),
     }
     if not args.no_compile:
         compiled = predictor(model, device, Inference(compile=True))
-        networks["ours, compiled"] = partial(compiled, square.byte())
+        networks["ours, compiled"] = partial(compiled, image.byte())
     print(f"the network, {args.image_size} px, batch 1, on {device}")
     timings = timer(networks, min_seconds=0.2)
     print(format_timings(timings, NETWORK_INCLUDES, UPSTREAM))
@@ -69,7 +71,9 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
     with pictures(args) as given:
         paths: list[ImageLike] = [Path(path) for path in given.split.paths[: args.images]]
-        detector = Detector(model, recipe.classes, image_size=args.image_size, device=str(device))
+        detector = Detector.from_model(
+            model, recipe.classes, image_size=args.image_size, device=str(device)
+        )
         processor = YoloxProcessor(upstream_config(recipe))
         tasks: dict[str, Callable[[], object]] = {
             UPSTREAM: partial(_upstream, upstream, processor, paths, device),

@@ -16,6 +16,7 @@ from studies.speed.pictures import add_picture_options, pictures
 from studies.speed.table import format_timings, timings_as_json
 from studies.speed.upstream_training import CPU_PATCH, UpstreamStep
 from yolox_ela.augment.feed import HostFeed
+from yolox_ela.commands.parser import image_size
 from yolox_ela.network.model import build_yolox
 from yolox_ela.recipe import Recipe
 from yolox_ela.system.device import synchronise
@@ -40,7 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for pictures, sizes, and variants."""
     add_picture_options(parser)
     parser.add_argument("--batch", type=int, default=16, help="default: 16")
-    parser.add_argument("--image-size", type=int, default=640, help="default: 640")
+    parser.add_argument("--image-size", type=image_size, default=640, help="default: 640")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     parser.add_argument(
         "--with",

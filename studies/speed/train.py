@@ -22,6 +22,7 @@ from yolox_ela.augment.bank import memory_bank
 from yolox_ela.augment.feed import DeviceFeed, HostFeed, renders_on_device
 from yolox_ela.augment.multiscale import network_input
 from yolox_ela.choices import AUGMENTS
+from yolox_ela.commands.parser import image_size
 from yolox_ela.network.model import build_yolox
 from yolox_ela.recipe import Recipe
 from yolox_ela.system.device import synchronise
@@ -40,7 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options for pictures, sizes, and this package's loop."""
     add_picture_options(parser)
     parser.add_argument("--batch", type=int, default=16, help="default: 16")
-    parser.add_argument("--image-size", type=int, default=640, help="default: 640")
+    parser.add_argument("--image-size", type=image_size, default=640, help="default: 640")
     parser.add_argument("--steps", type=int, default=10, help="of training a round; default: 10")
     parser.add_argument("--workers", type=int, default=-1, help="loader processes; see the recipe")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
@@ -113,12 +114,12 @@ def our_training(
     args: argparse.Namespace, given: Pictures, recipe: Recipe, accelerator: Accelerator
 ) -> Callable[[], object]:
     """The same with the package's loop: feed, step, and reading the losses now and then."""
-    device, split, side = accelerator.device, given.split, recipe.image_size
+    device, split, size = accelerator.device, given.split, recipe.image_size
     feed: Any
     if renders_on_device(args.augment, split, recipe, device):
-        feed = DeviceFeed(split, recipe, device, memory_bank(split, side))
+        feed = DeviceFeed(split, recipe, device, memory_bank(split, size))
     else:
-        feed = HostFeed(split, recipe, device, memory_bank(split, side))
+        feed = HostFeed(split, recipe, device, memory_bank(split, size))
     torch.manual_seed(recipe.seed)
     network = build_yolox(len(recipe.classes))
     step = TrainStep(network, recipe, accelerator, compile=args.compile)
@@ -128,7 +129,7 @@ def our_training(
         batches = islice(feed.loader(start=0, rank=0, world=1), args.steps)
         for number, batch in enumerate(batches, 1):
             images, targets = feed.samples(batch)
-            inputs = network_input(images, targets, side)
+            inputs = network_input(images, targets, size)
             monitor.add(step(*inputs, LR, use_l1=False))
             if number % READ_INTERVAL == 0:
                 monitor.collect()

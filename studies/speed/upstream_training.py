@@ -26,6 +26,7 @@ from yolox.utils import MeterBuffer, ModelEMA
 
 from studies.speed.quiet import quiet
 from yolox_ela.datasets.names import parse_set
+from yolox_ela.input_size import InputSize
 from yolox_ela.recipe import Recipe
 
 MAX_LABELS = 120  # rows of targets that upstream keeps of a mosaic
@@ -46,8 +47,7 @@ def upstream_config(recipe: Recipe) -> YoloxConfig:
     """Upstream's YOLOX-Nano with the settings of a recipe."""
     config = UpstreamNano()
     config.num_classes = len(recipe.classes)
-    side = (recipe.image_size, recipe.image_size)
-    config.input_size = config.test_size = side
+    config.input_size = config.test_size = tuple(InputSize.of(recipe.image_size))
     config.mosaic_prob, config.mosaic_scale = recipe.mosaic_prob, recipe.mosaic_scale
     config.degrees, config.translate, config.shear = recipe.degrees, recipe.translate, recipe.shear
     config.hsv_prob, config.flip_prob = recipe.hsv_prob, recipe.flip_prob

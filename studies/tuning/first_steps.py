@@ -25,6 +25,7 @@ from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.experiment import Experiment, load_experiment
 from yolox_ela.images.letterbox import letterbox
+from yolox_ela.input_size import ImageSize
 from yolox_ela.network.model import Yolox
 from yolox_ela.overrides import override, pairs_to_dict
 from yolox_ela.system.text_table import text_table
@@ -98,11 +99,11 @@ def step_rows(
         yield i + 1, lr, float(losses["total_loss"].detach()), float(norm)
 
 
-def probe_batch(split: VocSplit, size: int) -> Tensor:
-    """(N, 3, size, size) float, the first photographs of a split as evaluation sees them."""
+def probe_batch(split: VocSplit, size: ImageSize) -> Tensor:
+    """(N, 3, H, W) float, the first photographs of a split as evaluation sees them."""
     count = min(PHOTOGRAPHS, len(split))
-    squares = [letterbox(split.read(index), size)[0] for index in range(count)]
-    return torch.stack([torch.from_numpy(s).permute(2, 0, 1) for s in squares]).float()
+    boxed = [letterbox(split.read(index), size)[0] for index in range(count)]
+    return torch.stack([torch.from_numpy(b).permute(2, 0, 1) for b in boxed]).float()
 
 
 def moved(network: Yolox, start: dict[str, Tensor]) -> dict[str, float]:

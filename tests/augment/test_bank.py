@@ -52,11 +52,24 @@ def assert_same_images(images, split):
 def test_images_are_the_same_however_they_are_kept(split, folder, cache):
     images = open_images(split, SIDE, choose_cache(split, SIDE, cache), folder)
     assert isinstance(images, ImageFiles if cache == "off" else ImageBank)
-    assert images.side == SIDE
+    assert images.image_size == SIDE
     assert_same_images(images, split)
     again = pickle.loads(pickle.dumps(images))  # as a process that is not forked gets them
     assert_same_images(again, split)
     assert folder.exists() == (cache == "disk")
+
+
+@pytest.mark.parametrize("size", [(64, 128), (128, 64)])
+def test_images_for_a_rectangle(split, folder, size):
+    """Each just fits into it; a file for it is neither that of a square nor of it turned."""
+    files = {str(disk_bank(split, one, folder).file) for one in (64, 128, size, size[::-1])}
+    assert len(files) == 4
+    bank = disk_bank(split, size, folder)
+    for index, (width, height) in enumerate(SIZES):
+        scale = min(size[0] / height, size[1] / width)
+        assert bank[index].shape == (max(1, int(height * scale)), max(1, int(width * scale)), 3)
+        assert np.array_equal(bank[index], ImageFiles(split, size)[index])
+    assert disk_bank(split, (64, 64), folder).file == disk_bank(split, 64, folder).file
 
 
 @pytest.mark.parametrize("workers", [0, 1])

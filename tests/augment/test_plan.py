@@ -58,7 +58,7 @@ def test_a_mosaic_has_the_image_asked_for_and_three_drawn_from_all():
     for number, plan in enumerate(sampled):
         assert len(plan.tiles) == len(plan.scales) == 4
         assert plan.tiles[0].index == number % len(SIZES)
-        assert (plan.canvas, plan.output) == ((2 * SIDE, 2 * SIDE), SIDE)
+        assert (plan.canvas, plan.output) == ((2 * SIDE, 2 * SIDE), (SIDE, SIDE))
         others.update(tile.index for tile in plan.tiles[1:])
     assert set(others) == set(range(len(SIZES)))
     assert min(others.values()) > 120  # of 180 expected

@@ -144,7 +144,7 @@ def upstream_sample(monkeypatch, dataset, key, plan):
         patch.setattr(data_augment, "get_affine_matrix", lambda *args: (plan.matrix, 1.0))
         upstream = MosaicDetection(
             dataset,
-            (SIDE, SIDE),
+            tuple(plan.output),
             mosaic=key.mosaic,
             preproc=TrainTransform(max_labels=100, flip_prob=0.5, hsv_prob=0.5),
             enable_mixup=False,
@@ -154,9 +154,9 @@ def upstream_sample(monkeypatch, dataset, key, plan):
     return image, targets[targets[:, 3] > 0]
 
 
-@pytest.fixture(scope="module")
-def same_data(voc_writer, tmp_path_factory):
-    """One data set as read here and by upstream."""
+@pytest.fixture(scope="module", params=[(SIDE, SIDE), (160, 128), (160, 256)], ids=str)
+def same_data(request, voc_writer, tmp_path_factory):
+    """One data set as read here and by upstream, and the size of the input."""
     voc = voc_writer(tmp_path_factory.mktemp("same"))
     sizes = [(256, 192), (96, 128), (64, 64), (512, 320), (120, 160), (107, 160)]
     for number, (w, h) in enumerate(sizes):
@@ -168,16 +168,16 @@ def same_data(voc_writer, tmp_path_factory):
         voc.add(f"{number:06}", objects[: 1 + number % 3], size=(w, h))
     split = load_split(voc.root, ["2007/trainval"], VOC_CLASSES)
     dataset = VocDetection(
-        data_dir=str(voc.folder.parent), image_sets=[("2007", "trainval")], img_size=(SIDE, SIDE)
+        data_dir=str(voc.folder.parent), image_sets=[("2007", "trainval")], img_size=request.param
     )
-    return split, dataset
+    return split, dataset, request.param
 
 
 @pytest.mark.parametrize("mosaic", [True, False])
 def test_samples_equal_those_of_yolox(same_data, monkeypatch, mosaic):
     """The same files, the same random numbers: the same pixels, and the same targets."""
-    split, dataset = same_data
-    recipe = recipe_with(mosaic_prob=1.0)
+    split, dataset, size = same_data
+    recipe = Recipe(image_size=size, multiscale=0, mosaic_prob=1.0)
     train = TrainDataset(split, recipe)
     compared = 0
     for epoch in range(8):
@@ -218,15 +218,20 @@ def test_no_shift_changes_nothing():
     assert np.array_equal(shifted(image, (0, 0, 0)), image)
 
 
+@pytest.mark.parametrize("image_size", [(SIDE, SIDE), (96, 160), (160, 64)])
 @pytest.mark.parametrize("size", [(500, 375), (333, 500), (64, 64), (128, 128), (30, 7), (7, 301)])
-def test_letterbox_equals_that_of_yolox(size):
+def test_letterbox_equals_that_of_yolox(size, image_size):
     image = noise(*size)
-    expected, expected_scale = preproc(image, (SIDE, SIDE))
-    canvas, scale = letterbox(image, SIDE)
+    expected, expected_scale = preproc(image, image_size)
+    canvas, scale = letterbox(image, image_size)
     assert canvas.dtype == np.uint8
     assert np.array_equal(canvas, expected.transpose(1, 2, 0))
     assert scale == expected_scale
-    assert max(size) * scale == pytest.approx(SIDE)
+    height, width = image_size
+    assert size[0] * scale <= width + 1e-9
+    assert size[1] * scale <= height + 1e-9
+    if height == width:
+        assert np.array_equal(canvas, letterbox(image, height)[0])
 
 
 # Details

@@ -8,6 +8,7 @@ import pytest
 from yolox_ela.datasets.check import check_dataset
 from yolox_ela.datasets.load import load_pictures, load_split
 from yolox_ela.datasets.names import VOC_CLASSES
+from yolox_ela.datasets.readers.voc import VocReader
 from yolox_ela.datasets.recognise import open_data
 from yolox_ela.datasets.train_and_test import require_objects
 from yolox_ela.errors import UserError
@@ -127,7 +128,7 @@ def test_no_objects_at_all(case):
     assert report.to_text().endswith("do not train on this")
     split = load(root)
     with pytest.raises(UserError, match="nothing to train on: none of the 8 images of 2007/train"):
-        require_objects(split, root, SETS[:1])
+        require_objects(split, VocReader(root), SETS[:1])
 
 
 def test_a_set_without_annotations_can_be_detected_on_only(case, tiny_voc):

@@ -10,6 +10,7 @@ from reading import CAR, CLASSES, TRAINVAL, box_xml, load, object_in
 from yolox_ela.datasets.layout import find_voc_folder
 from yolox_ela.datasets.load import check_command, load_split
 from yolox_ela.datasets.names import VOC_CLASSES
+from yolox_ela.datasets.readers.voc import VocReader
 from yolox_ela.datasets.split import read_id_list
 from yolox_ela.errors import UserError
 
@@ -187,7 +188,9 @@ def test_all_problems_come_in_one_message_of_bearable_length(voc):
     assert message.startswith("30 problems in 2007/trainval")
     assert message.count("unknown class") == 10
     # where to see them all
-    command = f"tools/dataset.py check --data {voc.root} --sets 2007/trainval classes car,dog,perso"
+    command = (
+        f"yolox-ela dataset check --data {voc.root} --sets 2007/trainval classes car,dog,perso"
+    )
     assert command in message
     assert "the classes are car, dog, person: name the others as well" in message
 
@@ -201,9 +204,9 @@ def test_all_problems_come_in_one_message_of_bearable_length(voc):
     ],
 )
 def test_the_command_that_lists_all_problems_has_the_classes(classes, words):
-    command = check_command(Path("/my data"), ["2007/train", "2012/val"], classes)
+    command = check_command(VocReader(Path("/my data")), ["2007/train", "2012/val"], classes)
     assert command == (
-        f"python tools/dataset.py check --data '/my data' --sets 2007/train 2012/val{words}"
+        f"yolox-ela dataset check --data '/my data' --sets 2007/train 2012/val{words}"
     )
 
 

@@ -160,16 +160,20 @@ class TestDetections:
         for shape in (sizes[:, 0] > sizes[:, 1], sizes[:, 0] < sizes[:, 1]):
             assert (found.boxes[shape, 2:] == sizes[shape]).any(axis=0).all()
 
-    def test_best_box_of_each_photograph_by_hand(self, network, few, found):
-        """BGR 0-255 at the top left of a grey square, the scale that of the longer side."""
+    @pytest.mark.parametrize("image_size", [416, (320, 448)])
+    def test_best_box_of_each_photograph_by_hand(self, network, few, found, image_size):
+        """BGR 0-255 at the top left of a grey input, into which the photograph just fits."""
+        if image_size != 416:
+            found = detect(network, few, EvalSettings(image_size, 0.01, 0.65))
+        high, wide = image_size if isinstance(image_size, tuple) else (image_size, image_size)
         for image, path in enumerate(few.paths):
             picture = cv2.imread(path)
-            scale = 416 / max(picture.shape)
+            scale = min(high / picture.shape[0], wide / picture.shape[1])
             height, width = (int(side * scale) for side in picture.shape[:2])
-            square = np.full((416, 416, 3), 114, np.uint8)
-            square[:height, :width] = cv2.resize(picture, (width, height))
+            boxed = np.full((high, wide, 3), 114, np.uint8)
+            boxed[:height, :width] = cv2.resize(picture, (width, height))
             with torch.no_grad():
-                (rows,) = network(torch.from_numpy(square.transpose(2, 0, 1))[None].float())
+                (rows,) = network(torch.from_numpy(boxed.transpose(2, 0, 1))[None].float())
             scores = rows[:, 4:5] * rows[:, 5:]
             anchor, label = divmod(int(scores.argmax()), 20)
             center, size = rows[anchor, :2].numpy() / scale, rows[anchor, 2:4].numpy() / scale

@@ -102,6 +102,15 @@ def test_broken_modules(kind):
         assert "(test_dry_run.py:" in said
 
 
+def test_a_rectangular_input_is_tried_at_its_shape():
+    """32 x 64 pixels are 4 x 8 cells at stride 8; a map that would be square is one wider."""
+    answer = broken(lambda m, y, x: y[:, :1])
+    with pytest.raises(UserError, match=r"for a map of shape \(2, 64, 4, 8\)"):
+        Experiment(attention=answer, image_size=(32, 64)).build_model()
+    with pytest.raises(UserError, match=r"for a map of shape \(2, 64, 4, 12\)"):
+        Experiment(attention=answer, image_size=(64, 192), multiscale=0.5).build_model()
+
+
 def test_channels_that_do_not_divide():
     with pytest.raises(UserError, match=r"at site dark3 of YOLOX-S: .*SE: 128 channels .*divisor"):
         build(lambda channels: SE(channels, reduction=48), size="s")

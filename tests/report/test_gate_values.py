@@ -70,6 +70,16 @@ def test_the_grey_of_the_letterbox_is_left_out(gated_network, height, width, row
     assert gates.cell == 16  # 8 pixels of the input, which is half as large
 
 
+def test_a_rectangular_input(gated_network):
+    """A photograph of 128 x 128 fits into 64 x 96 at half its size, with grey to its right."""
+    gates = photograph_gates(gated_network(ela_t), photograph(128, 128), (64, 96))["dark3"]
+    assert gates.rows.shape == (64, 8)
+    assert gates.columns.shape == (64, 8)
+    assert gates.cell == 16
+    wide = photograph_gates(gated_network(ela_t), photograph(128, 192), (64, 96))["dark4"]
+    assert (wide.rows.shape, wide.columns.shape, wide.cell) == ((128, 4), (128, 6), 32)
+
+
 def test_looking_leaves_the_network_as_it_was(gated_network):
     model = gated_network(ela_t).train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}

@@ -39,11 +39,13 @@ def test_one_run(tiny_split, evaluation, tmp_path):
         {"epoch": e, "lr": 0.1 / e, "loss": 9.0 / e, "ap50_voc07": 0.1 * e, "ap50": 0.1 * e}
         for e in (1, 2, 3)
     ]
+    history.insert(0, {"epoch": 0, "ap50_voc07": 0.4})
     material = RunMaterial(history, Recipe(image_size=64, batch_size=4), tiny_split)
     facts = {"command": "train.py <with> & signs"}
     page = write_single_report(tmp_path, "a run", facts, evaluation(tiny_split, 0.2), material)
     text = page.read_text(encoding="utf-8")
     assert "train.py &lt;with&gt; &amp; signs" in text
+    assert "30.00 after training, 10.00 points below the weights that it started from" in text
     assert not re.search(r"(src|href)=[\"']?(https?:)?//", text), "needs no network"
     names = {path.stem for path in (tmp_path / "report").glob("*.png")}
     assert {*PICTURES, "curves", "training_batch_first", "worst_false_positives"} <= names

@@ -19,8 +19,8 @@ from yolox_ela.report.curves import read_metrics
 from yolox_ela.system.claim import claim_folder
 from yolox_ela.system.files import remove_leftovers, require_writable, write_atomically
 from yolox_ela.tables.layout import insert_block
+from yolox_ela.tables.measurement import read_measurement
 from yolox_ela.tables.record import require_record
-from yolox_ela.tables.speed import read_measurement
 from yolox_ela.train.run_folder import RunFolder
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")

@@ -58,6 +58,21 @@ class TestRoundTrip:
             append_row(tmp_path / name, row)
         assert (tmp_path / name).read_bytes() == recorded.read_bytes()
 
+    def test_sizes_of_squares_and_rectangles(self, build_row, tmp_path):
+        """A square is one number, however it is given; a rectangle is height and width."""
+        path = tmp_path / "results.csv"
+        rows = [build_row(image_size=size) for size in (320, (320, 320), (192, 320))]
+        for row in rows:
+            append_row(path, row)
+        lines = path.read_text().splitlines()
+        assert [",320,0.01," in line for line in lines[1:]] == [True, True, False]
+        assert ',"192,320",0.01,' in lines[3]
+        assert read_rows(path) == rows
+        assert rows[0] == rows[1]
+        path.write_text(path.read_text().replace('"192,320"', "192x320"))
+        with pytest.raises(UserError, match="column image_size: '192x320' is not a multiple of 32"):
+            read_rows(path)
+
     def test_columns_in_another_order(self, build_row, tmp_path):
         path = tmp_path / "results.csv"
         path.write_text(",".join(reversed(COLUMNS)) + "\n")

@@ -1,6 +1,8 @@
 """A user's mistakes: one message with culprit and remedy, exit code 2, before any training."""
 
+import os
 import shutil
+from pathlib import Path
 
 import torch
 from command_line import SMALL, exp
@@ -98,3 +100,13 @@ def test_output_that_holds_a_run(call, trained, project, data):
 def test_resume_with_other_settings(call, trained, project, data):
     words = ["--data", data, "-o", trained[0], "--resume", *SMALL, "lr", "0.5"]
     assert "lr was 0.02, is 0.5" in error(call, project, *words)
+
+
+def test_bad_data_are_refused_before_weights_are_downloaded(call, project, voc):
+    voc.add("a", [("car", 1, 1, 9, 9)])
+    voc.annotate("a", "<object>")
+    voc.add("b", [("car", 1, 1, 9, 9)], split="test")
+    message = error(call, project, "--data", voc.root, "-c", "coco")
+    assert "malformed XML" in message
+    assert "download" not in message
+    assert not list(Path(os.environ["YOLOX_ELA_CACHE"]).glob("yolox_*"))

@@ -4,18 +4,21 @@ import os
 import shlex
 import subprocess
 import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import numpy as np
 import pytest
 from command_line import PROJECT, environment
 
-from yolox_ela.commands.entry import command_words
 from yolox_ela.commands.next_steps import next_steps
 from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.names import VOC_CLASSES
+from yolox_ela.errors import UserError
 from yolox_ela.experiment import load_experiment
 from yolox_ela.overrides import override
+from yolox_ela.system.program import command_words
+from yolox_ela.tables.record import read_rows
 from yolox_ela.train.run_folder import RunFolder
 
 
@@ -77,14 +80,26 @@ def test_an_experiment_of_ones_own(own, data, monkeypatch):
         ("yolox-ela train", False, ["yolox-ela", "predict"]),
         ("yolox-ela train", True, ["PYTHON", "-m", "yolox_ela", "predict"]),
         ("tools/train.py", False, ["PYTHON", "tools/demo.py"]),
+        ("a_program_of_ones_own.py", False, ["yolox-ela", "predict"]),
     ],
 )
 @pytest.mark.parametrize("on_path", [True, False])
 def test_the_program_in_use(monkeypatch, tmp_path, program, as_module, expected, on_path):
     main = type(sys)("__main__")
-    main.__spec__ = object() if as_module else None
+    main.__spec__ = ModuleSpec("yolox_ela.__main__", None) if as_module else None
     monkeypatch.setitem(sys.modules, "__main__", main)
     monkeypatch.setattr(sys, "argv", [program])
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent if on_path else tmp_path))
     python = "python" if on_path else sys.executable
     assert command_words("predict") == [word.replace("PYTHON", python) for word in expected]
+
+
+@pytest.mark.parametrize("program", ["tools/eval.py", "yolox-ela eval"])
+def test_messages_name_commands_as_they_were_typed(monkeypatch, tmp_path, program):
+    main = type(sys)("__main__")
+    main.__spec__ = None
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    monkeypatch.setattr(sys, "argv", [program])
+    expected = program if program == "yolox-ela eval" else r"\S+ tools/eval\.py"
+    with pytest.raises(UserError, match=f" and {expected} make them with --record"):
+        read_rows(tmp_path / "none.csv")

@@ -56,6 +56,10 @@ REFUSED = [
     (f"{TRAIN} --time-limit 30m1h", "'30m1h' is not a length of time"),
     (f"{TRAIN} --seed 4294967296", "at most 4294967295"),
     (f"{TRAIN} --image-size 100", "'100' is not a multiple of 32"),
+    (f"{TRAIN} --imgsz 480,100", "'480,100' is not a multiple of 32 between 32 and 8,192, or two"),
+    (f"{TRAIN} image_size 480x640", "'image_size' takes a multiple of 32 between 32 and 8,192, or"),
+    (f"{TRAIN} --imgsz 480 640", "'640' has no value; numbers of one field are joined by commas"),
+    (f"{TRAIN} input_size 480,640", "'input_size'; it is called image_size here"),
     (f"{EVAL} -b -1", "-b/--batch-size: '-1' is not"),
     (f"{EVAL} --conf 7", "--conf: '7' is not a number from 0 to 1"),
     (f"{EVAL} --nms nan", "--nms: 'nan' is not a number from 0 to 1"),
@@ -118,7 +122,7 @@ REFUSED = [
     (f"{TRAIN} --record lr -1", "recipe field 'lr' = -1.0 must be greater than 0"),
     (
         f"{TRAIN} --tracker none image_size 100",
-        "'image_size' = 100 must be between 32",
+        "'image_size' = 100 must be a multiple of 32",
     ),
     ("dataset check --sets 2007/train workers x", "'workers' takes a whole number, not 'x'"),
     (f"{TRAIN} lr", "'lr' has no value"),
@@ -229,6 +233,8 @@ def parsed(module, words, monkeypatch, home):
         ("--tracker tensorboard,tensorboard lr=0.1", ("tensorboard",), ["lr=0.1"]),
         ("--tracker tensorboard --tracker tensorboard -e3", ("tensorboard",), ["epochs=3"]),
         ("--imgsz 320 workers -1", ("tensorboard",), ["image_size=320", "workers", "-1"]),
+        ("--imgsz 192,320", ("tensorboard",), ["image_size=192,320"]),
+        ("--imgsz 320,320", ("tensorboard",), ["image_size=320"]),
         ("--tsize=320 -- workers=-1", ("tensorboard",), ["image_size=320", "workers=-1"]),
     ],
 )

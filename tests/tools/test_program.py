@@ -35,3 +35,15 @@ def test_trains_in_the_current_folder(project, data, tmp_path, processes):
     done = program(tmp_path, "train", *words, "-d", processes)
     assert (tmp_path / "runs" / "nano" / "last.pth").is_file()
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [["-m", "yolox_ela", "--help"], ["tools/train.py", "--fields"]])
+def test_ends_quietly_when_nobody_reads_its_output(tmp_path, words):
+    """As in `yolox-ela --help | head -1`."""
+    command = [sys.executable, str(PROJECT / words[0]) if words[0] != "-m" else "-m", *words[1:]]
+    env = {**environment(), "PYTHONPATH": str(PROJECT)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=tmp_path, env=env, **pipes) as process:
+        process.stdout.close()
+        said = process.stderr.read()
+    assert (process.returncode, said) == (141, b"")

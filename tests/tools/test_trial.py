@@ -40,7 +40,8 @@ def settings(monkeypatch, tmp_path):
             {"epochs": 50, "mosaic_prob": 1.0, "hsv_prob": 0.0},
         ),
         (["name", "mine", "overfit=3"], "mine-overfit=3", {"overfit": 3}),
-        (["name", "mine", "--quick"], "mine-quick", {"epochs": 8, "eval_interval": 1}),
+        (["name", "mine", "--quick"], "mine-quick", {"epochs": 8, "evaluate_start": "never"}),
+        (["--quick", "evaluate_start", "always"], "nano_ela_s-quick", {"evaluate_start": "always"}),
         (
             ["--quick", "-e", "30", "--recipe", "tuned"],
             "nano_ela_s-quick",

@@ -49,7 +49,7 @@ class Dropout(torch.nn.Dropout2d):
 RUNS = {
     "frozen": (ela_s, {"freeze_batchnorm": True}),
     "random": (Dropout, {}),
-    "moving": (None, {"momentum": 0.0, "evaluate_start": True}),
+    "moving": (None, {"momentum": 0.0, "evaluate_start": "always"}),
 }
 
 

@@ -50,15 +50,19 @@ def test_not_on_a_cpu():
         require_cuda(torch.device("cpu"))
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_a_trial_is_the_largest_step(tiny_recipe, precision):
+@pytest.mark.parametrize(
+    ("precision", "size", "largest"),
+    [("fp32", 64, (96, 96)), ("bf16", 64, (96, 96)), ("fp32", (64, 96), (96, 128))],
+)
+def test_a_trial_is_the_largest_step(tiny_recipe, precision, size, largest):
     """At the largest input size; the network that is to be trained stays as it is."""
     network = build_yolox(20)
     shapes = []
     network.register_forward_pre_hook(lambda module, inputs: shapes.append(inputs[0].shape))
     before = copy.deepcopy(network.state_dict())
-    trial_steps(override(tiny_recipe, {"precision": precision}), network, 3, torch.device("cpu"))
-    assert shapes == [(3, 3, 96, 96)] * 2, "64 pixels and half as many more"
+    recipe = override(tiny_recipe, {"precision": precision, "image_size": size})
+    trial_steps(recipe, network, 3, torch.device("cpu"))
+    assert shapes == [(3, 3, *largest)] * 2, "64 pixels and half as many more"
     for name, tensor in network.state_dict().items():
         assert torch.equal(tensor, before[name]), name
     assert network.training

@@ -91,7 +91,7 @@ def test_stopped_and_resumed(train, whole, tmp_path, step):
 @pytest.mark.parametrize(
     "settings",
     [
-        {"evaluate_start": True, "eval_interval": 1, "evaluate_raw": True},
+        {"evaluate_start": "always", "eval_interval": 1, "evaluate_raw": True},
         {"workers": 2},
     ],
     ids=str,

@@ -11,7 +11,7 @@ from yolox_ela.evaluate.results_file import read_results
 from yolox_ela.evaluate.saved import SavedEvaluation, load_evaluation, save_evaluation
 from yolox_ela.recipe import Recipe
 from yolox_ela.report.curves import read_metrics
-from yolox_ela.tables.speed import read_measurement
+from yolox_ela.tables.measurement import read_measurement
 from yolox_ela.train.run_files import read_config, read_environment, read_trackers
 from yolox_ela.train.run_folder import RunFolder
 

@@ -203,3 +203,31 @@ class TestShareOfTheStart:
         changes = {"start_share": 0.5, "class_head_start": "by_name"}
         exp = override(load_experiment(EXPS / "nano.py"), changes)
         load_start(exp, exp.build_model(), coco)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "changes", "detects"),
+    [
+        ("tuned", {}, True),
+        ("tuned", {"attention_start": "paper", "start_share": 0.0}, False),
+        ("tuned", {"class_head_start": "random", "start_share": 0.0}, False),
+        ("tuned", {"classes": ("person", "unicorn")}, False),  # one row is random
+        ("paper", {}, False),
+    ],
+    ids=str,
+)
+def test_a_start_is_worth_comparing_with_where_it_detects_all_classes(
+    coco, recipe, changes, detects
+):
+    exp = override(load_experiment("nano_ela_s"), {**RECIPES[recipe], **changes})
+    assert load_start(exp, exp.build_model(), coco).detects == detects
+
+
+def test_weights_of_a_run_detect_its_classes(tmp_path):
+    """Also with attention that starts as the paper has it, since theirs is trained."""
+    exp = override(load_experiment("nano_ela_t"), {"classes": ("cat", "dog")})
+    path = tmp_path / "best.pth"
+    content = {"model": exp.build_model().state_dict(), "classes": list(exp.classes)}
+    save_checkpoint(path, {**content, "recipe": exp.to_dict()})
+    assert load_start(exp, exp.build_model(), path).detects
+    assert not load_start(exp, exp.build_model(), None).detects

@@ -24,6 +24,7 @@ from tqdm import tqdm
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
 from yolox_ela.images.letterbox import letterbox_scale, resize_to_fit, resized
+from yolox_ela.input_size import ImageSize, InputSize
 from yolox_ela.system.files import GIB, remove_leftovers, require_space, write_atomically
 from yolox_ela.system.machine import available_memory, usable_cores
 
@@ -32,11 +33,11 @@ RAM_SHARE = 0.5  # share of the free memory that an automatically chosen cache m
 
 
 class Images(Protocol):
-    """Images by their position in a split, each resized so that its longer side is `side`."""
+    """Images by their position in a split, each resized so that it just fits into the input."""
 
     @property
-    def side(self) -> int:
-        """Pixels of the longer side."""
+    def image_size(self) -> ImageSize:
+        """Size of the network's input."""
         ...
 
     def __getitem__(self, index: int) -> np.ndarray:
@@ -54,15 +55,15 @@ class ImageFiles:
 
     Attributes:
         split: the images.
-        side: pixels of the longer side.
+        image_size: size of the network's input.
     """
 
     split: VocSplit
-    side: int
+    image_size: ImageSize
 
     def __getitem__(self, index: int) -> np.ndarray:
         """Read one image; see `Images`."""
-        return resize_to_fit(self.split.read(index), self.side)[0]
+        return resize_to_fit(self.split.read(index), self.image_size)[0]
 
 
 @dataclass(frozen=True)
@@ -73,14 +74,14 @@ class ImageBank:
         pixels: (bytes,) uint8 on the CPU, the images one after the other, row by row, BGR.
         starts: (I,) int64, the position in `pixels` at which each image begins.
         sizes: (I, 2) int64 width and height of each image in pixels.
-        side: length of an image's longer side in pixels.
+        image_size: size of the network's input, into which each image just fits.
         file: the file that is mapped as `pixels`; None if they are in memory.
     """
 
     pixels: Tensor
     starts: np.ndarray
     sizes: np.ndarray
-    side: int
+    image_size: ImageSize
     file: Path | None = None
 
     def __getitem__(self, index: int) -> np.ndarray:
@@ -92,18 +93,18 @@ class ImageBank:
     def __reduce__(self) -> tuple:
         """Send the bank to a process that is not forked: it maps the file, or shares the memory."""
         if self.file is not None:
-            return _map_bank, (self.file, self.starts, self.sizes, self.side)
-        return ImageBank, (self.pixels, self.starts, self.sizes, self.side)
+            return _map_bank, (self.file, self.starts, self.sizes, self.image_size)
+        return ImageBank, (self.pixels, self.starts, self.sizes, self.image_size)
 
 
-def choose_cache(split: VocSplit, side: int, cache: str, *, processes: int = 1) -> str:
+def choose_cache(split: VocSplit, image_size: ImageSize, cache: str, *, processes: int = 1) -> str:
     """Choose where decoded images are kept: `ram`, `disk` or `off`.
 
     `auto` becomes `ram` if half of the free memory is enough, and otherwise `off`.
 
     Args:
         split: the images and their sizes.
-        side: length of an image's longer side in pixels.
+        image_size: size of the network's input, into which each image is resized.
         cache: one of `choices.CACHES`; `auto` is `ram` if half of the free memory is enough, else
             `off`.
         processes: number of processes on this machine that keep the images in their own memory.
@@ -113,7 +114,7 @@ def choose_cache(split: VocSplit, side: int, cache: str, *, processes: int = 1) 
     """
     if cache in ("disk", "off"):
         return cache
-    need, free = bank_bytes(split, side) * processes, available_memory()
+    need, free = bank_bytes(split, image_size) * processes, available_memory()
     size, room = f"{need / GIB:.2f} GiB", f"{free / GIB:.2f} GiB"
     if cache == "ram" and need > free:
         raise UserError(
@@ -131,12 +132,12 @@ def choose_cache(split: VocSplit, side: int, cache: str, *, processes: int = 1) 
     return "ram"
 
 
-def open_images(split: VocSplit, side: int, cache: str, folder: Path) -> Images:
+def open_images(split: VocSplit, image_size: ImageSize, cache: str, folder: Path) -> Images:
     """The images of a split.
 
     Args:
         split: the images and their sizes.
-        side: length of an image's longer side in pixels.
+        image_size: size of the network's input, into which each image is resized.
         cache: `ram` decodes all images at the start; `disk` decodes them into a file that later
             runs map; `off` decodes an image at each access.
         folder: the folder for the files of `disk`; it is created if necessary.
@@ -145,28 +146,30 @@ def open_images(split: VocSplit, side: int, cache: str, folder: Path) -> Images:
         UserError: an image cannot be read, or there is too little space on the disk.
     """
     if cache == "disk":
-        return disk_bank(split, side, folder)
-    return memory_bank(split, side) if cache == "ram" else ImageFiles(split, side)
+        return disk_bank(split, image_size, folder)
+    return memory_bank(split, image_size) if cache == "ram" else ImageFiles(split, image_size)
 
 
-def bank_bytes(split: VocSplit, side: int) -> int:
+def bank_bytes(split: VocSplit, image_size: ImageSize) -> int:
     """Size of a split's decoded images in bytes."""
-    return int(_fitted_sizes(split, side).prod(axis=1).sum()) * 3
+    return int(_fitted_sizes(split, image_size).prod(axis=1).sum()) * 3
 
 
-def memory_bank(split: VocSplit, side: int) -> ImageBank:
+def memory_bank(split: VocSplit, image_size: ImageSize) -> ImageBank:
     """Decode all images into memory.
 
     Raises:
         UserError: an image cannot be read, or has another size than the split states.
     """
-    starts, sizes = _layout(split, side)
-    bank = ImageBank(torch.empty(bank_bytes(split, side), dtype=torch.uint8), starts, sizes, side)
+    starts, sizes = _layout(split, image_size)
+    bank = ImageBank(
+        torch.empty(bank_bytes(split, image_size), dtype=torch.uint8), starts, sizes, image_size
+    )
     _decode_into(bank, split)
     return bank
 
 
-def disk_bank(split: VocSplit, side: int, folder: Path) -> ImageBank:
+def disk_bank(split: VocSplit, image_size: ImageSize, folder: Path) -> ImageBank:
     """Map the file of decoded images; decode them if it is missing or damaged.
 
     The file's name depends on the contents of the images, not on their paths. Its checksums are
@@ -175,10 +178,10 @@ def disk_bank(split: VocSplit, side: int, folder: Path) -> ImageBank:
     Raises:
         UserError: an image cannot be read, or the disk is full.
     """
-    digest = _contents_digest(split, side)
-    path = folder / f"images_{side}_{digest.hex()[:16]}.bin"
-    starts, sizes = _layout(split, side)
-    length = bank_bytes(split, side)
+    digest = _contents_digest(split, image_size)
+    path = folder / f"images_{InputSize.of(image_size)}_{digest.hex()[:16]}.bin"
+    starts, sizes = _layout(split, image_size)
+    length = bank_bytes(split, image_size)
     trailer = len(digest) + 4 * len(_pieces(length))
     if not _is_intact(path, length, digest):
         remove_leftovers(folder)  # also of other images, since these files are large
@@ -188,7 +191,7 @@ def disk_bank(split: VocSplit, side: int, folder: Path) -> ImageBank:
         def write(temporary: Path) -> None:
             _allocate(temporary, length + trailer)
             mapped = np.memmap(temporary, np.uint8, "r+", shape=(length + trailer,))
-            _decode_into(ImageBank(torch.from_numpy(mapped), starts, sizes, side), split)
+            _decode_into(ImageBank(torch.from_numpy(mapped), starts, sizes, image_size), split)
             end = digest + _checksums(mapped[:length])
             mapped[length:] = np.frombuffer(end, np.uint8)
             mapped.flush()
@@ -196,7 +199,7 @@ def disk_bank(split: VocSplit, side: int, folder: Path) -> ImageBank:
         write_atomically(path, write)
     else:
         logger.info("decoded images: {}", path)
-    return _map_bank(path, starts, sizes, side)
+    return _map_bank(path, starts, sizes, image_size)
 
 
 def _allocate(path: Path, size: int) -> None:
@@ -211,10 +214,12 @@ def _allocate(path: Path, size: int) -> None:
             file.truncate(size)
 
 
-def _map_bank(path: Path, starts: np.ndarray, sizes: np.ndarray, side: int) -> ImageBank:
+def _map_bank(
+    path: Path, starts: np.ndarray, sizes: np.ndarray, image_size: ImageSize
+) -> ImageBank:
     length = int((starts[-1:] + sizes[-1:].prod(axis=1) * 3).sum())
     pixels = torch.from_file(str(path), shared=False, size=length, dtype=torch.uint8)
-    return ImageBank(pixels, starts, sizes, side, path)
+    return ImageBank(pixels, starts, sizes, image_size, path)
 
 
 def _is_intact(path: Path, length: int, digest: bytes) -> bool:
@@ -247,30 +252,30 @@ def _pieces(length: int) -> list[slice]:
     return [slice(start, min(length, start + PIECE)) for start in range(0, length, PIECE)]
 
 
-def _contents_digest(split: VocSplit, side: int) -> bytes:
+def _contents_digest(split: VocSplit, image_size: ImageSize) -> bytes:
     """A hash of all images and of the libraries that decode and resize them."""
     by = f"OpenCV {cv2.__version__}, simplejpeg {simplejpeg.__version__}"
-    digest = hashlib.sha256(f"{by}, {side}, {split.values}".encode())
+    digest = hashlib.sha256(f"{by}, {InputSize.of(image_size)}, {split.values}".encode())
     if len(split.hashes) != len(split):
         raise ValueError("images whose contents are not known cannot be kept on disk")
     digest.update(split.hashes.tobytes())
     return digest.digest()
 
 
-def _fitted_sizes(split: VocSplit, side: int) -> np.ndarray:
+def _fitted_sizes(split: VocSplit, image_size: ImageSize) -> np.ndarray:
     """(I, 2) int64 width and height of the resized images."""
-    fitted = [resized(size, letterbox_scale(size, side)) for size in split.sizes]
+    fitted = [resized(size, letterbox_scale(size, image_size)) for size in split.sizes]
     return np.array(fitted, dtype=np.int64).reshape(-1, 2)
 
 
-def _layout(split: VocSplit, side: int) -> tuple[np.ndarray, np.ndarray]:
-    sizes = _fitted_sizes(split, side)
+def _layout(split: VocSplit, image_size: ImageSize) -> tuple[np.ndarray, np.ndarray]:
+    sizes = _fitted_sizes(split, image_size)
     ends = np.cumsum(sizes.prod(axis=1) * 3)
     return np.concatenate([[0], ends[:-1]]).astype(np.int64), sizes
 
 
 def _decode_into(bank: ImageBank, split: VocSplit) -> None:
-    files = ImageFiles(split, bank.side)
+    files = ImageFiles(split, bank.image_size)
 
     def decode(index: int) -> None:
         bank[index][:] = files[index]

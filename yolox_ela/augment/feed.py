@@ -45,7 +45,7 @@ class Feed(Protocol):
         ...
 
     def samples(self, batch: Any) -> tuple[Tensor, Tensor]:
-        """A batch of the loader on the device: (B, 3, S, S) uint8 BGR, and (B, M, 5) targets.
+        """A batch of the loader on the device: (B, 3, H, W) uint8 BGR, and (B, M, 5) targets.
 
         Targets are class, centre x, centre y, width, height in pixels, then rows of zeros.
         """
@@ -167,7 +167,7 @@ def renders_on_device(augment: str, split: VocSplit, recipe: Recipe, device: tor
         augment: `cpu`, `device`, or `auto`: on CUDA if the images fit into a quarter of its free
             memory; training needs the rest.
         split: the images and their sizes.
-        recipe: the run's settings; the images are resized to its `image_size`.
+        recipe: the run's settings; the images are resized to fit into its `image_size`.
         device: the training device.
 
     Raises:

@@ -18,6 +18,7 @@ from yolox_ela.augment.render import Renderer
 from yolox_ela.augment.workers import worker_options
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
+from yolox_ela.input_size import InputSize
 from yolox_ela.recipe import Recipe
 
 
@@ -54,7 +55,7 @@ class TrainBatch:
 
     Attributes:
         keys: the samples of the batch.
-        images: (B, 3, S, S) uint8 BGR.
+        images: (B, 3, H, W) uint8 BGR.
         targets: (B, M, 5) float32 class, centre x, centre y, width, height in pixels; rows of
             zeros pad them to the batch's largest number of objects.
         colors: the colour shifts that the device has to apply; None if they are done.
@@ -149,9 +150,9 @@ class TrainDataset(Dataset):
 
     def __getitems__(self, keys: Sequence[SampleKey]) -> TrainBatch:
         """A batch; its samples are rendered in place, without a copy of each."""
-        self._renderer = self._renderer or Renderer(self.recipe.image_size)
-        side = self.recipe.image_size
-        images = new_batch((len(keys), side, side, 3))
+        size = InputSize.of(self.recipe.image_size)
+        self._renderer = self._renderer or Renderer(size)
+        images = new_batch((len(keys), *size, 3))
         plans = [plan_of(key, self.split, self.recipe) for key in keys]
         colors = None
         if self.colors_later:
@@ -183,7 +184,7 @@ class TrainDataset(Dataset):
 def _color_shifts(plans: Sequence[SamplePlan]) -> ColorShifts:
     """The shifts of a batch: for the whole of a mosaic, or else for the image without padding."""
     windows = [
-        (plan.output, plan.output) if plan.matrix is not None else plan.tiles[0].size
+        plan.tiles[0].size if plan.matrix is None else (plan.output.width, plan.output.height)
         for plan in plans
     ]
     return ColorShifts(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from yolox_ela.images.letterbox import letterbox_scale, resized
+from yolox_ela.input_size import InputSize
 from yolox_ela.recipe import Recipe
 
 HSV_GAINS = (5, 30, 30)  # largest shifts: hue (range 0-179), saturation and value (0-255)
@@ -41,7 +42,7 @@ class SamplePlan:
         tiles: the images, on a canvas of `canvas` (width, height) pixels, grey elsewhere.
         scales: each tile's resized size over its original size (one factor for both axes).
         matrix: (2, 3) affine map from canvas to output pixels, or None if the canvas is the output.
-        output: side of the square output in pixels.
+        output: size of the output.
         hsv: shifts of hue, saturation and value; zeros change nothing.
         mirror: width of the part that is flipped left to right (x becomes width - x); 0 for none.
     """
@@ -50,7 +51,7 @@ class SamplePlan:
     scales: tuple[float, ...]
     canvas: tuple[int, int]
     matrix: np.ndarray | None
-    output: int
+    output: InputSize
     hsv: tuple[int, int, int]
     mirror: int
 
@@ -74,19 +75,20 @@ def plan_sample(
         recipe: the augmentation's settings.
         mosaic: False in the last epochs, where only HSV jitter and flip remain.
     """
-    side = recipe.image_size
+    output = InputSize.of(recipe.image_size)
+    size = np.array([output.width, output.height])
     if mosaic and generator.random() < recipe.mosaic_prob:
         others = generator.integers(0, len(sizes), size=3)
-        center = generator.uniform(0.5 * side, 1.5 * side, size=2).astype(int)
+        center = generator.uniform(0.5 * size, 1.5 * size).astype(int)
         indices = (index, *(int(i) for i in others))
         placed = [
-            _mosaic_tile(i, sizes[i].tolist(), corner, (int(center[0]), int(center[1])), side)
+            _mosaic_tile(i, sizes[i].tolist(), corner, (int(center[0]), int(center[1])), output)
             for corner, i in enumerate(indices)
         ]
-        canvas, matrix = (2 * side, 2 * side), _random_affine(generator, recipe)
+        canvas, matrix = (2 * output.width, 2 * output.height), _random_affine(generator, recipe)
     else:
-        placed = [_letterbox_tile(index, sizes[index].tolist(), side)]
-        canvas, matrix = (side, side), None
+        placed = [_letterbox_tile(index, sizes[index].tolist(), output)]
+        canvas, matrix = (output.width, output.height), None
 
     hsv = (0, 0, 0)
     if generator.random() < recipe.hsv_prob:
@@ -95,9 +97,9 @@ def plan_sample(
     mirror = 0
     if generator.random() < recipe.flip_prob:
         # Without mosaic YOLOX mirrors the image before it pads it on the right.
-        mirror = side if matrix is not None else placed[0][0].size[0]
+        mirror = output.width if matrix is not None else placed[0][0].size[0]
     tiles, scales = zip(*placed, strict=True)
-    return SamplePlan(tiles, scales, canvas, matrix, side, hsv, mirror)
+    return SamplePlan(tiles, scales, canvas, matrix, output, hsv, mirror)
 
 
 def plan_boxes(
@@ -126,7 +128,7 @@ def plan_boxes(
         all_boxes[:, [0, 2]] = plan.mirror - all_boxes[:, [2, 0]]
     # Clipped after the flip: the width of flipped images is rounded down, so that a box may end
     # beyond it.
-    all_boxes = np.clip(all_boxes, 0, plan.output)
+    all_boxes = np.clip(all_boxes, 0, np.array([plan.output.width, plan.output.height] * 2))
     keep = (all_boxes[:, 2:] - all_boxes[:, :2]).min(axis=1) > 1
     return all_boxes[keep].astype(np.float32), all_labels[keep]
 
@@ -138,24 +140,25 @@ def transform_boxes(boxes: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
 
 
-def _letterbox_tile(index: int, size: tuple[int, int], side: int) -> tuple[Tile, float]:
-    scale = letterbox_scale(size, side)
+def _letterbox_tile(index: int, size: tuple[int, int], output: InputSize) -> tuple[Tile, float]:
+    scale = letterbox_scale(size, output)
     width, height = resized(size, scale)
     return Tile(index, (width, height), (0, 0), (0, 0, width, height)), scale
 
 
 def _mosaic_tile(
-    index: int, size: tuple[int, int], corner: int, center: tuple[int, int], side: int
+    index: int, size: tuple[int, int], corner: int, center: tuple[int, int], output: InputSize
 ) -> tuple[Tile, float]:
     """The tile of a mosaic, with one corner at the mosaic's centre.
 
     Tiles 0 to 3 lie to the top left, top right, bottom left and bottom right of the centre.
     """
-    scale = letterbox_scale(size, side)
+    scale = letterbox_scale(size, output)
     width, height = resized(size, scale)
     x = center[0] - width if corner % 2 == 0 else center[0]
     y = center[1] - height if corner < 2 else center[1]
-    window = (max(x, 0), max(y, 0), min(x + width, 2 * side), min(y + height, 2 * side))
+    right, bottom = min(x + width, 2 * output.width), min(y + height, 2 * output.height)
+    window = (max(x, 0), max(y, 0), right, bottom)
     return Tile(index, (width, height), (x, y), window), scale
 
 
@@ -164,7 +167,8 @@ def _random_affine(generator: np.random.Generator, recipe: Recipe) -> np.ndarray
     angle = math.radians(generator.uniform(-recipe.degrees, recipe.degrees))
     zoom = generator.uniform(*recipe.mosaic_scale)
     shear_x, shear_y = np.tan(np.radians(generator.uniform(-recipe.shear, recipe.shear, size=2)))
-    shift = generator.uniform(-recipe.translate, recipe.translate, size=2) * recipe.image_size
+    height, width = InputSize.of(recipe.image_size)
+    shift = generator.uniform(-recipe.translate, recipe.translate, size=2) * (width, height)
     # Positive angles turn counter-clockwise on the screen, where y points down.
     cos, sin = zoom * math.cos(angle), zoom * math.sin(angle)
     rotation = np.array([[cos, sin], [-sin, cos]])

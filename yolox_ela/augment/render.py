@@ -7,6 +7,7 @@ import numpy as np
 
 from yolox_ela.augment.plan import SamplePlan
 from yolox_ela.images.letterbox import PAD_VALUE
+from yolox_ela.input_size import InputSize
 
 
 class Renderer:
@@ -15,14 +16,13 @@ class Renderer:
     It reuses its buffers for each sample, so it must not be shared between threads.
 
     Args:
-        side: side of the samples in pixels.
+        size: size of the samples.
     """
 
-    def __init__(self, side: int) -> None:
-        self.side = side
-        self._canvas = np.empty((2 * side, 2 * side, 4), dtype=np.uint8)
-        self._warped = np.empty((side, side, 4), dtype=np.uint8)
-        self._colors = Colors(side * side)
+    def __init__(self, size: InputSize) -> None:
+        self._canvas = np.empty((2 * size.height, 2 * size.width, 4), dtype=np.uint8)
+        self._warped = np.empty((*size, 4), dtype=np.uint8)
+        self._colors = Colors(size.height * size.width)
 
     def render(self, plan: SamplePlan, images: Sequence[np.ndarray], out: np.ndarray) -> None:
         """Render a sample.
@@ -30,7 +30,7 @@ class Renderer:
         Args:
             plan: the sample's plan from `plan.plan_sample`, for this size.
             images: for each tile its image, (H, W, 3) uint8 BGR, resized to `tile.size`.
-            out: (side, side, 3) uint8 BGR, into which the sample is written.
+            out: (H, W, 3) uint8 BGR of this size, into which the sample is written.
         """
         if plan.matrix is None:
             # YOLOX shifts the colours of the image, not of the padding.
@@ -52,7 +52,7 @@ class Renderer:
     def _warp(
         self, plan: SamplePlan, matrix: np.ndarray, images: Sequence[np.ndarray]
     ) -> np.ndarray:
-        """The tiles on their canvas, warped: (side, side, 4), BGR and an unused channel.
+        """The tiles on their canvas, warped: (H, W, 4), BGR and an unused channel.
 
         With four channels OpenCV warps the same pixels in half the time, and the fourth is added
         while tiles are copied to the canvas. Only the part that the output shows is filled.
@@ -68,21 +68,21 @@ class Renderer:
                 part = image[y1 - y : y2 - y, x1 - x : x2 - x]
                 cv2.cvtColor(part, cv2.COLOR_BGR2BGRA, dst=canvas[y1:y2, x1:x2])
         grey = (PAD_VALUE,) * 4
-        size = (self.side, self.side)
+        size = (plan.output.width, plan.output.height)
         return cv2.warpAffine(canvas, matrix, size, dst=self._warped, borderValue=grey)
 
 
 def render(plan: SamplePlan, images: Sequence[np.ndarray]) -> np.ndarray:
-    """One sample, (output, output, 3) uint8 BGR; see `Renderer.render`."""
-    sample = np.empty((plan.output, plan.output, 3), dtype=np.uint8)
+    """One sample, (H, W, 3) uint8 BGR of the plan's size; see `Renderer.render`."""
+    sample = np.empty((*plan.output, 3), dtype=np.uint8)
     Renderer(plan.output).render(plan, images, sample)
     return sample
 
 
 def _visible(plan: SamplePlan, matrix: np.ndarray) -> tuple[int, int, int, int]:
     """Left, top, right, bottom of the part of the canvas that the output needs, with a margin."""
-    end = plan.output - 1
-    corners = np.array([[0, 0, 1], [end, 0, 1], [0, end, 1], [end, end, 1]])
+    last_x, last_y = plan.output.width - 1, plan.output.height - 1
+    corners = np.array([[0, 0, 1], [last_x, 0, 1], [0, last_y, 1], [last_x, last_y, 1]])
     seen = corners @ cv2.invertAffineTransform(matrix).T
     left, top = np.clip(np.floor(seen.min(axis=0)) - 2, 0, plan.canvas).astype(int).tolist()
     right, bottom = np.clip(np.ceil(seen.max(axis=0)) + 3, 0, plan.canvas).astype(int).tolist()

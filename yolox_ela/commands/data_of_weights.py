@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from loguru import logger
+
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
 from yolox_ela.recipe import Recipe
@@ -50,8 +52,14 @@ def data_of_weights(path: Path, content: Mapping[str, Any], home: Path) -> Path 
     )
 
 
-def require_test_images_of_run(
-    content: Mapping[str, Any], recipe: Recipe, split: VocSplit, data: Path, path: Path
+def compare_with_run(
+    content: Mapping[str, Any],
+    recipe: Recipe,
+    split: VocSplit,
+    data: Path,
+    path: Path,
+    *,
+    named: bool,
 ) -> None:
     """Make sure that data which nobody named hold the test images and objects of the run.
 
@@ -63,6 +71,8 @@ def require_test_images_of_run(
         split: the images and objects to evaluate on.
         data: the folder they are from.
         path: the file of weights, for messages.
+        named: whether the user named the data. Then they may be others, and only images that
+            `val_fraction` sets aside are warned of, since the run may have trained on them.
 
     Raises:
         UserError: images or objects have changed since the run.
@@ -74,11 +84,22 @@ def require_test_images_of_run(
         tuple(saved.get("test_sets", ())) == recipe.test_sets
         and tuple(content.get("classes", ())) == recipe.classes
     )
-    if same_question and content.get("test_data", split.fingerprint()) != split.fingerprint():
+    now = split.fingerprint()
+    if not same_question or content.get("test_data", now) == now:
+        return
+    if not named:
         raise UserError(
             f"{' + '.join(recipe.test_sets)} in {data} is not what {path} was evaluated on during "
             "its run: images or boxes have changed. Put the old files back, or name the data to "
             "evaluate on with --data"
+        )
+    if recipe.val_fraction:
+        logger.warning(
+            "val_fraction {:g} sets other images of {} aside than in the run of {}: if that was "
+            "trained on these data before they changed, it has seen some of the images",
+            recipe.val_fraction,
+            data,
+            path,
         )
 
 

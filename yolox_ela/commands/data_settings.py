@@ -1,17 +1,32 @@
 """The sets and classes of a recipe, where it leaves them to the data."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from loguru import logger
 
 from yolox_ela.datasets.names import VOC_CLASSES
 from yolox_ela.datasets.readers.reader import Reader
+from yolox_ela.datasets.recognise import open_data
+from yolox_ela.datasets.set_aside import DividedReader
+from yolox_ela.datasets.whole import existing_sets
 from yolox_ela.errors import UserError
 from yolox_ela.overrides import did_you_mean, override
 from yolox_ela.recipe import Recipe
+from yolox_ela.system.program import command_text
 
 RecipeType = TypeVar("RecipeType", bound=Recipe)
+
+
+def open_as(recipe: Recipe, data: Path) -> Reader:
+    """The data, read and divided as the recipe says.
+
+    Raises:
+        UserError: see `open_data` and `DividedReader`.
+    """
+    reader = open_data(data, recipe.xml_counts_from)
+    return DividedReader(reader, recipe.val_fraction) if recipe.val_fraction else reader
 
 
 def fitted_to_data(
@@ -44,10 +59,14 @@ def _with_sets_of(recipe: RecipeType, reader: Reader, *, training: bool) -> Reci
         if getattr(recipe, field) != getattr(Recipe, field):
             continue
         own = reader.default_sets()[field == "test_sets"]
+        if training and len(own) == 1:
+            there = existing_sets(reader)
+            if len(there) == 1 and own != there:
+                own = []  # it is the name of a usual set, which these data lack
         if len(own) == 1:
             values[field] = tuple(own)
         elif needed:
-            raise UserError(_which_set(field, own, reader))
+            raise UserError(_which_set(field, own, reader, training=training))
     if values:
         others = set(reader.sets()).difference(*values.values())
         logger.info(
@@ -58,7 +77,7 @@ def _with_sets_of(recipe: RecipeType, reader: Reader, *, training: bool) -> Reci
     return override(recipe, values)
 
 
-def _which_set(field: str, own: Sequence[str], reader: Reader) -> str:
+def _which_set(field: str, own: Sequence[str], reader: Reader, *, training: bool) -> str:
     """What to say where a set has to be named."""
     where = f"{reader.root} ({reader.layout})"
     if own:
@@ -67,11 +86,18 @@ def _which_set(field: str, own: Sequence[str], reader: Reader) -> str:
             f"those to use, as in: {field} {own[0]}"
         )
     purpose = "train on" if field == "train_sets" else "evaluate on"
-    there = reader.sets()
-    return (
-        f"{where} has no set to {purpose}; it has {', '.join(there) or 'none'}: name one, as in: "
-        f"{field} {there[0] if there else 'train'}; dataset.py split divides a set in two"
+    there = existing_sets(reader)
+    lacking = [name for name in reader.sets() if name not in there]  # a data.yaml may name others
+    said = (
+        f"{where} has no set to {purpose}; it has {', '.join(there) or 'none'}"
+        f"{f' (the images of {lacking[0]} are missing)' if lacking and there else ''}: "
     )
+    if training and len(there) == 1:
+        return (
+            f"{said}add val_fraction 0.2 to set a fifth of its images aside for evaluation "
+            f"({command_text('dataset')} split writes such parts as data of their own)"
+        )
+    return f"{said}name one, as in: {field} {there[0] if there else 'train'}"
 
 
 def _with_classes_of(recipe: RecipeType, reader: Reader, sets: Sequence[str]) -> RecipeType:

@@ -4,12 +4,11 @@ import argparse
 
 from loguru import logger
 
-from yolox_ela.commands.data_settings import fitted_to_data
+from yolox_ela.commands.data_settings import fitted_to_data, open_as
 from yolox_ela.commands.dataset_tools import convert, split, stats
 from yolox_ela.commands.options import SCREEN, locate_data, write_result
 from yolox_ela.datasets.check import check_dataset
 from yolox_ela.datasets.readers.reader import Reader
-from yolox_ela.datasets.recognise import open_data
 from yolox_ela.datasets.sample import generate_sample
 from yolox_ela.overrides import override
 from yolox_ela.recipe import Recipe
@@ -26,11 +25,11 @@ def check(args: argparse.Namespace) -> int:
     """Report every problem; exit code 1 if training on the data would be wrong."""
     recipe = args.recipe
     sets = tuple(args.sets or recipe.train_sets + recipe.test_sets)
-    reader = open_data(locate_data(args, sets, args.home))
+    reader = open_as(recipe, locate_data(args, sets, args.home))
     recipe = fitted_to_data(recipe, reader, training=False)
     if not args.sets and recipe.train_sets == Recipe.train_sets and not _has(reader, recipe):
         logger.warning(
-            "there is no set to train on; checked is {}: dataset.py split divides a set in two",
+            "there is no set to train on; checked is {}: val_fraction 0.2 sets a part of it aside",
             " + ".join(recipe.test_sets),
         )
         recipe = override(recipe, {"train_sets": recipe.test_sets})

@@ -30,7 +30,7 @@ from yolox_ela.system.files import require_writable, write_atomically
 
 def stats(args: argparse.Namespace) -> int:
     """Count a data set's images and objects."""
-    reader = open_data(args.data)
+    reader = open_data(args.data, args.recipe.xml_counts_from)
     if args.output is not None:
         require_outside(args.output, _home(reader))
     if args.json not in (None, SCREEN):
@@ -60,7 +60,7 @@ def stats(args: argparse.Namespace) -> int:
 
 def convert(args: argparse.Namespace) -> int:
     """Write a data set in another format."""
-    reader, writer = open_data(args.data), WRITERS[args.to]
+    reader, writer = open_data(args.data, args.recipe.xml_counts_from), WRITERS[args.to]
     require_new_folder(args.output, _home(reader))
     read, classes = _read(reader, args)
     notes = write_data(writer, args.output, read, classes, root=_home(reader), placing=args.images)
@@ -71,7 +71,7 @@ def convert(args: argparse.Namespace) -> int:
 def split(args: argparse.Namespace) -> int:
     """Divide a data set by shares."""
     require_shares(args.shares)
-    reader = open_data(args.data)
+    reader = open_data(args.data, args.recipe.xml_counts_from)
     require_new_folder(args.output, _home(reader))
     read, classes = _read(reader, args)
     for name, of_set in read.items():

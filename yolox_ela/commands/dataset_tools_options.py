@@ -18,7 +18,7 @@ STATS = "count the images and objects of a data set, as tables and a picture"
 CONVERT = "write a data set in another format, its images as they are"
 SPLIT = "divide a data set by shares, every class spread evenly, and write the parts"
 FORMATS = ("voc", "coco", "yolo")
-FIELDS = ("classes", "other_classes")  # of the recipe
+FIELDS = ("classes", "other_classes", "xml_counts_from")  # of the recipe
 PLACINGS = ("copy", "hardlink", "symlink")
 
 
@@ -76,7 +76,7 @@ def require_tools(args: argparse.Namespace) -> None:
     others = [name for name in pairs_to_dict(args.overrides) if name not in FIELDS]
     if others:
         raise UserError(
-            f"dataset {args.part} knows the recipe fields {' and '.join(FIELDS)}, not {others[0]}"
+            f"dataset {args.part} knows the recipe fields {', '.join(FIELDS)}, not {others[0]}"
             + ("; name sets with --sets" if others[0].endswith("_sets") else "")
         )
 

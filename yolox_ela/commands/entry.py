@@ -1,10 +1,11 @@
 """Running a command: `yolox-ela NAME`, `python -m yolox_ela NAME` or `python tools/NAME.py`."""
 
 import os
-import shutil
+import select
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
@@ -13,27 +14,35 @@ from yolox_ela.errors import EndedElsewhereError, UserError
 from yolox_ela.overrides import did_you_mean
 from yolox_ela.system.libraries import explain_missing_libraries
 from yolox_ela.system.logs import log_to_screen
+from yolox_ela.system.program import PROGRAM
 from yolox_ela.system.resources import explained
 
 EXIT_ERROR, EXIT_INTERRUPTED = 2, 130
+EXIT_UNREAD = 141  # as a shell shows a program that the signal SIGPIPE has ended
 REPORT_SECONDS = 2  # for the process that has failed: torchrun ends all once one of them has ended
-PROGRAM = "yolox-ela"
 # Name as typed: its module in this folder, which does the work, and what it does. The module's name
 # with _options behind it is that of the light one, which has the options.
 COMMANDS = {
     "train": ("train", "train an experiment and evaluate it"),
     "eval": ("evaluate", "evaluate weights on a set of images"),
     "predict": ("predict", "detect objects in pictures"),
+    "explain": ("explain", "explain detections by maps of where their scores come from"),
     "dataset": ("dataset", "check, count, convert, divide, download or generate data sets"),
     "report": ("report", "report on a run, or on several side by side"),
     "table": ("table", "print the project's tables, or write them into files"),
 }
-SCRIPTS = {"predict": "demo.py"}  # in tools/, where a script is not called as its command
 
 
 def main() -> NoReturn:
     """The program `yolox-ela`: runs/ and datasets/ lie in the current folder."""
-    words = sys.argv[1:]
+    with ending_with_reader():
+        name = _command_name(sys.argv[1:])
+    sys.argv = [f"{PROGRAM} {name}", *sys.argv[2:]]
+    run_command(name, Path.cwd())
+
+
+def _command_name(words: Sequence[str]) -> str:
+    """The command in the words of the command line; without one, the program ends here."""
     if not words or words[0] in ("-h", "--help"):
         print(usage())
         sys.exit(0 if words else EXIT_ERROR)
@@ -43,8 +52,7 @@ def main() -> NoReturn:
         print(f"error: no command '{name}'{'; ' if hint else ''}{hint}", file=sys.stderr)
         print(usage(), file=sys.stderr)
         sys.exit(EXIT_ERROR)
-    sys.argv = [f"{PROGRAM} {name}", *words[1:]]
-    run_command(name, Path.cwd())
+    return name
 
 
 def run_command(name: str, home: Path) -> NoReturn:
@@ -79,39 +87,48 @@ def launcher_words() -> list[str]:
     return list(sys.argv)
 
 
-def command_words(name: str) -> list[str]:
-    """How the user starts another command, in the way that this one was started.
-
-    Args:
-        name: a key of `COMMANDS`.
-    """
-    script = sys.argv[0]
-    if script.split(" ")[0] != PROGRAM:
-        return [python_word(), str(Path(script).with_name(SCRIPTS.get(name, f"{name}.py")))]
-    module = getattr(sys.modules["__main__"], "__spec__", None)  # none for an installed program
-    return [PROGRAM, name] if module is None else [python_word(), "-m", "yolox_ela", name]
-
-
-def python_word() -> str:
-    """`python` where the shell finds this interpreter by that name, else its path."""
-    found = shutil.which("python")
-    here = Path(sys.executable).parent
-    return "python" if found and Path(found).parent == here else sys.executable
-
-
 def run(main: Callable[[], int]) -> NoReturn:
     """Exit with the code that `main` returns; a UserError becomes one message and exit code 2."""
     log_to_screen(main_process=os.environ.get("RANK", "0") == "0")  # torchrun numbers processes
+    with ending_with_reader():
+        try:
+            with explained():
+                code = main()
+            sys.exit(code)
+        except EndedElsewhereError:
+            time.sleep(REPORT_SECONDS)
+            sys.exit(EXIT_ERROR)
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(EXIT_ERROR)
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            sys.exit(EXIT_INTERRUPTED)
+
+
+@contextmanager
+def ending_with_reader() -> Iterator[None]:
+    """End quietly where nobody reads the output any longer, as in `yolox-ela eval ... | head -1`.
+
+    The exit code is then that of a program that the signal SIGPIPE has ended.
+    """
     try:
-        with explained():
-            code = main()
-        sys.exit(code)
-    except EndedElsewhereError:
-        time.sleep(REPORT_SECONDS)
-        sys.exit(EXIT_ERROR)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(EXIT_ERROR)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(EXIT_INTERRUPTED)
+        try:
+            yield
+        finally:
+            sys.stdout.flush()  # what is still kept would fail after the last line of this program
+    except BrokenPipeError:
+        if not _output_is_unread():
+            raise
+        # Python flushes once more at its end, into nothing then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_UNREAD)
+
+
+def _output_is_unread() -> bool:
+    """Whether the pipe that the output goes to has lost its reader."""
+    if not hasattr(select, "poll"):  # Windows, which has other errors for this
+        return False
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return bool(poll.poll(0))  # errors are told without being asked for

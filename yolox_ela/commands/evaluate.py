@@ -9,12 +9,11 @@ from typing import Any
 
 from loguru import logger
 
-from yolox_ela.commands.data_of_weights import data_of_weights, require_test_images_of_run
-from yolox_ela.commands.data_settings import fitted_to_data
+from yolox_ela.commands.data_of_weights import compare_with_run, data_of_weights
+from yolox_ela.commands.data_settings import fitted_to_data, open_as
 from yolox_ela.commands.options import SCREEN, data_name, locate_data, write_result
 from yolox_ela.datasets.load import load_pictures, load_split
 from yolox_ela.datasets.readers.reader import Reader
-from yolox_ela.datasets.recognise import open_data
 from yolox_ela.datasets.split import VocSplit, read_id_list
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.comp4 import require_comp4, write_comp4
@@ -101,7 +100,7 @@ def run(
     if not data_is_named:
         args.data = data_of_weights(args.checkpoint, content, args.home)
     data = locate_data(args, trained.experiment.test_sets, args.home)
-    reader = open_data(data)
+    reader = open_as(trained.experiment, data)
     exp = with_split(trained.experiment, args.split, reader)
     # Weights have their own classes, but for COCO's and those that name none.
     own_classes = not args.zero_shot and "classes" in content
@@ -122,8 +121,7 @@ def run(
         values,
         ignore_others=exp.other_classes == "ignore",
     )
-    if not data_is_named:
-        require_test_images_of_run(content, exp, split, data, args.checkpoint)
+    compare_with_run(content, exp, split, data, args.checkpoint, named=data_is_named)
     if args.ids:
         split = split.subset_of_ids(read_id_list(args.ids, split))
     if unannotated is not None:

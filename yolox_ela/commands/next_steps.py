@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from yolox_ela.commands.entry import command_words, python_word
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.experiment import Experiment
+from yolox_ela.system.program import command_words, python_word
 from yolox_ela.train.run_folder import RunFolder
 
 # Settings of an evaluation that weights do not hand on to an experiment given with -f.

@@ -11,7 +11,7 @@ from typing import Any
 
 from yolox_ela.choices import DETECTOR, START_NAMES
 from yolox_ela.commands.fields import ShowFields
-from yolox_ela.commands.parser import Parser, device_name, whole
+from yolox_ela.commands.parser import Parser, device_name, image_size
 from yolox_ela.datasets.names import parse_set
 from yolox_ela.errors import UserError
 from yolox_ela.exp_file import find_experiment
@@ -22,6 +22,7 @@ SCREEN = Path("-")
 DATA_FILES = (".json", ".yaml", ".yml")
 DOCS = "docs/usage.md explains the commands, docs/recipe.md the recipe."
 JSON_HELP = "write the results as JSON; - for the screen (default: nowhere)"
+IMAGE_SIZE_HELP = "size of the network input: a multiple of 32, or two of them, HEIGHT,WIDTH"
 IMAGE_SIZE_NAMES = ("--image-size", "--imgsz", "--tsize", "--size")
 CHECKPOINT_NAMES = ("-c", "--checkpoint", "--ckpt")
 EXPERIMENT_NAMES = ("-f", "-n", "--experiment")
@@ -81,9 +82,9 @@ def add_image_size(parser: Parser, group: Group, default: str) -> None:
         group,
         *IMAGE_SIZE_NAMES,
         field="image_size",
-        type=whole(32, multiple=32),
+        type=image_size,
         metavar="PIXELS",
-        help=f"side of the square network input, a multiple of 32 (default: {default})",
+        help=f"{IMAGE_SIZE_HELP} (default: {default})",
     )
 
 
@@ -188,14 +189,18 @@ def require_folder(option: str, path: Path | None) -> None:
         raise UserError(f"{option} {path} is not a folder")
 
 
-def require_weights(path: str | Path | None, *also: str) -> None:
-    """Raise UserError if -c names no weights: neither a file nor one of the names."""
+def require_weights(path: str | Path | None, *also: str, option: str = "-c") -> None:
+    """Raise UserError if an option names no weights: neither a file nor one of the names."""
     names = (*START_NAMES, DETECTOR, *also)
     if path is None or str(path) in names or Path(path).is_file():
         return
     if Path(path).is_dir():
-        raise UserError(f"-c {path} is a folder: give the file in it, such as {path}/best.pth")
-    raise UserError(f"-c {path}: there is no such file; give a file of weights or {_either(names)}")
+        raise UserError(
+            f"{option} {path} is a folder: give the file in it, such as {path}/best.pth"
+        )
+    raise UserError(
+        f"{option} {path}: there is no such file; give a file of weights or {_either(names)}"
+    )
 
 
 def require_file(option: str, path: Path | None) -> None:

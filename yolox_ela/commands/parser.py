@@ -10,6 +10,7 @@ from typing import Any, NoReturn, cast
 
 from yolox_ela.errors import UserError
 from yolox_ela.foreign_names import FOREIGN, answer
+from yolox_ela.input_size import FORM, ImageSize, is_image_size, parse_image_size
 from yolox_ela.overrides import did_you_mean
 from yolox_ela.recipe import Recipe
 
@@ -166,19 +167,28 @@ class _Arrangement:
         return name in FIELDS or name in FOREIGN or bool(equals and name.isidentifier())
 
 
-def whole(low: int, high: int | None = None, *, multiple: int = 1) -> Callable[[str], int]:
-    """Reads a whole number of at least `low`, at most `high`, and a multiple of `multiple`."""
+def whole(low: int, high: int | None = None) -> Callable[[str], int]:
+    """Reads a whole number of at least `low` and at most `high`."""
     rule = f"a whole number of at least {low}" + (f" and at most {high}" if high else "")
-    if multiple > 1:
-        rule = f"a multiple of {multiple}, as in 320"
 
     def read(text: str) -> int:
         number = int(text) if re.fullmatch(r"[+-]?\d+", text) else None
-        if number is None or number < low or number % multiple or (high and number > high):
+        if number is None or number < low or (high and number > high):
             raise argparse.ArgumentTypeError(f"'{text}' is not {rule}")
         return number
 
     return read
+
+
+def image_size(text: str) -> ImageSize:
+    """Read the size of the network's input."""
+    try:
+        size = parse_image_size(text)
+    except ValueError:
+        size = 0
+    if not is_image_size(size):
+        raise argparse.ArgumentTypeError(f"'{text}' is not {FORM}, as in 480,640")
+    return size
 
 
 def device_name(text: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from yolox_ela.choices import DETECTOR, START_NAMES
 from yolox_ela.commands.options import (
     CHECKPOINT_NAMES,
+    IMAGE_SIZE_HELP,
     IMAGE_SIZE_NAMES,
     add_device,
     add_experiment,
@@ -15,7 +16,7 @@ from yolox_ela.commands.options import (
     require_outputs,
     require_weights,
 )
-from yolox_ela.commands.parser import Parser, share, whole
+from yolox_ela.commands.parser import Parser, image_size, share
 from yolox_ela.errors import UserError
 
 EXAMPLES = (
@@ -100,9 +101,9 @@ def build_parser(home: Path) -> Parser:
     machine.add_argument(
         *IMAGE_SIZE_NAMES,
         dest="size",
-        type=whole(32, multiple=32),
+        type=image_size,
         metavar="PIXELS",
-        help="side of the square network input, a multiple of 32 (default: as trained)",
+        help=f"{IMAGE_SIZE_HELP} (default: as trained)",
     )
     output = parser.add_argument_group("output")
     output.add_argument(

@@ -8,12 +8,14 @@ from yolox_ela.errors import UserError
 from yolox_ela.experiment import load_experiment
 from yolox_ela.system.device import select_device
 from yolox_ela.system.files import write_atomically
+from yolox_ela.system.program import command_text
 from yolox_ela.tables.complexity import complexity_table
 from yolox_ela.tables.cost import cost_tables, experiments_of
 from yolox_ela.tables.layout import Table, insert_block, render
+from yolox_ela.tables.measurement import read_measurement
 from yolox_ela.tables.record import RunRow, read_rows
 from yolox_ela.tables.results import results_tables
-from yolox_ela.tables.speed import SpeedSettings, measure_speed, read_measurement, speed_tables
+from yolox_ela.tables.speed import SpeedSettings, measure_speed, speed_tables
 from yolox_ela.tables.summary import summary_table
 
 
@@ -28,8 +30,10 @@ def build_complexity(args: argparse.Namespace) -> list[Table]:
     if args.size or args.attention:
         named = args.experiment if "experiment" in args.given else ()
         given = [load_experiment(path) for path in named]
-        return [complexity_table(experiments_of(args.size, args.attention, given))]
-    return [complexity_table([load_experiment(path) for path in args.experiment])]
+        experiments = experiments_of(args.size, args.attention, given)
+    else:
+        experiments = [load_experiment(path) for path in args.experiment]
+    return [complexity_table(experiments, args.image_size)]
 
 
 def build_cost(args: argparse.Namespace) -> list[Table]:
@@ -69,7 +73,10 @@ def recorded(path: Path) -> list[RunRow]:
     """The rows of a record; UserError if it has none."""
     rows = read_rows(path)
     if not rows:
-        raise UserError(f"{path} has no rows; train.py and eval.py with --record add them")
+        raise UserError(
+            f"{path} has no rows; {command_text('train')} and {command_text('eval')} add them "
+            "with --record"
+        )
     return rows
 
 

@@ -8,6 +8,7 @@ from yolox_ela.attention_text import FORM
 from yolox_ela.choices import MODES, SPEED_PRECISIONS, STYLES
 from yolox_ela.commands.options import (
     EXPERIMENT_NAMES,
+    IMAGE_SIZE_HELP,
     IMAGE_SIZE_NAMES,
     add_device,
     command_parser,
@@ -15,7 +16,7 @@ from yolox_ela.commands.options import (
     require_file,
     require_outputs,
 )
-from yolox_ela.commands.parser import Parser, whole
+from yolox_ela.commands.parser import Parser, image_size, whole
 from yolox_ela.errors import UserError
 from yolox_ela.exp_file import own_experiments
 from yolox_ela.sizes import SIZES
@@ -127,6 +128,13 @@ def add_network_options(parser: Parser) -> None:
         metavar="TEXT",
         help=f"attention modules for each size: {FORM} (default: the experiment's own)",
     )
+    network.add_argument(
+        *(name for name in IMAGE_SIZE_NAMES if name != "--size"),  # which is the network's here
+        type=image_size,
+        default=640,
+        metavar="PIXELS",
+        help=f"{IMAGE_SIZE_HELP} (default: 640, the paper's)",
+    )
 
 
 def add_outputs(parser: Parser, name: str) -> None:
@@ -213,10 +221,10 @@ def add_speed_options(parser: Parser) -> None:
     )
     group.add_argument(
         *IMAGE_SIZE_NAMES,
-        type=whole(32, multiple=32),
+        type=image_size,
         default=640,
         metavar="PIXELS",
-        help="side of the square network input, a multiple of 32 (default: 640)",
+        help=f"{IMAGE_SIZE_HELP} (default: 640)",
     )
     group.add_argument(
         "--rounds",

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,15 +15,20 @@ from accelerate import Accelerator
 from loguru import logger
 
 from yolox_ela.augment.loader import require_batch_fits
-from yolox_ela.commands.data_settings import fitted_to_data
+from yolox_ela.commands.data_settings import fitted_to_data, open_as
 from yolox_ela.commands.entry import EXIT_INTERRUPTED, launcher_words
 from yolox_ela.commands.next_steps import next_steps
 from yolox_ela.commands.options import SCREEN, data_name, write_result
 from yolox_ela.commands.resume_options import PACKAGE_EXPERIMENT, kept_options
-from yolox_ela.commands.train_inputs import load_splits, locate_inputs, open_feed, report_data
+from yolox_ela.commands.train_inputs import (
+    load_splits,
+    open_feed,
+    report_data,
+    starting_weights,
+    training_data,
+)
 from yolox_ela.commands.train_options import configured, wants_largest_batch
 from yolox_ela.commands.trial import report_trial
-from yolox_ela.datasets.recognise import open_data
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.results_text import format_results
 from yolox_ela.evaluate.saved import load_evaluation
@@ -105,10 +111,10 @@ def run(args: argparse.Namespace, held: ExitStack) -> FinishedRun:
     # All that can be wrong with the network shows here, before any image is read.
     together(accelerator, exp.build_model)
     # All that can be wrong with the input shows here, before a run folder exists.
-    data, weights = together(
-        accelerator, lambda: locate_inputs(args, exp), first=accelerator.is_main_process
-    )
-    reader = together(accelerator, lambda: open_data(data))
+    # The data come first, so that bad ones are refused before weights are downloaded.
+    downloads = accelerator.is_main_process  # the others find what it has got
+    data = together(accelerator, lambda: training_data(args, exp), first=downloads)
+    reader = together(accelerator, lambda: open_as(exp, data))
     exp = together(accelerator, lambda: fitted_to_data(exp, reader, training=True))
     if exp.overfit:
         exp = override(exp, {"test_sets": exp.train_sets})
@@ -123,6 +129,8 @@ def run(args: argparse.Namespace, held: ExitStack) -> FinishedRun:
     if args.resume:
         start = start_of_run(state, folder.state)
     else:
+        find = partial(starting_weights, args, exp.size)
+        weights = together(accelerator, find, first=downloads)
         start = together(accelerator, lambda: load_start(exp, model, weights))
     if wants_largest_batch(args) and not args.resume:
         size = choose_batch_size(exp, model, len(train_split), accelerator)
@@ -139,6 +147,7 @@ def run(args: argparse.Namespace, held: ExitStack) -> FinishedRun:
         accelerator,
         start=start.name,
         start_sha256=start.sha256,
+        start_detects=start.detects,
         trackers=args.tracker,
         feed=feed,
         compile=args.compile,
@@ -208,7 +217,7 @@ def launch_processes(args: argparse.Namespace, exp: Experiment) -> NoReturn:
     if select_device(args.device).type == "cuda" and count > torch.cuda.device_count():
         raise UserError(f"-d {count}: there are {torch.cuda.device_count()} GPUs")
     required_path(args.output, args.home / "runs", run_name(args, exp), resume=args.resume)
-    locate_inputs(args, exp)  # one process downloads, and complains if it cannot
+    open_as(exp, training_data(args, exp))  # one process downloads, and complains if it cannot
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(count)]
     command = [sys.executable, *launcher, *launcher_words()]
     if args.output is not None and "output" not in args.given:

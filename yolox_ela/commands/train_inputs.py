@@ -17,6 +17,7 @@ from yolox_ela.datasets.readers.reader import Reader
 from yolox_ela.datasets.sample import generate_sample
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.datasets.train_and_test import require_disjoint, require_objects, share_values
+from yolox_ela.errors import UserError
 from yolox_ela.experiment import Experiment
 from yolox_ela.images.values import UNDECIDED
 from yolox_ela.network.starts import start_file
@@ -26,13 +27,13 @@ from yolox_ela.train.class_weights import class_weights
 from yolox_ela.train.together import on_main, together
 
 
-def locate_inputs(args: argparse.Namespace, exp: Experiment) -> tuple[Path, Path | None]:
-    """The data's folder and the weights to start from, generated or downloaded if need be."""
+def training_data(args: argparse.Namespace, exp: Experiment) -> Path:
+    """The place of the data, generated or downloaded if need be."""
     if args.sample:
-        data = generate_sample(args.home / "datasets" / "sample")
-    else:
-        data = locate_data(args, exp.train_sets + exp.test_sets, args.home)
-    return data, starting_weights(args, exp.size)
+        return generate_sample(args.home / "datasets" / "sample")
+    if exp.val_fraction and args.data is None:
+        raise UserError("val_fraction divides data of your own: name them with --data")
+    return locate_data(args, exp.train_sets + exp.test_sets, args.home)
 
 
 def load_splits(
@@ -45,7 +46,7 @@ def load_splits(
         for sets in (exp.train_sets, exp.test_sets)
     )
     train_split = train_split.without_crowds()
-    require_objects(train_split, reader.root, exp.train_sets)
+    require_objects(train_split, reader, exp.train_sets)
     train_split, test_split = (chosen_images(exp, split) for split in (train_split, test_split))
     if not exp.overfit:  # which evaluates on what it trains on
         require_disjoint(train_split, test_split)
@@ -61,17 +62,17 @@ def open_feed(
     args: argparse.Namespace, exp: Experiment, split: VocSplit, accelerator: Accelerator
 ) -> Feed:
     """Open the source of training samples that --augment and --cache name; fill the cache."""
-    device, side, folder = accelerator.device, exp.image_size, default_cache() / "images"
+    device, size, folder = accelerator.device, exp.image_size, default_cache() / "images"
     on_device = renders_on_device(args.augment, split, exp, device)
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     # The device gets all images, through memory or a file.
     wanted = "ram" if on_device and args.cache != "disk" else args.cache
     # All processes do as the first one decides: the memory shrinks as the others start.
-    cache = on_main(accelerator, lambda: choose_cache(split, side, wanted, processes=processes))
+    cache = on_main(accelerator, lambda: choose_cache(split, size, wanted, processes=processes))
     # One process of each machine writes a file on disk; the others find it.
     images = together(
         accelerator,
-        lambda: open_images(split, side, cache, folder),
+        lambda: open_images(split, size, cache, folder),
         first=accelerator.is_local_main_process,
     )
     if on_device and isinstance(images, ImageBank):
@@ -80,7 +81,7 @@ def open_feed(
 
 
 def starting_weights(args: argparse.Namespace, size: str) -> Path | None:
-    """The file to start from; None for random weights."""
+    """The file to start from, downloaded if need be; None for random weights."""
     if args.checkpoint == "none" or args.resume or (args.sample and not args.checkpoint):
         return None
     return start_file(args.checkpoint or DEFAULT_START, size=size)

@@ -20,7 +20,9 @@ OVERFIT_SETTINGS: dict[str, Any] = {
     "multiscale": 0.0,
     "start_share": 0.0,
     "eval_interval": 20,
+    "evaluate_start": "never",
 }
+QUICK_SETTINGS = {"evaluate_start": "never"}  # what --quick changes, beside dividing
 NONE = ("0", "false", "False")  # a trial that is switched off
 TENTH = 10  # what --quick divides epochs and images by
 
@@ -37,7 +39,7 @@ def require_trial(args: argparse.Namespace, typed: dict[str, str]) -> None:
 def with_trial(recipe: RecipeType, typed: dict[str, str]) -> RecipeType:
     """The recipe with the fields on the command line, and what --overfit or --quick changes.
 
-    The settings of --overfit stand below the fields that were typed; --quick divides what they say.
+    The settings of a trial stand below the fields that were typed; --quick divides what they say.
     The trial enters the name, also where a name was typed.
 
     Raises:
@@ -53,6 +55,8 @@ def with_trial(recipe: RecipeType, typed: dict[str, str]) -> RecipeType:
     values = {name: getattr(trial, name) for name in OPTIONS}
     if trial.overfit:
         recipe = override(recipe, OVERFIT_SETTINGS)
+    if trial.quick:
+        recipe = override(recipe, QUICK_SETTINGS)
     recipe = override(recipe, fields)
     if trial.quick:
         values |= {

@@ -1,6 +1,6 @@
 """Reading Pascal VOC's XML annotations strictly.
 
-Boxes are x1, y1, x2, y2 in pixels counted from 0. The XML counts from 1, so 1 is subtracted.
+Boxes are x1, y1, x2, y2 in pixels counted from 0. VOC's XML counts from 1, so 1 is subtracted.
 """
 
 import codecs
@@ -55,11 +55,15 @@ class Annotation:
     filename: str = ""
 
 
-def parse_annotation(path: Path) -> Annotation:
+def parse_annotation(path: Path, counts_from: int = 1) -> Annotation:
     """Read an annotation.
 
     <size> and <difficult> may be missing, coordinates may be decimal, the encoding may be any that
     the file declares and Python knows, and namespaces are ignored.
+
+    Args:
+        path: the file.
+        counts_from: the number of the first column and row of pixels in it: 1 as VOC has it, or 0.
 
     Raises:
         ValueError: the file is not readable as XML, or something in it is not understood: another
@@ -84,7 +88,7 @@ def parse_annotation(path: Path) -> Annotation:
         difficult.append(_difficult(item, where))
     return Annotation(
         tuple(names),
-        np.array(boxes, dtype=np.float64).reshape(-1, 4) - 1,
+        np.array(boxes, dtype=np.float64).reshape(-1, 4) - counts_from,
         np.array(difficult, dtype=bool),
         _size(root),
         (root.findtext("filename") or "").strip(),

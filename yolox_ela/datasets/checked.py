@@ -27,7 +27,7 @@ class CheckedImage:
         difficult: (N,) bool; VOC's objects that evaluation ignores.
         crowd: (N,) bool; COCO's regions of many objects, which evaluation ignores and training
             leaves out.
-        at_zero: how many of the boxes begin at 0 in VOC's XML, where they never should.
+        at_zero: how many of the boxes begin at 0 in XML that counts from 1, where none should.
         number: the image's id in a COCO JSON file, -1 in the other formats.
     """
 

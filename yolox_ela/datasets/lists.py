@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from yolox_ela.datasets.names import nearest_set
 from yolox_ela.datasets.problems import Problem, Severity
 from yolox_ela.errors import UserError
 from yolox_ela.images.read import IMAGE_SUFFIXES
@@ -226,6 +227,9 @@ def _missing_list(path: Path, year: str) -> str:
     message = f"no split file {path}; there are: {', '.join(there) or 'none'}"
     if not there:
         return f"{message}. It is a text file of image ids, one file name without suffix a line"
+    near = nearest_set(path.stem, there)
+    if near and path.stem != "trainval":  # which is a default, and no slip of the fingers
+        return f"{message}. Did you mean {year}/{near}?"
     others = f" test_sets {year}/{there[-1]}" if len(there) > 1 else ""
     return f"{message}. Name them, as in: train_sets {year}/{there[0]}{others}"
 

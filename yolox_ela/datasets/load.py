@@ -17,6 +17,7 @@ from yolox_ela.datasets.split import VocSplit
 from yolox_ela.datasets.verification import Verification, real_path, verify_images
 from yolox_ela.errors import UserError
 from yolox_ela.images.values import UNDECIDED, ValueRange
+from yolox_ela.system.program import command_text
 
 
 def load_split(
@@ -83,17 +84,18 @@ def as_reader(data: str | Path | Reader) -> Reader:
     return open_data(Path(data)) if isinstance(data, (str, Path)) else data
 
 
-def check_command(root: Path, sets: Sequence[str], classes: Sequence[str]) -> str:
-    """The command that lists every problem of the sets, to be run from the checkout's folder."""
+def check_command(reader: Reader, sets: Sequence[str], classes: Sequence[str]) -> str:
+    """The command that lists every problem of the sets."""
     names = ""
+    fields = "".join(f" {name} {value}" for name, value in reader.fields.items())
     if tuple(classes) != VOC_CLASSES:
         # A comma even after a single name, which could otherwise be taken for a file's name.
         listed = ",".join(classes) + ("," if len(classes) == 1 else "")
         is_plain = all("," not in name and name == name.strip() for name in classes)
         names = f" classes {shlex.quote(listed) if is_plain else 'FILE'}"
     return (
-        f"python tools/dataset.py check --data {shlex.quote(str(Path(root).absolute()))} "
-        f"--sets {' '.join(map(shlex.quote, sets))}{names}"
+        f"{command_text('dataset')} check --data {shlex.quote(str(reader.named.absolute()))} "
+        f"--sets {' '.join(map(shlex.quote, sets))}{fields}{names}"
     )
 
 
@@ -101,8 +103,9 @@ def set_problems(reader: Reader, name: str, of_set: ReadSet) -> list[Problem]:
     """The problems of a set that is to be trained on or scored."""
     if of_set.images and not of_set.annotated:
         detail = (
-            f"none of the {len(of_set.images)} images of {name} has one{of_set.expected}: eval.py "
-            "--save-detections can detect on it, but nothing can be trained on or scored"
+            f"none of the {len(of_set.images)} images of {name} has one{of_set.expected}: "
+            f"{command_text('eval')} --save-detections can detect on it, but nothing can be "
+            "trained on or scored"
         )
         return [*of_set.problems, Problem(reader.root, "missing annotation", detail)]
     if of_set.images and not any(len(image.labels) for image in of_set.images):
@@ -153,7 +156,7 @@ def _common_categories(read: Sequence[ReadSet]) -> dict[str, int]:
 def _advice(
     reader: Reader, sets: Sequence[str], classes: Sequence[str], problems: Sequence[Problem]
 ) -> str:
-    advice = f"the whole list: {check_command(reader.named, sets, classes)}"
+    advice = f"the whole list: {check_command(reader, sets, classes)}"
     if any(problem.kind == "unknown class" for problem in problems):
         return (
             f"the classes are {', '.join(classes)}: name the others as well (recipe field "

@@ -1,4 +1,7 @@
-"""The twenty classes of Pascal VOC, and the names of its sets."""
+"""The twenty classes of Pascal VOC, and the names of sets."""
+
+import difflib
+from collections.abc import Sequence
 
 from yolox_ela.errors import UserError
 
@@ -37,3 +40,24 @@ def parse_set(entry: str) -> tuple[str, str]:
     if not (year and slash and split) or "/" in split:
         raise UserError(f"a set must read year/split, as in 2007/trainval, not '{entry}'")
     return year, split
+
+
+def role_of(name: str) -> str | None:
+    """train, val or test by the beginning of a set's name, None for another name."""
+    plain = name.lower().lstrip("_")
+    for role in ("train", "val", "test"):
+        if plain.startswith(role):
+            return role
+    return None
+
+
+def nearest_set(name: str, names: Sequence[str]) -> str | None:
+    """The set that a name without a set is likely to mean: one of the same role, as `valid` and
+    `val` are, or else one that is spelled nearly like it.
+    """
+    role = role_of(name)
+    alike = [other for other in names if role is not None and role_of(other) == role]
+    near = difflib.get_close_matches(name.lower(), [other.lower() for other in alike or names], n=1)
+    if near:
+        return next(other for other in names if other.lower() == near[0])
+    return alike[0] if alike else None

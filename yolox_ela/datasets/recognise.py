@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+from loguru import logger
+
 from yolox_ela.datasets.layout import PARTS, voc_years
 from yolox_ela.datasets.readers.find_coco import find_coco
 from yolox_ela.datasets.readers.reader import Reader
 from yolox_ela.datasets.readers.voc import VocReader
-from yolox_ela.datasets.readers.xml_folders import find_xml_folders
+from yolox_ela.datasets.readers.xml_folders import XmlFolderReader, find_xml_folders
 from yolox_ela.datasets.readers.yolo import find_yolo
 from yolox_ela.errors import UserError
 
@@ -17,25 +19,39 @@ FORMATS = (
 )
 
 
-def open_data(path: Path) -> Reader:
+def open_data(path: Path, xml_counts_from: int = 1) -> Reader:
     """The reader of a data set.
 
     Args:
         path: its folder, a JSON file of COCO's annotations, or a data.yaml.
+        xml_counts_from: the number of the first column and row of pixels in VOC's XML, 1 or 0; the
+            other formats say it themselves.
 
     Raises:
         UserError: there is nothing, it is in none of the formats, or in several.
     """
-    path = Path(path)
+    reader = _reader_of(Path(path), xml_counts_from)
+    if xml_counts_from != 1 and isinstance(reader, (VocReader, XmlFolderReader)):
+        logger.info("boxes in the XML of {} are counted from {}", path, xml_counts_from)
+    elif xml_counts_from != 1:
+        logger.warning("xml_counts_from has no effect on {} ({})", path, reader.layout)
+    return reader
+
+
+def _reader_of(path: Path, xml_counts_from: int) -> Reader:
     if path.is_file():
         return _open_file(path)
     if not path.is_dir():
         raise UserError(f"no data set at {path}: there is no such folder or file")
     if voc_years(path) or (all((path / part).is_dir() for part in PARTS)):
-        return VocReader(path)
+        return VocReader(path, xml_counts_from)
     found: list[Reader] = [
         reader
-        for reader in (find_coco(path), find_yolo(path), find_xml_folders(path))
+        for reader in (
+            find_coco(path),
+            find_yolo(path),
+            find_xml_folders(path, xml_counts_from),
+        )
         if reader is not None
     ]
     if len(found) > 1:

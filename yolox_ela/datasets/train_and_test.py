@@ -2,27 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from yolox_ela.datasets.load import check_command
+from yolox_ela.datasets.readers.reader import Reader
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
 
 
-def require_objects(split: VocSplit, root: Path, sets: Sequence[str]) -> None:
+def require_objects(split: VocSplit, reader: Reader, sets: Sequence[str]) -> None:
     """Raise UserError if the sets to train on have no objects.
 
     Args:
         split: the images and objects of the sets.
-        root: the data folder, for the message.
+        reader: the data, for the message.
         sets: names of the sets, for the message.
     """
     if not len(split.labels):
         raise UserError(
             f"nothing to train on: none of the {len(split)} images of {' + '.join(sets)} under "
-            f"{root} has an object; see {check_command(root, sets, split.classes)}"
+            f"{reader.root} has an object; see {check_command(reader, sets, split.classes)}"
         )
 
 
@@ -38,9 +38,12 @@ def require_disjoint(train_split: VocSplit, test_split: VocSplit) -> None:
         at = in_train.argmin()
         first, second = train_split.paths[in_train[at]], test_split.paths[in_test[at]]
         same = str(first) if first == second else f"{first} has the pixels of {second}"
+        remedy = "take them out of one of the split files"
+        if len(shared) == len(train_split) == len(test_split):
+            remedy = "give the images once, and add val_fraction 0.2 to set a part of them aside"
         raise UserError(
             f"{len(shared)} images are in the sets to train on and to evaluate on (first: "
-            f"{same}); take them out of one of the split files"
+            f"{same}); {remedy}"
         )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from loguru import logger
 
@@ -22,7 +23,16 @@ def all_sets(reader: Reader) -> list[str]:
     a data.yaml names and that does not exist, as in exports without a test set, is left out.
     """
     if isinstance(reader, YoloReader):
-        return _there(reader)
+        for name, place in _missing(reader).items():
+            logger.warning("{}: {} is left out, as {} is missing", reader.yaml.path, name, place)
+    return existing_sets(reader)
+
+
+def existing_sets(reader: Reader) -> list[str]:
+    """See `all_sets`; nothing is said of what is left out."""
+    if isinstance(reader, YoloReader):
+        missing = _missing(reader)
+        return [name for name in reader.sets() if name not in missing]
     if not isinstance(reader, VocReader):
         return reader.sets()
     there = reader.sets()
@@ -30,19 +40,15 @@ def all_sets(reader: Reader) -> list[str]:
     return [name for name in (*train, *test) if name in there] or there
 
 
-def _there(reader: YoloReader) -> list[str]:
-    """The sets whose folders or lists exist; all of them if none does."""
+def _missing(reader: YoloReader) -> dict[str, Path]:
+    """What is missing of the sets of which folders or lists do not exist; empty if none exists."""
     missing = {
         name: place
         for name in reader.sets()
         for place in reader.yaml.places(name)
         if not place.exists()
     }
-    there = [name for name in reader.sets() if name not in missing]
-    if there:
-        for name, place in missing.items():
-            logger.warning("{}: {} is left out, as {} is missing", reader.yaml.path, name, place)
-    return there or reader.sets()
+    return missing if len(missing) < len(reader.sets()) else {}
 
 
 def read_sets(
@@ -64,7 +70,7 @@ def read_sets(
     errors = [problem for problem in problems if problem.severity is Severity.ERROR]
     where, command = (
         f"{' + '.join(names)} of {reader.root}",
-        check_command(reader.root, names, classes),
+        check_command(reader, names, classes),
     )
     if errors:
         hint = ""

@@ -16,6 +16,7 @@ from yolox_ela.evaluate.loader import EvalBatch, eval_loader
 from yolox_ela.evaluate.postprocess import postprocess
 from yolox_ela.evaluate.rules import VOC_IOU
 from yolox_ela.evaluate.scores import METRICS, SplitScores, score_split
+from yolox_ela.input_size import ImageSize, InputSize
 from yolox_ela.network.inference import FAST, Inference, predictor
 from yolox_ela.network.model import Yolox
 from yolox_ela.recipe import Recipe
@@ -27,12 +28,12 @@ class EvalSettings:
     """The settings that an AP depends on besides network and data.
 
     Attributes:
-        image_size: side of the network's input in pixels.
+        image_size: size of the network's input, as the recipe's field.
         score_threshold: smallest score of a detection, in 0-1.
         nms_iou: IoU above which NMS removes the weaker of two boxes of a class.
     """
 
-    image_size: int
+    image_size: ImageSize
     score_threshold: float
     nms_iou: float
 
@@ -160,7 +161,7 @@ def summarise(
         "difficult": int(split.difficult.sum()),
         "detections": len(detections),
         "settings": {
-            "image_size": settings.image_size,
+            "image_size": InputSize.of(settings.image_size).plain,
             "score_threshold": settings.score_threshold,
             "nms_iou": settings.nms_iou,
             "voc_iou": VOC_IOU,

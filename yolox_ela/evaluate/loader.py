@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from yolox_ela.augment.workers import worker_options
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.images.letterbox import pad, resize_to_fit
+from yolox_ela.input_size import ImageSize, InputSize
 
 
 @dataclass
@@ -20,7 +21,7 @@ class EvalBatch:
 
     Attributes:
         indices: position of each image in the split.
-        images: (B, 3, H, W) uint8 BGR, letterboxed; H = W = S unless rectangular.
+        images: (B, 3, H, W) uint8 BGR, letterboxed; of the input's size unless rectangular.
         scales: (B,) scale of each image; boxes divided by it are in pixels of the original.
     """
 
@@ -34,9 +35,9 @@ class EvalBatch:
 
 
 class EvalDataset(Dataset):
-    """The images of a split, resized so that the longer side is `image_size` pixels."""
+    """The images of a split, each resized so that it just fits into the network's input."""
 
-    def __init__(self, split: VocSplit, image_size: int) -> None:
+    def __init__(self, split: VocSplit, image_size: ImageSize) -> None:
         self.split = split
         self.image_size = image_size
 
@@ -51,7 +52,7 @@ class EvalDataset(Dataset):
 
 def eval_loader(
     split: VocSplit,
-    image_size: int,
+    image_size: ImageSize,
     batch_size: int,
     workers: int,
     *,
@@ -61,8 +62,8 @@ def eval_loader(
 ) -> DataLoader:
     """A loader of `EvalBatch`es over every `world`-th image of the split, from image `rank` on.
 
-    Images are padded to squares of `image_size` and come in order. If `rectangular`, they are
-    sorted by shape, and padded to the smallest multiples of 32 that fit all images of the batch.
+    Images are padded to `image_size` and come in order. If `rectangular`, they are sorted by shape,
+    and padded to the smallest multiples of 32 that fit all images of the batch.
     """
     order = np.arange(rank, len(split), world)
     if rectangular:
@@ -72,7 +73,7 @@ def eval_loader(
         EvalDataset(split, image_size),
         batch_size=batch_size,
         sampler=order.tolist(),
-        collate_fn=partial(_collate_eval, side=None if rectangular else image_size),
+        collate_fn=partial(_collate_eval, size=None if rectangular else InputSize.of(image_size)),
         pin_memory=torch.cuda.is_available(),
         **worker_options(workers),
     )
@@ -83,11 +84,13 @@ def _stack(images: Sequence[np.ndarray]) -> Tensor:
     return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
 
 
-def _collate_eval(samples: list[tuple[int, np.ndarray, float]], *, side: int | None) -> EvalBatch:
-    """Pad images to a square of `side`, or to the smallest multiples of 32 that fit all images."""
+def _collate_eval(
+    samples: list[tuple[int, np.ndarray, float]], *, size: InputSize | None
+) -> EvalBatch:
+    """Pad images to a size, or to the smallest multiples of 32 that fit all images."""
     indices, images, scales = zip(*samples, strict=True)
-    height, width = (
-        side or -(-max(image.shape[axis] for image in images) // 32) * 32 for axis in (0, 1)
+    height, width = size or (
+        -(-max(image.shape[axis] for image in images) // 32) * 32 for axis in (0, 1)
     )
     stacked = _stack([pad(image, height, width) for image in images])
     return EvalBatch(list(indices), stacked, torch.tensor(scales, dtype=torch.float32))

@@ -3,6 +3,7 @@
 from typing import Any
 
 from yolox_ela.evaluate.scores import METRIC_HEADERS, METRICS
+from yolox_ela.input_size import InputSize
 from yolox_ela.system.text_table import text_table
 
 COUNTS = ("objects", "difficult", "detections")
@@ -32,7 +33,7 @@ def format_results(results: dict[str, Any]) -> str:
         lines.append(f"without objects, not in the mean: {absent}")
     settings = results["settings"]
     lines.append(
-        f"{results['images']} images at {settings['image_size']} px, score >= "
+        f"{results['images']} images at {InputSize.of(settings['image_size'])} px, score >= "
         f"{settings['score_threshold']}, NMS IoU {settings['nms_iou']}, "
         f"{results['seconds']:.1f} s ({results['images'] / results['seconds']:.1f} images/s)"
     )

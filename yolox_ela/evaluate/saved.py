@@ -18,6 +18,7 @@ from yolox_ela.evaluate.detections import Detections
 from yolox_ela.evaluate.sound import require_sound
 from yolox_ela.images.values import ValueRange
 from yolox_ela.system.files import require_regular, write_atomically
+from yolox_ela.system.program import command_text
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,8 @@ def load_evaluation(path: Path) -> SavedEvaluation:
         return _checked(found)
     except FileNotFoundError as error:
         raise UserError(
-            f"no {path}: name the folder of a run that has been evaluated, or one that eval.py "
-            "--report has written"
+            f"no {path}: name the folder of a run that has been evaluated, or one that "
+            f"{command_text('eval')} --report has written"
         ) from error
     except UserError:
         raise

@@ -1,12 +1,15 @@
-"""Resizing a picture to a square network input, with grey padding."""
+"""Resizing a picture to the network's input, with grey padding."""
 
 import cv2
 import numpy as np
 
+from yolox_ela.input_size import ImageSize, InputSize
 
-def letterbox_scale(size: tuple[int, int] | np.ndarray, side: int) -> float:
-    """Factor that makes an image of (width, height) just fit into a square of `side`."""
-    return min(side / float(size[0]), side / float(size[1]))
+
+def letterbox_scale(size: tuple[int, int] | np.ndarray, image_size: ImageSize) -> float:
+    """Factor that makes an image of (width, height) just fit into the network's input."""
+    height, width = InputSize.of(image_size)
+    return min(width / float(size[0]), height / float(size[1]))
 
 
 def resized(size: tuple[int, int] | np.ndarray, scale: float) -> tuple[int, int]:
@@ -17,14 +20,14 @@ def resized(size: tuple[int, int] | np.ndarray, scale: float) -> tuple[int, int]
 PAD_VALUE = 114  # grey level of the padding, as in YOLOX
 
 
-def resize_to_fit(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
-    """An image resized, up or down, so that its longer side is `side` pixels.
+def resize_to_fit(image: np.ndarray, image_size: ImageSize) -> tuple[np.ndarray, float]:
+    """An image resized, up or down, so that it just fits into the network's input.
 
     Returns:
         (H, W, 3) uint8, and the scale: boxes divided by it are in pixels of the original image.
     """
     size = (image.shape[1], image.shape[0])
-    scale = letterbox_scale(size, side)
+    scale = letterbox_scale(size, image_size)
     return cv2.resize(image, resized(size, scale), interpolation=cv2.INTER_LINEAR), scale
 
 
@@ -35,11 +38,11 @@ def pad(image: np.ndarray, height: int, width: int) -> np.ndarray:
     return canvas
 
 
-def letterbox(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
+def letterbox(image: np.ndarray, image_size: ImageSize) -> tuple[np.ndarray, float]:
     """Resize an image to the network's input for evaluation and prediction, padded with grey.
 
     Returns:
-        (side, side, 3) uint8, and the scale; see `resize_to_fit`.
+        (H, W, 3) uint8 of the input's size, and the scale; see `resize_to_fit`.
     """
-    fitted, scale = resize_to_fit(image, side)
-    return pad(fitted, side, side), scale
+    fitted, scale = resize_to_fit(image, image_size)
+    return pad(fitted, *InputSize.of(image_size)), scale

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 
 from yolox_ela.errors import UserError
+from yolox_ela.input_size import InputSize
 from yolox_ela.network.model import AttentionPafpn
 from yolox_ela.sizes import STRIDES
 from yolox_ela.system.randomness import isolated_generators
@@ -21,16 +22,16 @@ LARGEST_SIDE = 224
 USED_TWICE = ("dark3", "dark4")
 
 
-def require_working(neck: AttentionPafpn, side: int, builder: Any = None) -> None:
+def require_working(neck: AttentionPafpn, size: InputSize, builder: Any = None) -> None:
     """Run each attention module forward and backward, and forward once more in evaluation mode.
 
-    Copies are run, on maps of random numbers as they arrive for two images of `side` x `side`
-    pixels (`LARGEST_SIDE` at most), but one column wider, so that rows and columns that were mixed
-    up show. Neither the network nor any random generator changes.
+    Copies are run, on maps of random numbers as they arrive for two images of this size (with sides
+    of `LARGEST_SIDE` at most). A square map gets one more column, so that rows and columns that
+    were mixed up show. Neither the network nor any random generator changes.
 
     Args:
         neck: the part of the network that has attention.
-        side: smallest side of a training input, in pixels.
+        size: smallest size of a training input.
         builder: what built the modules, for messages on classes that are torch's own.
 
     Raises:
@@ -38,13 +39,13 @@ def require_working(neck: AttentionPafpn, side: int, builder: Any = None) -> Non
             not finite, fails, or lets no gradient through; names its class, file, site and shape.
     """
     for site, key in neck.site_keys.items():
-        module, rows = neck.attention[key], min(side, LARGEST_SIDE) // STRIDES[site]
-        channels = neck.channels[site]
+        module, channels = neck.attention[key], neck.channels[site]
+        rows, columns = (min(side, LARGEST_SIDE) // STRIDES[site] for side in size)
         name = type(module).__name__
         where = source_of(module, builder)
         label = f"attention {name}{where} at site {site} of YOLOX-{neck.size.capitalize()}"
         with isolated_generators(0):
-            _require_working(module, label, site, (2, channels, rows, rows + 1))
+            _require_working(module, label, site, (2, channels, rows, columns + (rows == columns)))
 
 
 def source_of(module: object, builder: Any = None) -> str:

@@ -23,8 +23,8 @@ class Inference:
         fuse: whether to fold BatchNorm into the convolutions; results differ by rounding.
         precision: fp32, bf16 or fp16 for backbone and neck; boxes are decoded in fp32.
         compile: whether to compile the network by torch.compile, which takes time at the start.
-        rectangular: whether to evaluate in batches of similar shapes instead of squares padded with
-            grey; predictions near the padded border then differ slightly.
+        rectangular: whether to evaluate in batches of similar shapes instead of inputs of one size
+            padded with grey; predictions near the padded border then differ slightly.
     """
 
     fuse: bool = True

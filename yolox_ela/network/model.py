@@ -5,7 +5,8 @@ attention modules are at `backbone.attention.<site>`, so that weights trained wi
 be loaded by name.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,10 @@ from yolox_ela.network.head import Head
 from yolox_ela.sizes import SITES, SIZES, STAGE_CHANNELS, site_channels
 
 BATCHNORM_EPS = 1e-3  # upstream's value
+
+# Takes a site, its attention or None, and the map before and after the attention; returns the map
+# that is passed on.
+Look = Callable[[str, nn.Module | None, Tensor, Tensor], Tensor]
 
 LOSSES = ("total_loss", "iou_loss", "conf_loss", "cls_loss", "l1_loss", "num_fg", "foreground")
 
@@ -39,6 +44,7 @@ class AttentionPafpn(YoloPafpn):
         self.size, self.channels = size, site_channels(size)
         self.attention = nn.ModuleDict()
         self.site_keys: dict[str, str] = {}
+        self._look: Look | None = None
 
     def attach(
         self,
@@ -92,9 +98,25 @@ class AttentionPafpn(YoloPafpn):
         n4 = self.C3_n4(self._attend("C3_n4", n4))
         return p3, n3, n4
 
+    @contextmanager
+    def watched(self, look: Look) -> Iterator[None]:
+        """While this lasts, `forward` calls `look(site, module, before, after)` at each of `SITES`.
+
+        A site without attention has None for the module, and the same map before and after. What
+        `look` returns is passed on instead of `after`. Sites are told apart also where one module
+        serves several.
+        """
+        self._look = look
+        try:
+            yield
+        finally:
+            self._look = None
+
     def _attend(self, site: str, x: Tensor) -> Tensor:
         key = self.site_keys.get(site)
-        return x if key is None else self.attention[key](x)
+        module = None if key is None else self.attention[key]
+        y = x if module is None else module(x)
+        return y if self._look is None else self._look(site, module, x, y)
 
 
 class Yolox(YoloxModule):

@@ -157,11 +157,14 @@ class Start:
         sha256: see `weights_digest`; of the file's network before its class rows are changed, or of
             the random one. Empty where it is unknown.
         report: a line for the log: which tensors were loaded.
+        detects: whether a training's network detects all its classes before any step, so that it
+            can be compared with its start.
     """
 
     name: str
     sha256: str
     report: str
+    detects: bool = False
 
     def __str__(self) -> str:
         digest = f", SHA-256 of its tensors {self.sha256}" if self.sha256 else ""

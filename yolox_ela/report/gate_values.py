@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from yolox_ela.images.letterbox import letterbox, resized
+from yolox_ela.input_size import ImageSize, InputSize
 from yolox_ela.network.model import Yolox
 
 CLOSED, OPEN = 0.1, 0.9  # a gate below blocks nearly all, one above passes nearly all
@@ -69,8 +70,10 @@ class GateStatistics:
         low: the 5th percentile of the gates.
         high: the 95th percentile of the gates.
         along: the standard deviation along the rows or columns within one channel of one
-            photograph, as root mean square: how much the gates depend on the position. The rest
-            of `std` is between channels and photographs.
+            photograph, as root mean square: how much the gates depend on the position.
+        between: the standard deviation between the channels' means on one photograph, as root
+            mean square: how much the gates depend on the channel. The rest of `std` is between
+            photographs: of a single one, `std` squared is the sum of the squares of these two.
         closed: the share of gates below `CLOSED`.
         open: the share of gates above `OPEN`.
     """
@@ -82,28 +85,31 @@ class GateStatistics:
     low: float
     high: float
     along: float
+    between: float
     closed: float
     open: float
 
 
-def photograph_gates(model: Yolox, image: np.ndarray, image_size: int) -> dict[str, SiteGates]:
+def photograph_gates(
+    model: Yolox, image: np.ndarray, image_size: ImageSize
+) -> dict[str, SiteGates]:
     """The gates of every site that has them, while the network processes a photograph.
 
     Args:
         model: the network, on any device; its mode is restored afterwards.
         image: (H, W, 3) uint8 BGR, letterboxed here as in evaluation.
-        image_size: side of the network's input.
+        image_size: size of the network's input.
 
     Returns:
         The gates by the names of `SITES`, in the network's order.
     """
-    square, scale = letterbox(image, image_size)
+    boxed, scale = letterbox(image, image_size)
     width, height = resized((image.shape[1], image.shape[0]), scale)
     device = next(model.parameters()).device
-    batch = torch.from_numpy(square).permute(2, 0, 1)[None].to(device).float()
+    batch = torch.from_numpy(boxed).permute(2, 0, 1)[None].to(device).float()
     found = {}
     for site, (y_h, y_w) in _gates_of_batch(model, batch).items():
-        stride = image_size / y_h.shape[2]
+        stride = InputSize.of(image_size).height / y_h.shape[2]
         # Only the cells that the photograph covers at least in part.
         rows, columns = int(np.ceil(height / stride)), int(np.ceil(width / stride))
         found[site] = SiteGates(
@@ -125,31 +131,24 @@ def gate_statistics(observed: Sequence[Mapping[str, SiteGates]]) -> list[GateSta
 
 def _gates_of_batch(model: Yolox, batch: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
     """y_h and y_w of each site with gates, in evaluation mode."""
-    calls: list[tuple[Tensor, Tensor] | None] = []
+    found: dict[str, tuple[Tensor, Tensor]] = {}
 
-    def remember(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
-        x = inputs[0]
-        gates = None
+    def look(site: str, module: nn.Module | None, x: Tensor, y: Tensor) -> Tensor:
         if isinstance(module, Gated):
             # Gates of modules that started as the identity go up to 2: divide by what they can be.
             scale = getattr(module, "gate_scale", 1.0)
             y_h, y_w = module.gates(x)
-            gates = y_h / scale, y_w / scale
-        calls.append(gates)
+            found[site] = y_h / scale, y_w / scale
+        return y
 
-    hooks = [module.register_forward_hook(remember) for module in model.backbone.attention.values()]
     training = model.training
     model.eval()
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), model.backbone.watched(look):
             model(batch)
     finally:
         model.train(training)
-        for hook in hooks:
-            hook.remove()
-    # One module may serve all sites of a width, so that only the order of calls tells them apart.
-    sites = model.backbone.site_keys
-    return {site: gates for site, gates in zip(sites, calls, strict=True) if gates is not None}
+    return found
 
 
 def _statistics(site: str, direction: str, strips: Sequence[np.ndarray]) -> GateStatistics:
@@ -163,6 +162,7 @@ def _statistics(site: str, direction: str, strips: Sequence[np.ndarray]) -> Gate
         low=float(low),
         high=float(high),
         along=float(np.sqrt(np.mean([strip.var(axis=1).mean() for strip in strips]))),
+        between=float(np.sqrt(np.mean([strip.mean(axis=1).var() for strip in strips]))),
         closed=float((gates < CLOSED).mean()),
         open=float((gates > OPEN).mean()),
     )

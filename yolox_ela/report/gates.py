@@ -10,6 +10,7 @@ from matplotlib.patches import Rectangle
 
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
+from yolox_ela.input_size import ImageSize
 from yolox_ela.network.model import Yolox
 from yolox_ela.report.gate_values import (
     CLOSED,
@@ -55,7 +56,7 @@ def plot_gate_maps(
         axes.set_title(f"{site}: {values.min():.2f} to {values.max():.2f}", fontsize=9)
     for axes in grid[:panels]:
         axes.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[])
-        _outline(axes, boxes)
+        outline(axes, boxes)
     for axes in grid[panels:]:
         axes.remove()
     return figure
@@ -83,7 +84,7 @@ def plot_gate_statistics(statistics: Sequence[GateStatistics]) -> Figure:
 def gates_section(
     model: Yolox,
     split: VocSplit,
-    image_size: int,
+    image_size: ImageSize,
     *,
     photographs: int = 3,
     statistics_over: int = 50,
@@ -93,14 +94,14 @@ def gates_section(
     Args:
         model: the network.
         split: the photographs, of which some at even distances are taken.
-        image_size: the side of the network's input in pixels.
+        image_size: size of the network's input.
         photographs: the largest number of photographs to show.
         statistics_over: the largest number of photographs to take the statistics over.
 
     Returns:
         A section that says so if the network has no gates, or photographs cannot be read.
     """
-    note = _without_gates(model)
+    note = without_gates(model)
     if not any(isinstance(module, Gated) for module in model.backbone.attention.values()):
         return Section(TITLE, note)
     observed: dict[int, dict[str, SiteGates]] = {}
@@ -147,11 +148,20 @@ def gates_section(
 
 
 def _table(statistics: Sequence[GateStatistics]) -> PageTable:
-    columns = ["site", "gates of", "mean", "std", "5%", "95%", "along"]
+    columns = ["site", "gates of", "mean", "std", "5%", "95%", "along", "between channels"]
     columns += [f"% below {CLOSED}", f"% above {OPEN}"]
     rows: list[list[str | float | None]] = [
         [
-            *(row.site, row.direction, row.mean, row.std, row.low, row.high, row.along),
+            *(
+                row.site,
+                row.direction,
+                row.mean,
+                row.std,
+                row.low,
+                row.high,
+                row.along,
+                row.between,
+            ),
             *(100 * row.closed, 100 * row.open),
         ]
         for row in statistics
@@ -159,7 +169,7 @@ def _table(statistics: Sequence[GateStatistics]) -> PageTable:
     return PageTable(columns, rows, decimals=3)
 
 
-def _without_gates(model: Yolox) -> str:
+def without_gates(model: Yolox) -> str:
     """A sentence on the modules that have no gates by row and column; empty if all have."""
     modules = list(model.backbone.attention.values())
     if not modules:
@@ -170,7 +180,8 @@ def _without_gates(model: Yolox) -> str:
     return f"Not shown, because they have no gates by row and column: {', '.join(sorted(kinds))}."
 
 
-def _outline(axes: Axes, boxes: np.ndarray) -> None:
+def outline(axes: Axes, boxes: np.ndarray) -> None:
+    """Outline (N, 4) boxes in black and white, which shows on every background."""
     for x1, y1, x2, y2 in boxes:
         for color, width in (("white", 2.0), ("black", 0.8)):
             axes.add_patch(

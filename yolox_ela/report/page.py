@@ -157,17 +157,17 @@ def _as_json(title: str, facts: Mapping[str, Any], sections: Sequence[Section]) 
             for section in sections
         ],
     }
-    return json.dumps(_plain(content), indent=1, ensure_ascii=False, allow_nan=False)
+    return json.dumps(plain_values(content), indent=1, ensure_ascii=False, allow_nan=False)
 
 
-def _plain(value: Any) -> Any:
+def plain_values(value: Any) -> Any:
     """Convert to values that every JSON reader accepts: NaN and infinity become null."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain_values(item) for key, item in value.items()}
     if isinstance(value, (np.ndarray, np.generic)):
-        return _plain(value.tolist())
+        return plain_values(value.tolist())
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain_values(item) for item in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, (str, int)) else str(value)

@@ -9,11 +9,13 @@ from typing import Any
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.saved import SavedEvaluation
 from yolox_ela.evaluate.scores import score_split
+from yolox_ela.input_size import InputSize
 from yolox_ela.report.bootstrap import Run
 from yolox_ela.report.comparison import compare, comparison_section
 from yolox_ela.report.curves import curves_section
 from yolox_ela.report.page import write_report
 from yolox_ela.report.score_tables import side_scores_section
+from yolox_ela.system.program import command_text
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def write_comparison_report(folder: Path, runs: Sequence[ScoredRun]) -> Path:
     facts = {
         "runs": ", ".join(run.label for run in runs),
         "images": len(split),
-        "input": f"{settings['image_size']} px",
+        "input": f"{InputSize.of(settings['image_size'])} px",
         "score threshold": settings["score_threshold"],
         "NMS IoU": settings["nms_iou"],
     }
@@ -86,14 +88,16 @@ def _require_comparable(runs: Sequence[ScoredRun]) -> None:
         if not mine.split.has_same_data(other.split):
             raise UserError(
                 f"{first.label} and {run.label} were scored on different images or objects; "
-                "evaluate both on the same with eval.py --report"
+                f"evaluate both on the same with {command_text('eval')} --report"
             )
         for name in ("image_size", "score_threshold", "nms_iou"):
             one, two = mine.results["settings"][name], other.results["settings"][name]
+            if name == "image_size":
+                one, two = InputSize.of(one), InputSize.of(two)
             if one != two:
                 raise UserError(
                     f"{first.label} was evaluated with {name} {one}, {run.label} with {two}; "
-                    "evaluate both alike with eval.py --report"
+                    f"evaluate both alike with {command_text('eval')} --report"
                 )
     for one, two in itertools.combinations(runs, 2):
         if one.label == two.label:

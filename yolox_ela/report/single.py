@@ -9,6 +9,7 @@ from yolox_ela.datasets.split import VocSplit
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.evaluate.saved import SavedEvaluation
 from yolox_ela.evaluate.scores import SplitScores, score_split
+from yolox_ela.input_size import InputSize
 from yolox_ela.network.model import Yolox
 from yolox_ela.recipe import Recipe
 from yolox_ela.report.ap_per_class import ap_per_class_section
@@ -21,6 +22,7 @@ from yolox_ela.report.page import Section, write_report
 from yolox_ela.report.precision_recall import precision_recall_curves, precision_recall_section
 from yolox_ela.report.score_tables import class_scores_section
 from yolox_ela.report.sizes import score_by_size, sizes_section
+from yolox_ela.report.start import gain_over_start
 from yolox_ela.report.thresholds import (
     class_thresholds_section,
     threshold_curves,
@@ -70,7 +72,9 @@ def write_single_report(
     if material.model is not None:
         size = results["settings"]["image_size"]
         sections.append(gates_section(material.model, split, size))
-    return write_report(folder, title, {**facts, **_conditions(results)}, sections)
+    gain = gain_over_start(material.history, split.headline)
+    against = {} if gain is None else {"against its start": str(gain)}
+    return write_report(folder, title, {**facts, **against, **_conditions(results)}, sections)
 
 
 def detection_sections(
@@ -108,7 +112,7 @@ def _conditions(results: Mapping[str, Any]) -> dict[str, Any]:
     settings = results["settings"]
     return {
         "images": results["images"],
-        "input": f"{settings['image_size']} px",
+        "input": f"{InputSize.of(settings['image_size'])} px",
         "score threshold": settings["score_threshold"],
         "NMS IoU": settings["nms_iou"],
         "evaluation": f"{results['seconds']:.1f} s, "

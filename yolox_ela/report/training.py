@@ -7,6 +7,7 @@ from yolox_ela.augment.multiscale import input_size, network_input
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
 from yolox_ela.images.boxes import class_color
+from yolox_ela.input_size import InputSize
 from yolox_ela.recipe import Recipe
 from yolox_ela.report.page import Section
 from yolox_ela.report.sheet import Cell, Mark, plot_sheet, unreadable
@@ -56,21 +57,21 @@ def training_cells(recipe: Recipe, split: VocSplit, epoch: int, *, images: int =
     """
     step = epoch * steps_per_epoch(len(split), recipe)
     keys = next(iter(StepSampler(len(split), recipe, start=step)))[:images]
-    dataset, side = TrainDataset(split, recipe), input_size(step, recipe)
-    return [_training_cell(dataset, key, side) for key in keys]
+    dataset, size = TrainDataset(split, recipe), input_size(step, recipe)
+    return [_training_cell(dataset, key, size) for key in keys]
 
 
-def _input_size(recipe: Recipe, split: VocSplit, epoch: int) -> int:
+def _input_size(recipe: Recipe, split: VocSplit, epoch: int) -> InputSize:
     return input_size(epoch * steps_per_epoch(len(split), recipe), recipe)
 
 
-def _training_cell(dataset: TrainDataset, key: SampleKey, side: int) -> Cell:
+def _training_cell(dataset: TrainDataset, key: SampleKey, size: InputSize) -> Cell:
     split = dataset.split
     try:
         batch = dataset[key]
     except UserError as error:
         return Cell(str(error), caption=str(split.ids[key.image]))
-    (pixels,), (boxes,) = network_input(batch.images, batch.targets, side)
+    (pixels,), (boxes,) = network_input(batch.images, batch.targets, size)
     image = pixels.permute(1, 2, 0).round().byte().numpy()
     marks = []
     for label, x, y, width, height in boxes[boxes[:, 3] > 0].numpy():

@@ -10,6 +10,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from yolox_ela.experiment import Experiment
+from yolox_ela.input_size import ImageSize, InputSize
 from yolox_ela.tables.layout import Column, Table
 from yolox_ela.tables.paper import ELA_S_SIZE, PAPER
 
@@ -38,22 +39,26 @@ class Complexity:
         return self.parameters * 4 / 2**20
 
 
-def count_complexity(model: nn.Module, image_size: int = PAPER_IMAGE_SIZE) -> Complexity:
-    """Count a network in evaluation mode for one square image of `image_size` pixels."""
+def count_complexity(model: nn.Module, image_size: ImageSize = PAPER_IMAGE_SIZE) -> Complexity:
+    """Count a network in evaluation mode for one image of the input's size."""
     model = copy.deepcopy(model).eval()  # thop adds buffers to the model
-    images = torch.zeros(1, 3, image_size, image_size)
+    images = torch.zeros(1, 3, *InputSize.of(image_size))
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         macs, _ = thop.profile(model, (images,), verbose=False)  # runs the network once
     parameters = sum(parameter.numel() for parameter in model.parameters())
     return Complexity(parameters, int(macs), counter.get_total_flops())
 
 
-def complexity_table(experiments: Sequence[Experiment]) -> Table:
-    """A row for each experiment, with the paper's numbers and a mark where they differ."""
-    rows = []
+def complexity_table(
+    experiments: Sequence[Experiment], image_size: ImageSize = PAPER_IMAGE_SIZE
+) -> Table:
+    """A row for each experiment; at the paper's input size with its numbers beside, and a mark
+    where they differ.
+    """
+    size, rows = InputSize.of(image_size), []
     for exp in experiments:
-        counts = count_complexity(exp.build_model())
-        paper = PAPER.get(exp.name)
+        counts = count_complexity(exp.build_model(), size)
+        paper = PAPER.get(exp.name) if size == InputSize.of(PAPER_IMAGE_SIZE) else None
         rows.append(
             {
                 "exp": exp.name,
@@ -79,7 +84,8 @@ def complexity_table(experiments: Sequence[Experiment]) -> Table:
         Column("gflops", "GFLOPs (torch)", "{:.4f}".format),
     ]
     notes = [
-        "Counted for 20 classes and one image of 640 x 640, before BatchNorm is fused. MiB: "
+        f"Counted for 20 classes and one image of {size.height} x {size.width}, "
+        "before BatchNorm is fused. MiB: "
         'parameters x 4 bytes / 2^20, the paper\'s "MB". GMACs: multiply-adds as thop counts '
         'them, the paper\'s "GFLOPs" (Tables 3 and 7). GFLOPs: two operations a multiply-add of '
         "every convolution and matrix product, by torch's counter. Neither counts means, sigmoids "

@@ -27,7 +27,9 @@ from yolox_ela.field_rules import (
     one_of,
     without_rules,
 )
+from yolox_ela.input_size import FORM, ImageSize, is_image_size, one_form, parse_image_size
 from yolox_ela.system.files import require_writable
+from yolox_ela.system.program import command_text
 
 PROTOCOLS = ("voc07", "voc0712", "custom")
 
@@ -50,6 +52,7 @@ DIGEST = Rule(
     "empty or 64 hexadecimal digits",
     lambda text: text == "" or re.fullmatch("[0-9a-f]{64}", text) is not None,
 )
+IMAGE_SIZE = Rule(FORM, is_image_size)
 DAY = Rule("a day as in 2025-12-31", _is_day)
 
 
@@ -86,8 +89,8 @@ class RunRow:
     noted."""
     settings: Annotated[str, CONDITION]
     """Recipe fields that are not the usual ones, `key=value` joined by `; `."""
-    image_size: Annotated[int, COUNT, CONDITION]
-    """Side of the input in the evaluation, in pixels."""
+    image_size: Annotated[ImageSize, IMAGE_SIZE, CONDITION]
+    """Size of the input in the evaluation, in pixels: `640`, or height and width as `480,640`."""
     score_threshold: Annotated[float, SHARE, CONDITION]
     """Score below which detections were dropped."""
     nms_iou: Annotated[float, SHARE, CONDITION]
@@ -113,6 +116,7 @@ class RunRow:
 
     def __post_init__(self) -> None:
         """Refuse what no run can have, naming the column."""
+        object.__setattr__(self, "image_size", one_form(self.image_size))
         for column, kind in _annotations().items():
             value = getattr(self, column)
             if said := complaint(value, kind):
@@ -193,7 +197,10 @@ def read_rows(path: Path) -> list[RunRow]:
         UserError: there is no such file, or a row is malformed; names line and column.
     """
     if not path.is_file():
-        raise UserError(f"no results at {path}; train.py and eval.py with --record make them")
+        raise UserError(
+            f"no results at {path}; {command_text('train')} and {command_text('eval')} make them "
+            "with --record"
+        )
     rows = []
     with path.open(encoding="utf-8-sig", newline="") as file:
         table = csv.reader(file)
@@ -250,10 +257,13 @@ def _value(column: str, text: str) -> Any:
     kinds = get_args(plain) or (plain,)
     if text == "" and NoneType in kinds:
         return None
+    read, what = kinds[0], TYPE_WORDS[kinds[0]]
+    if plain == ImageSize:
+        read, what = parse_image_size, FORM
     try:
-        return kinds[0](text)
+        return read(text)
     except ValueError:
-        raise ValueError(f"column {column}: '{text}' is not {TYPE_WORDS[kinds[0]]}") from None
+        raise ValueError(f"column {column}: '{text}' is not {what}") from None
 
 
 def _cell(value: Any) -> str:

@@ -38,7 +38,7 @@ def settings_text(recipe: Mapping[str, Any], exp: Experiment) -> str:
     """
     usual = exp.as_defined()
     usual |= {k: v for k, v in Recipe().to_dict().items() if k not in MODEL_FIELDS}
-    usual["image_size"] = exp.image_size
+    usual["image_size"] = exp.to_dict()["image_size"]
     parts = [
         _part(key, _plain(key, value))
         for key, value in sorted(recipe.items())

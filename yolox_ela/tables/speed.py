@@ -1,10 +1,8 @@
 """Latency and images per second of every network, all measured in turns in one run."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
-from itertools import product
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,64 +12,14 @@ from tqdm import tqdm
 from yolox_ela.choices import MODES, SPEED_PRECISIONS
 from yolox_ela.errors import UserError
 from yolox_ela.experiment import BASELINE, Experiment
+from yolox_ela.input_size import FORM, ImageSize, InputSize, is_image_size
 from yolox_ela.network.fuse import fuse_batchnorm
-from yolox_ela.schema import (
-    ANYTHING,
-    COUNT,
-    FINITE,
-    TEXT,
-    Kind,
-    choice,
-    listed,
-    optional,
-    record,
-)
 from yolox_ela.system.device import synchronise
 from yolox_ela.system.environment import describe_environment
-from yolox_ela.system.json_files import read_json
 from yolox_ela.tables.layout import Column, Table
 from yolox_ela.tables.paper import PAPER
 from yolox_ela.tables.timing import interleave, ratio
 
-ROW_NAMES = ("exp", "precision", "batch", "mode")
-TIME = Kind("a number greater than 0", lambda value: FINITE.holds(value) and value > 0)
-SOME = Kind("a list that is not empty", lambda value: isinstance(value, list) and len(value) > 0)
-MEASUREMENT = record(
-    {
-        "settings": record(
-            {
-                "modes": replace(SOME, parts=listed(choice(MODES)).parts),
-                "precisions": replace(SOME, parts=listed(choice(SPEED_PRECISIONS)).parts),
-                "batches": replace(SOME, parts=listed(COUNT).parts),
-                "image_size": ANYTHING,
-                "rounds": COUNT,
-            }
-        ),
-        "environment": record(
-            {
-                "gpu": optional(TEXT),
-                "processor": TEXT,
-                "cores": optional(COUNT),
-                "threads": COUNT,
-                "device": TEXT,
-                "commit": TEXT,
-                "versions": record({"torch": TEXT}),
-            }
-        ),
-        "rows": listed(
-            record(
-                {
-                    "exp": TEXT,
-                    "precision": TEXT,
-                    "batch": COUNT,
-                    "mode": TEXT,
-                    **dict.fromkeys(("ms", "speed", "speed_q1", "speed_q3"), TIME),
-                },
-                others=FINITE,
-            )
-        ),
-    }
-)
 PRECISIONS = dict(zip(SPEED_PRECISIONS, (torch.float32, torch.bfloat16), strict=True))
 
 
@@ -84,7 +32,7 @@ class SpeedSettings:
         modes: some of `MODES`.
         precisions: some of `PRECISIONS`; bf16 is autocast of backbone and neck.
         batches: images at a time; 1 gives the latency, more the throughput.
-        image_size: side of the square input in pixels.
+        image_size: size of the input, as the recipe's field.
         rounds: times that each network is measured.
     """
 
@@ -92,7 +40,7 @@ class SpeedSettings:
     modes: tuple[str, ...] = tuple(MODES)
     precisions: tuple[str, ...] = ("fp32",)
     batches: tuple[int, ...] = (1, 16)
-    image_size: int = 640
+    image_size: ImageSize = 640
     rounds: int = 20
 
     def __post_init__(self) -> None:
@@ -101,8 +49,8 @@ class SpeedSettings:
                 raise UserError(f"{name} {values} must name each value once")
         if min(self.batches) < 1 or self.rounds < 1:
             raise UserError("--batch-size and --rounds must be at least 1")
-        if self.image_size < 32 or self.image_size % 32:
-            raise UserError(f"--image-size {self.image_size} must be a multiple of 32")
+        if not is_image_size(self.image_size):
+            raise UserError(f"--image-size {self.image_size} must be {FORM}")
 
 
 def measure_speed(
@@ -138,7 +86,7 @@ def measure_speed(
     ]
     rows = []
     for precision, batch, mode in tqdm(groups, "measuring", unit="group", disable=None):
-        images = _images(batch, settings.image_size, mode, device)
+        images = _images(batch, InputSize.of(settings.image_size), mode, device)
         tasks = {
             exp.name: _task(
                 _prepare(exp.build_model(), mode, backend).to(device), images, precision
@@ -179,25 +127,6 @@ def measure_speed(
     }
 
 
-def read_measurement(path: Path) -> dict[str, Any]:
-    """A measurement that was saved as JSON.
-
-    Raises:
-        UserError: the file cannot be read, or is something else.
-    """
-    remedy = "name a file that `table.py speed --save` has written"
-    content = read_json(path, MEASUREMENT, remedy)
-    settings = content["settings"]
-    rows = [tuple(row[key] for key in ROW_NAMES) for row in content["rows"]]
-    networks = {row[0] for row in rows}
-    expected = {*product(networks, *(settings[key] for key in ("precisions", "batches", "modes")))}
-    if not rows or set(rows) != expected or len(rows) != len(expected):
-        raise UserError(
-            f"{path} does not have a row for each network, precision, batch and mode; {remedy}"
-        )
-    return content
-
-
 def speed_tables(measurement: dict[str, Any]) -> list[Table]:
     """A table for each precision and batch size: a row an experiment, columns for each mode."""
     settings, environment = measurement["settings"], measurement["environment"]
@@ -225,7 +154,7 @@ def speed_tables(measurement: dict[str, Any]) -> list[Table]:
             what = "latency" if batch == 1 else "throughput"
             title = (
                 f"Speed on {environment['device']}: {what} with {_images_word(batch)} of "
-                f"{settings['image_size']} px at a time, {precision}"
+                f"{InputSize.of(settings['image_size'])} px at a time, {precision}"
             )
             tables.append(Table(title, _columns(settings["modes"]), _wide(rows), []))
     tables[-1] = Table(tables[-1].title, tables[-1].columns, tables[-1].rows, notes)
@@ -270,9 +199,9 @@ def _images_word(batch: int) -> str:
     return "1 image" if batch == 1 else f"{batch} images"
 
 
-def _images(batch: int, size: int, mode: str, device: torch.device) -> Tensor:
+def _images(batch: int, size: InputSize, mode: str, device: torch.device) -> Tensor:
     generator = torch.Generator().manual_seed(0)
-    images = torch.rand(batch, 3, size, size, generator=generator) * 255
+    images = torch.rand(batch, 3, *size, generator=generator) * 255
     layout = torch.contiguous_format if mode == "eager" else torch.channels_last
     return images.to(device, memory_format=layout)
 

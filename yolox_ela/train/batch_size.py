@@ -14,6 +14,7 @@ from yolox_ela.augment.loader import steps_per_epoch
 from yolox_ela.augment.multiscale import network_input
 from yolox_ela.errors import UserError
 from yolox_ela.freezing import freeze, frozen_modules
+from yolox_ela.input_size import InputSize
 from yolox_ela.network.model import Yolox
 from yolox_ela.overrides import override
 from yolox_ela.recipe import Recipe
@@ -127,10 +128,11 @@ def trial_steps(recipe: Recipe, network: Yolox, size: int, device: torch.device)
     freeze(trained, frozen_modules(trained, recipe.freeze))
     optimizer = build_optimizer(trained, recipe)
     trained.head.use_l1 = True
-    side = recipe.image_size
-    largest = side + 32 * (int(recipe.multiscale * side) // 32)
-    images = torch.zeros(size, 3, side, side, dtype=torch.uint8, device=device)
-    box = torch.tensor([0.0, side / 2, side / 2, side / 4, side / 4], device=device)
+    sample = InputSize.of(recipe.image_size)
+    largest = sample.changed(sample.changes(recipe.multiscale)[1])
+    images = torch.zeros(size, 3, *sample, dtype=torch.uint8, device=device)
+    height, width = sample
+    box = torch.tensor([0.0, width / 2, height / 2, width / 4, height / 4], device=device)
     targets = box.expand(size, OBJECTS, 5).contiguous()
     dtype = {"fp16": torch.float16, "bf16": torch.bfloat16}.get(recipe.precision)
     for _ in range(2):

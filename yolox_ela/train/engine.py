@@ -48,6 +48,7 @@ class Training:
         accelerator: device, precision and processes.
         start: what the starting weights are called in tables of results.
         start_sha256: their digest; see `Start`.
+        start_detects: whether they detect all classes already; see `Start`.
         trackers: names of trackers to log to; see `require_trackers`.
         feed: samples of `train_split`; by default loader processes render them from files.
         compile: see `TrainStep`.
@@ -69,6 +70,7 @@ class Training:
         *,
         start: str = "",
         start_sha256: str = "",
+        start_detects: bool = False,
         trackers: Sequence[str] = DEFAULT_TRACKERS,
         feed: Feed | None = None,
         compile: bool = False,
@@ -95,6 +97,8 @@ class Training:
         self.steps = RunSteps(self.step, self.feed, train_split, self.records)
         self.saver = RunSaver(folder, recipe, train_split, test_split, accelerator)
         self.time_limit = time_limit or TimeLimit()
+        choice = recipe.evaluate_start
+        self.evaluates_start = choice == "always" or (choice == "auto" and start_detects)
         self.out_of_time = False  # whether this limit has ended the run
         self.total_steps = self.steps_per_epoch * recipe.epochs
         warn_of_long_warmup(self.total_steps, recipe)
@@ -141,7 +145,7 @@ class Training:
     def _train(self, stop: StopRequest) -> dict[str, Any] | None:
         """Run steps until the end or a stop; the last evaluation's results, if there was one."""
         results = None
-        if self.progress.step == 0 and self.recipe.evaluate_start:
+        if self.progress.step == 0 and self.evaluates_start:
             self._evaluate_start()
         if self.records.epoch_is_open():  # stopped while it was evaluated
             results = self._end_epoch()
@@ -291,7 +295,6 @@ class Training:
         Raises:
             UserError: it is damaged, or belongs to other settings or data.
         """
-        self.records.progress, self.origin = self.saver.load_state(
-            self.step, self.steps_per_epoch, self.origin.commit
-        )
+        loaded = self.saver.load_state(self.step, self.steps_per_epoch, self.origin.commit)
+        self.records.progress, self.origin = loaded
         logger.info("resumed at step {} of {}", self.progress.step, self.total_steps)

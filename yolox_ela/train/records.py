@@ -12,6 +12,7 @@ from torch import Tensor
 from yolox_ela.evaluate.scores import METRIC_TITLES, METRICS
 from yolox_ela.recipe import Recipe
 from yolox_ela.report.curves import save_curves
+from yolox_ela.report.start import gain_over_start
 from yolox_ela.train.bar import StepStatus
 from yolox_ela.train.pace import Pace
 from yolox_ela.train.progress import (
@@ -198,19 +199,9 @@ class RunRecords:
 
         A warning says that the training has made them worse.
         """
-        first, last = self.progress.history[0], self.progress.history[-1]
-        if first["epoch"] != 0 or self.metric not in first or self.metric not in last:
-            return
-        final, start = 100 * last[self.metric], 100 * first[self.metric]
-        text = (
-            f"{METRIC_TITLES[self.metric]}: {final:.2f} after training, "
-            f"{_difference(final - start)} the weights that it started from ({start:.2f})"
-        )
-        if final >= start:
-            logger.info(text)
-            return
-        best = _difference(100 * self.progress.best - start)
-        logger.warning(f"{text}; best.pth, of epoch {self.progress.best_epoch}, is {best} them")
+        gain = gain_over_start(self.progress.history, self.metric)
+        if gain is not None:
+            logger.log("WARNING" if gain.lost else "INFO", "{}", gain)
 
     def write(self, results: Mapping[str, Any] | None) -> None:
         """Write results, metrics, times, curves and the log line of the newest epoch.
@@ -233,7 +224,3 @@ class RunRecords:
             self._plotted_at = time.monotonic()
         time_left = None if self.has_waited() else self.pace.time_left(progress.step, epoch)
         logger.info(epoch_line(progress, epochs, time_left, self.metric))
-
-
-def _difference(points: float) -> str:
-    return f"{abs(points):.2f} points {'below' if points < 0 else 'above'}"

@@ -1,6 +1,7 @@
 """The weights that a training starts from, as its recipe says."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,9 @@ def load_start(recipe: Recipe, model: Yolox, weights: Path | None) -> Start:
             raise UserError(
                 f"{keeps} with new class predictors these know no class: set start_share 0"
             )
-    return start_of_file(weights, state, f"{report}; {classes}")
+    silenced = bool(report.new) and recipe.attention_start != "identity"
+    start = start_of_file(weights, state, f"{report}; {classes}")
+    return replace(start, detects=not classes.new and not silenced)
 
 
 def in_class_order_of(exp: Experiment, content: Mapping[str, Any]) -> Experiment:

@@ -148,7 +148,7 @@ class Trial:
 
     def __init__(self, step: TrainStep, feed: Feed) -> None:
         self._accelerator, self._feed = step.accelerator, feed
-        self._side = step.recipe.image_size
+        self._size = step.recipe.image_size
         self._network = copy.deepcopy(step.ema.model).requires_grad_(True).train()
         freeze(self._network, frozen_modules(self._network, step.recipe.freeze))
         for module in self._network.modules():
@@ -164,7 +164,7 @@ class Trial:
         """
         self._deadline = time.perf_counter() + limit
         samples = self._feed.samples(next(self._batches))
-        images, targets = network_input(*samples, self._side)
+        images, targets = network_input(*samples, self._size)
         with suppress(_TooSlowError):
             with self._accelerator.autocast():
                 losses = self._network(images, targets)

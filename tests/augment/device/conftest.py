@@ -19,15 +19,15 @@ OBJECTS = [0, 3, 1, 9, 2, 0, 1, 4]  # of each image
 
 
 class ImageSet:
-    """Images resized so that their longer side is `side`; every second one is coarse noise."""
+    """Images resized to fit into an input of a size; every second one is coarse noise."""
 
-    def __init__(self, side):
-        self.side = side
-        generator = np.random.default_rng(side)
+    def __init__(self, image_size):
+        self.image_size = image_size
+        generator = np.random.default_rng(image_size)
         self.sizes = np.array(SIZES, dtype=np.int32)
         self.images = []
         for number, size in enumerate(SIZES):
-            fitted = resized(size, letterbox_scale(size, side))
+            fitted = resized(size, letterbox_scale(size, image_size))
             grain = fitted[::-1] if number % 2 else (9, 9)
             noise = generator.integers(0, 256, (*grain, 3), dtype=np.uint8)
             self.images.append(cv2.resize(noise, fitted, interpolation=cv2.INTER_CUBIC))
@@ -54,7 +54,7 @@ class ImageSet:
     def plans(self, count, seed=0, mosaic=None, **fields):
         """`count` plans, by turns with and without mosaic, or all as `mosaic` says."""
         fields = {"mosaic_prob": 1.0, **fields}
-        recipe = Recipe(image_size=self.side, multiscale=0, **fields)
+        recipe = Recipe(image_size=self.image_size, multiscale=0, **fields)
         return [
             plan_sample(
                 sample_generator(seed, 0, number),
@@ -67,7 +67,7 @@ class ImageSet:
         ]
 
     def render(self, plan):
-        """(S, S, 3) uint8 of the renderer that defines the pixels."""
+        """(H, W, 3) uint8 of the renderer that defines the pixels."""
         return render(plan, [self.images[tile.index] for tile in plan.tiles])
 
     def targets(self, plan):
@@ -80,8 +80,8 @@ class ImageSet:
 
 @pytest.fixture(scope="session")
 def image_sets():
-    """Sets by the side of their output."""
-    return {side: ImageSet(side) for side in (64, 96, 128)}
+    """Sets by the size of their output."""
+    return {size: ImageSet(size) for size in (64, 96, 128, (64, 160), (160, 96))}
 
 
 @pytest.fixture(params=["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"])

@@ -23,9 +23,10 @@ def targets_of(image_set, plans, device="cpu", rows=None):
     return batch_targets(batch, image_set.objects(device), rows).cpu().numpy()
 
 
+@pytest.mark.parametrize("size", [96, (64, 160), (160, 96)])
 @pytest.mark.parametrize("fields", RECIPES.values(), ids=RECIPES)
-def test_targets_are_those_of_the_plans(image_sets, device, fields):
-    image_set = image_sets[96]
+def test_targets_are_those_of_the_plans(image_sets, device, fields, size):
+    image_set = image_sets[size]
     plans = image_set.plans(64, **fields)
     targets = targets_of(image_set, plans, device)
     assert targets.dtype == np.float32

@@ -23,14 +23,14 @@ VECTOR = 32
 
 
 def render_plans(plans, bank, device="cpu"):
-    """(B, S, S, 3) uint8 array."""
+    """(B, H, W, 3) uint8 array."""
     samples = render_batch(PlanBatch.pack(plans).to(device), bank)
     return samples.permute(0, 2, 3, 1).cpu().numpy()
 
 
 def rounded_columns(plan):
-    """(S,) bool: the columns of a sample that OpenCV may round, whether mirrored first or last."""
-    rounded = np.zeros(plan.output, dtype=bool)
+    """(W,) bool: the columns of a sample that OpenCV may round, whether mirrored first or last."""
+    rounded = np.zeros(plan.output.width, dtype=bool)
     if plan.matrix is None:  # the width of a mosaic is a multiple of 32
         width = plan.tiles[0].size[0]
         rounded[width // VECTOR * VECTOR : width] = True
@@ -56,9 +56,9 @@ def test_a_batch_shows_what_the_renderer_draws(image_sets, device, fields):
     assert_rendered(image_set, plans, render_plans(plans, image_set.bank(device), device))
 
 
-@pytest.mark.parametrize("side", [64, 128])
-def test_other_sizes(image_sets, device, side):
-    image_set = image_sets[side]
+@pytest.mark.parametrize("size", [64, 128, (64, 160), (160, 96)])
+def test_other_sizes(image_sets, device, size):
+    image_set = image_sets[size]
     plans = image_set.plans(16, seed=1)
     assert_rendered(image_set, plans, render_plans(plans, image_set.bank(device), device))
 

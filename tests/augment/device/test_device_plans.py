@@ -9,7 +9,7 @@ from yolox_ela.augment.device.plans import PlanBatch
 
 def test_a_batch_has_one_output_size(image_sets):
     plans = image_sets[64].plans(1) + image_sets[96].plans(1)
-    with pytest.raises(ValueError, match=r"one output size, got \[64, 96\]"):
+    with pytest.raises(ValueError, match="one output size, got 64 and 96"):
         PlanBatch.pack(plans)
     with pytest.raises(ValueError, match="one output size"):
         PlanBatch.pack([])
@@ -26,5 +26,5 @@ def test_tiles_that_do_not_meet_are_refused(image_sets):
 def test_a_batch_can_be_moved(image_sets):
     plans = PlanBatch.pack(image_sets[64].plans(5)).to("meta")
     assert len(plans) == 5
-    assert plans.side == 64
+    assert plans.size == (64, 64)
     assert {plans.images.device.type, plans.mosaics.device.type} == {"meta"}

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from yolox_ela.augment.device.plans import PlanBatch
 from yolox_ela.augment.plan import SamplePlan
+from yolox_ela.input_size import InputSize
 
 ROWS = 8  # the number of target rows is a multiple of this, so that few shapes occur
 
@@ -57,7 +58,7 @@ def batch_targets(plans: PlanBatch, objects: DeviceObjects, rows: int) -> Tensor
     if len(objects.boxes) == 0:
         return torch.zeros(len(plans), rows, 5, device=objects.boxes.device)
     boxes, labels, there = _on_canvas(plans, objects, rows)
-    boxes = _mirror(_transform(boxes, plans.matrices), plans.mirrors).clamp(0, plans.side)
+    boxes = _clip(_mirror(_transform(boxes, plans.matrices), plans.mirrors), plans.size)
     keep = there & ((boxes[..., 2:] - boxes[..., :2]).amin(dim=-1) > 1)
     top_left, bottom_right = boxes.float().split(2, dim=-1)
     sizes = bottom_right - top_left
@@ -107,3 +108,15 @@ def _mirror(boxes: Tensor, widths: Tensor) -> Tensor:
     x1, y1, x2, y2 = boxes.unbind(-1)
     mirrored = torch.stack([widths - x2, y1, widths - x1, y2], dim=-1)
     return torch.where(widths[..., None] > 0, mirrored, boxes)
+
+
+def _clip(boxes: Tensor, size: InputSize) -> Tensor:
+    """(B, M, 4) boxes clipped to an image of this size."""
+    x1, y1, x2, y2 = boxes.unbind(-1)
+    clipped = [
+        x1.clamp(0, size.width),
+        y1.clamp(0, size.height),
+        x2.clamp(0, size.width),
+        y2.clamp(0, size.height),
+    ]
+    return torch.stack(clipped, dim=-1)

@@ -40,12 +40,12 @@ def shift_batch(images: Tensor, shifts: Tensor, windows: Tensor) -> Tensor:
     """Shift the colours of samples that were rendered without, as `render.Renderer` does it.
 
     Args:
-        images: (B, 3, S, S) uint8 BGR.
+        images: (B, 3, H, W) uint8 BGR.
         shifts: (B, 3) int32; see `shift_hsv`.
         windows: (B, 2) int32 width and height of the part at the upper left that is shifted.
 
     Returns:
-        (B, 3, S, S) uint8 BGR in channels_last memory.
+        (B, 3, H, W) uint8 BGR in channels_last memory.
     """
     across = torch.arange(images.shape[3], device=images.device) < windows[:, :1]
     down = torch.arange(images.shape[2], device=images.device) < windows[:, 1:]

@@ -12,7 +12,7 @@ from yolox_ela.images.letterbox import PAD_VALUE
 
 @dataclass(frozen=True)
 class DeviceBank:
-    """All images of a set on one device, resized so that the longer side is S pixels.
+    """All images of a set on one device, each resized so that it just fits into the input.
 
     Attributes:
         pixels: (bytes,) uint8, the images one after the other, row by row, pixel by pixel, BGR.
@@ -31,18 +31,18 @@ def render_batch(plans: PlanBatch, bank: DeviceBank) -> Tensor:
     OpenCV's arithmetic is reproduced exactly, but for differences of 1 grey level in the last
     columns (fewer than 32) of samples without mosaic; see `colour.shift_hsv`.
 
-    Nothing is sent back to the host, and shapes depend on B and S alone, so that a CUDA graph can
-    capture the function and `torch.compile(fullgraph=True)` compile it in one piece. Compiled, it
-    takes three kernels, or with `options={"max_complex_pointwise_cat_inputs": 0}` two, of which one
-    is tiny, and needs no memory beside the result. Uncompiled, it takes about 350 kernels, and 130
-    bytes of memory for each pixel beside bank and result: 0.85 GB for 16 samples of 640 pixels.
+    Nothing is sent back to the host, and shapes depend on B, H and W alone, so that a CUDA graph
+    can capture the function and `torch.compile(fullgraph=True)` compile it in one piece. Compiled,
+    it takes three kernels, or with `options={"max_complex_pointwise_cat_inputs": 0}` two, of which
+    one is tiny, and needs no memory beside the result. Uncompiled, it takes about 350 kernels, and
+    130 bytes of memory for each pixel beside bank and result: 0.85 GB for 16 samples of 640 x 640.
 
     Args:
         plans: the samples' plans, on the device of the bank, which must support float64.
-        bank: the images, resized for the side S of the plans.
+        bank: the images, resized for the size (H, W) of the plans.
 
     Returns:
-        (B, 3, S, S) uint8 BGR in channels_last memory.
+        (B, 3, H, W) uint8 BGR in channels_last memory.
     """
     planes, inside = _warp(plans, bank)
     # Without mosaic the padding keeps its colour. Each pixel is then a copy of one pixel of the
@@ -55,7 +55,7 @@ def _warp(plans: PlanBatch, bank: DeviceBank) -> tuple[list[Tensor], Tensor]:
     """The samples before the shift of colours.
 
     Returns:
-        Blue, green and red, each (B, S, S) int32 in [0, 255]; and (B, S, S) bool, True where the
+        Blue, green and red, each (B, H, W) int32 in [0, 255]; and (B, H, W) bool, True where the
         canvas pixel to the upper left of the sample's pixel is in a tile.
     """
     canvas = _Canvas(plans, bank)
@@ -70,16 +70,18 @@ def _warp(plans: PlanBatch, bank: DeviceBank) -> tuple[list[Tensor], Tensor]:
 
 
 def _canvas_positions(plans: PlanBatch) -> tuple[Tensor, Tensor]:
-    """x and y on the canvas, each (B, S, S) float32, of every pixel of the samples.
+    """x and y on the canvas, each (B, H, W) float32, of every pixel of the samples.
 
     OpenCV computes in float32 and rounds the product for a row before it adds the product for a
     column, which it does not round. float64 gives the same values, also if a compiler fuses steps.
     """
-    steps = torch.arange(plans.side, dtype=torch.int32, device=plans.mirrors.device)
+    down, across = (
+        torch.arange(side, dtype=torch.int32, device=plans.mirrors.device) for side in plans.size
+    )
     mirrors = plans.mirrors[:, None]
-    columns = torch.where(steps < mirrors, mirrors - 1 - steps, steps)  # (B, S)
+    columns = torch.where(across < mirrors, mirrors - 1 - across, across)  # (B, W)
     by_column, by_row, shift = plans.inverses.split(1, dim=2)  # (B, 2, 1)
-    of_row = (by_row.double() * steps).float() + shift  # (B, 2, S)
+    of_row = (by_row.double() * down).float() + shift  # (B, 2, H)
     of_column = by_column.double() * columns[:, None]
     x, y = (of_column[:, :, None] + of_row[..., None]).float().unbind(1)
     return x, y
@@ -113,11 +115,11 @@ class _Canvas:
         """Look pixels up.
 
         Args:
-            x: (B, S, S) int32 columns of the canvas; they may lie outside it.
-            y: (B, S, S) int32 rows of the canvas; they may lie outside it.
+            x: (B, H, W) int32 columns of the canvas; they may lie outside it.
+            y: (B, H, W) int32 rows of the canvas; they may lie outside it.
 
         Returns:
-            Blue, green and red, each (B, S, S) float32; and (B, S, S) bool, True inside a tile.
+            Blue, green and red, each (B, H, W) float32; and (B, H, W) bool, True inside a tile.
         """
         right, down = x - self.x, y - self.y
         quadrant = self.top_left[:, None, None] + (right >= 0) + 2 * (down >= 0).int()

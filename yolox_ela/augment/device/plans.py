@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from yolox_ela.augment.plan import SamplePlan
+from yolox_ela.input_size import InputSize
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class PlanBatch:
     quadrant. A quadrant without a tile has an extent of 0, and names image 0.
 
     Attributes:
-        side: the side of the square output in pixels.
+        size: the size of the output.
         images: (B, 4) int64 index of each tile's image.
         offsets: (B, 4, 2) int32 x and y of the tile's image on the canvas.
         extents: (B, 4, 2) int32 width and height of the part of the canvas that the tile fills.
@@ -35,7 +36,7 @@ class PlanBatch:
         mosaics: (B,) bool; in a mosaic the colour shifts also apply to the grey padding.
     """
 
-    side: int
+    size: InputSize
     images: Tensor
     offsets: Tensor
     extents: Tensor
@@ -55,13 +56,14 @@ class PlanBatch:
         Raises:
             ValueError: no plans, different output sizes, or tiles that do not meet at a centre.
         """
-        sides = {plan.output for plan in plans}
-        if len(sides) != 1:
-            raise ValueError(f"the plans of a batch need one output size, got {sorted(sides)}")
+        sizes = {plan.output for plan in plans}
+        if len(sizes) != 1:
+            found = " and ".join(map(str, sorted(sizes))) or "none"
+            raise ValueError(f"the plans of a batch need one output size, got {found}")
         rows = [_numbers(plan) for plan in plans]
         stacked = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
         tensors = {name: torch.from_numpy(array) for name, array in stacked.items()}
-        return cls(side=sides.pop(), **tensors)
+        return cls(size=sizes.pop(), **tensors)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -75,8 +77,8 @@ class PlanBatch:
         return self._each(Tensor.pin_memory)
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> "PlanBatch":
-        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "side"}
-        return PlanBatch(self.side, **{name: change(tensor) for name, tensor in tensors.items()})
+        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "size"}
+        return PlanBatch(self.size, **{name: change(tensor) for name, tensor in tensors.items()})
 
 
 def _numbers(plan: SamplePlan) -> dict[str, np.ndarray]:

@@ -45,6 +45,7 @@ class CocoReader:
 
     layout = "COCO JSON"
     headline = "ap50_95"
+    fields: Mapping[str, str] = {}
 
     def __init__(self, root: Path, files: Mapping[str, CocoFile], named: Path) -> None:
         self.root, self.named, self.files = root, named, dict(files)

@@ -1,11 +1,12 @@
 """What a reader of a data set's format offers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from yolox_ela.datasets.checked import CheckedImage
+from yolox_ela.datasets.names import nearest_set, role_of
 from yolox_ela.datasets.problems import Problem
 from yolox_ela.errors import UserError
 
@@ -37,12 +38,14 @@ class Reader(Protocol):
         named: what the user named: this folder, or a file in it.
         layout: the format in words, as in `COCO JSON`.
         headline: the AP by which a run's best weights are chosen; one of `METRICS`.
+        fields: the recipe fields, with their values, that say how the data are to be read.
     """
 
     root: Path
     named: Path
     layout: str
     headline: str
+    fields: Mapping[str, str]
 
     def sets(self) -> list[str]:
         """The names of the sets that there are, as `train_sets` and `test_sets` take them."""
@@ -93,18 +96,13 @@ def sets_by_name(names: Sequence[str]) -> tuple[list[str], list[str]]:
     return train, tests
 
 
-def role_of(name: str) -> str | None:
-    """train, val or test by the beginning of a set's name, None for another name."""
-    plain = name.lower().lstrip("_")
-    for role in ("train", "val", "test"):
-        if plain.startswith(role):
-            return role
-    return None
-
-
 def unknown_set(name: str, names: Sequence[str], root: Path) -> UserError:
     """The error for a set that does not exist."""
+    said = f"{root} has no set '{name}'; it has {', '.join(names) or 'none'}"
+    near = nearest_set(name, names)
+    if near:
+        return UserError(f"{said}: did you mean '{near}'?")
     return UserError(
-        f"{root} has no set '{name}'; it has {', '.join(names) or 'none'}: name them, as in: "
-        f"train_sets {names[0] if names else 'train'} test_sets {names[-1] if names else 'val'}"
+        f"{said}: name them, as in: train_sets {names[0] if names else 'train'} "
+        f"test_sets {names[-1] if names else 'val'}"
     )

@@ -20,6 +20,7 @@ from yolox_ela.datasets.readers.xml_set import (
     read_annotated,
     read_pictures,
     sorted_names,
+    xml_fields,
     xml_files,
 )
 from yolox_ela.images.read import IMAGE_SUFFIXES
@@ -33,13 +34,15 @@ class VocReader:
 
     Args:
         root: the folder.
+        counts_from: see `parse_annotation`.
     """
 
     layout = "VOCdevkit"
     headline = "ap50_voc07"
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, counts_from: int = 1) -> None:
         self.root = self.named = root
+        self.counts_from, self.fields = counts_from, xml_fields(counts_from)
 
     def sets(self) -> list[str]:
         """See `Reader`."""
@@ -83,4 +86,4 @@ class VocReader:
         images = FilesById(folder / "JPEGImages", IMAGE_SUFFIXES)
         ids, problems = read_split(folder, year, split, images)
         annotations = FilesById(folder / "Annotations", (".xml",))
-        return XmlSet(entry, ids, images, annotations), problems
+        return XmlSet(entry, ids, images, annotations, self.counts_from), problems

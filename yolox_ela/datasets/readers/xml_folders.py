@@ -9,7 +9,7 @@ from yolox_ela.datasets.layout import (
 from yolox_ela.datasets.lists import FilesById
 from yolox_ela.datasets.problems import Problem, Severity
 from yolox_ela.datasets.readers.reader import ReadSet, sets_by_name, unknown_set
-from yolox_ela.datasets.readers.xml_set import XmlSet, read_annotated, sorted_names
+from yolox_ela.datasets.readers.xml_set import XmlSet, read_annotated, sorted_names, xml_fields
 from yolox_ela.errors import UserError
 from yolox_ela.images.read import IMAGE_SUFFIXES
 
@@ -21,13 +21,17 @@ class XmlFolderReader:
     Args:
         root: the folder that holds them.
         folders: by the set's name, the folder of its XML and that of its images.
+        counts_from: see `parse_annotation`.
     """
 
     layout = "images with VOC XML"
     headline = "ap50_voc07"
 
-    def __init__(self, root: Path, folders: Mapping[str, tuple[Path, Path]]) -> None:
+    def __init__(
+        self, root: Path, folders: Mapping[str, tuple[Path, Path]], counts_from: int = 1
+    ) -> None:
         self.root = self.named = root
+        self.counts_from, self.fields = counts_from, xml_fields(counts_from)
         self.folders = dict(folders)
 
     def sets(self) -> list[str]:
@@ -64,12 +68,24 @@ class XmlFolderReader:
         annotated, pictured = self.folders[name]
         ids = sorted(path.stem for path in annotated.iterdir() if path.suffix.lower() == ".xml")
         return XmlSet(
-            name, ids, FilesById(pictured, IMAGE_SUFFIXES), FilesById(annotated, (".xml",))
+            name,
+            ids,
+            FilesById(pictured, IMAGE_SUFFIXES),
+            FilesById(annotated, (".xml",)),
+            self.counts_from,
         )
 
 
-def find_xml_folders(root: Path) -> XmlFolderReader | None:
-    """Folders of XML and images of the same names below a folder; None if there are none."""
+def find_xml_folders(root: Path, counts_from: int = 1) -> XmlFolderReader | None:
+    """Folders of XML and images of the same names below a folder; None if there are none.
+
+    Args:
+        root: this folder.
+        counts_from: see `parse_annotation`.
+
+    Raises:
+        UserError: two folders have the XML of one set.
+    """
     pairs = list(annotated_folders(root))
     if not pairs:
         return None
@@ -82,7 +98,7 @@ def find_xml_folders(root: Path) -> XmlFolderReader | None:
                 "into one folder, or give one of these with --data"
             )
         folders[name] = annotated, pictured
-    return XmlFolderReader(root, folders)
+    return XmlFolderReader(root, folders, counts_from)
 
 
 def _set_name(annotated: Path, root: Path) -> str:

@@ -1,6 +1,6 @@
 """A set of images with VOC's XML: its files, read and checked.
 
-Boxes are the XML's numbers, which count from 1, less 1.
+Boxes are the XML's numbers, which count from 1 as a rule, less 1.
 """
 
 import unicodedata
@@ -34,12 +34,14 @@ class XmlSet:
         ids: the ids of its images, in their order.
         images: its image files.
         annotations: its XML files.
+        counts_from: the number of the first column and row of pixels in them, 1 or 0.
     """
 
     entry: str
     ids: list[str]
     images: FilesById
     annotations: FilesById
+    counts_from: int = 1
 
     @property
     def is_annotated(self) -> bool:
@@ -70,8 +72,13 @@ def read_annotated(
         problems += found
         if image is not None:
             images.append(image)
-    problems += _set_problems(files.annotations.folder, files.entry, images)
+    problems += _set_problems(files, images)
     return ReadSet(images, problems)
+
+
+def xml_fields(counts_from: int) -> Mapping[str, str]:
+    """See `Reader.fields`."""
+    return {} if counts_from == 1 else {"xml_counts_from": str(counts_from)}
 
 
 def xml_files(files: XmlSet) -> Iterator[Path]:
@@ -147,7 +154,7 @@ def _check_image(
         return None, [Problem(xml, what, f"id {image_id}")]
     xml = xmls[0]
     try:
-        annotation = parse_annotation(xml)
+        annotation = parse_annotation(xml, files.counts_from)
     except (ValueError, OSError) as error:
         return None, [Problem(xml, "bad annotation", str(error))]
 
@@ -171,8 +178,8 @@ def _check_image(
         boxes,
         [f"object {row + 1}" for row in range(len(boxes))],
         [
-            f"{name} at {', '.join(f'{corner + 1:g}' for corner in box)} in {_by(size)}"
-            for name, box in zip(annotation.names, boxes, strict=True)
+            f"{name} at {', '.join(f'{corner:g}' for corner in box)} in {_by(size)}"
+            for name, box in zip(annotation.names, boxes + files.counts_from, strict=True)
         ],
         (boxes.max(axis=1, initial=-1) <= 0) & (boxes % 1).any(axis=1),
     )
@@ -188,14 +195,15 @@ def _check_image(
             np.array([labels[annotation.names[row]] for row in keep], dtype=np.int64),
             annotation.difficult[keep],
             np.zeros(len(keep), bool),
-            int((boxes[keep, :2] == -1).any(axis=1).sum()),
+            int((boxes[keep, :2] == -1).any(axis=1).sum()) if files.counts_from else 0,
         ),
         [*problems, *found],
     )
 
 
-def _set_problems(place: Path, entry: str, images: Sequence[CheckedImage]) -> Iterator[Problem]:
+def _set_problems(files: XmlSet, images: Sequence[CheckedImage]) -> Iterator[Problem]:
     """What shows in all images of a set together."""
+    place, entry = files.annotations.folder, files.entry
     objects = sum(len(image.labels) for image in images)
     if objects and all(image.difficult.all() for image in images):
         detail = (
@@ -207,7 +215,7 @@ def _set_problems(place: Path, entry: str, images: Sequence[CheckedImage]) -> It
     if at_zero > max(1, COUNTED_FROM_0 * objects):
         detail = (
             f"{at_zero} of {objects} boxes of {entry} begin at 0, where VOC's numbers begin at 1: "
-            "if they count from 0, add 1 to all of them, or all boxes lie a pixel too far left "
+            "if they count from 0, add xml_counts_from 0, or all boxes lie a pixel too far left "
             "and up"
         )
         yield Problem(place, "counted from 0", detail, Severity.WARNING)

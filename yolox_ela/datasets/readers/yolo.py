@@ -41,6 +41,7 @@ class YoloReader:
 
     layout = "YOLO txt"
     headline = "ap50_95"
+    fields: Mapping[str, str] = {}
 
     def __init__(self, root: Path, yaml: YoloYaml) -> None:
         self.root, self.yaml = root, yaml

@@ -15,7 +15,7 @@ import numpy as np
 
 from yolox_ela.datasets.annotation import CORNERS
 from yolox_ela.datasets.checked import CheckedImage
-from yolox_ela.datasets.readers.reader import role_of
+from yolox_ela.datasets.names import role_of
 from yolox_ela.datasets.writers.writer import WrittenSet, not_text
 
 YEAR = "2007"  # of data that have none

@@ -9,7 +9,7 @@ import numpy as np
 import yaml
 
 from yolox_ela.datasets.checked import CheckedImage
-from yolox_ela.datasets.readers.reader import role_of
+from yolox_ela.datasets.names import role_of
 from yolox_ela.datasets.readers.yolo import label_file
 from yolox_ela.datasets.readers.yolo_yaml import SETS
 from yolox_ela.datasets.writers.writer import WrittenSet, not_text

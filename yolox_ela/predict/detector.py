@@ -18,18 +18,15 @@ from yolox_ela.evaluate.postprocess import postprocess
 from yolox_ela.experiment import Experiment
 from yolox_ela.images.letterbox import letterbox
 from yolox_ela.images.read import read_image
-from yolox_ela.images.values import UNDECIDED, ValueRange
-from yolox_ela.network.class_rows import row_names
-from yolox_ela.network.inference import FAST, predictor
+from yolox_ela.images.values import ValueRange
+from yolox_ela.input_size import ImageSize
 from yolox_ela.network.model import Yolox
+from yolox_ela.network.runner import Runner, torch_runner
 from yolox_ela.network.starts import start_file
-from yolox_ela.network.weights import load_trained
-from yolox_ela.overrides import override
+from yolox_ela.predict.load import load_runner
 from yolox_ela.system.device import select_device
-from yolox_ela.trained import load_trained_file
 
 ImageLike = str | Path | np.ndarray
-BATCH = 16
 READERS = 4  # threads that decode ahead
 
 
@@ -50,7 +47,7 @@ class Found(NamedTuple):
 class _Letterboxed(NamedTuple):
     source: ImageLike
     picture: np.ndarray
-    square: np.ndarray
+    boxed: np.ndarray
     scale: float
 
 
@@ -58,45 +55,65 @@ class Detector:
     """A trained network that takes pictures as they come.
 
     Args:
-        model: the network, put into evaluation mode; what runs is a copy with BatchNorm folded.
-        classes: names of its outputs.
-        image_size: side of the square network input, a multiple of 32.
+        runner: the network, ready to run.
         score_threshold: boxes that score less are not reported.
         nms_iou: intersection over union above which the weaker of two boxes of a class is dropped.
-        device: the device to compute on; see `select_device`.
-        values: the value of white in pictures of more than 8 bits, where the training data of the
-            network decided it.
 
     Raises:
-        UserError: the names do not fit the network, or a number cannot be right.
+        UserError: a number cannot be right.
     """
 
     def __init__(
-        self,
-        model: Yolox,
-        classes: Sequence[str],
-        *,
-        image_size: int = 640,
-        score_threshold: float = 0.3,
-        nms_iou: float = 0.45,
-        device: str = "auto",
-        values: ValueRange = UNDECIDED,
+        self, runner: Runner, *, score_threshold: float = 0.3, nms_iou: float = 0.45
     ) -> None:
-        if len(classes) != model.head.num_classes:
-            raise UserError(
-                f"{len(classes)} class names for a network with {model.head.num_classes} classes"
-            )
-        if image_size < 32 or image_size % 32:
-            raise UserError(f"image_size {image_size} must be a multiple of 32")
         for name, value in (("score_threshold", score_threshold), ("nms_iou", nms_iou)):
             if not 0 <= value <= 1:
                 raise UserError(f"{name} {value} must be between 0 and 1")
-        self.device = select_device(device)
-        self.model = model.eval()
-        self.predict = predictor(model, self.device, FAST)
-        self.classes = tuple(classes)
-        self.values = values
-        self.settings = EvalSettings(image_size, score_threshold, nms_iou)
+        self.runner = runner
+        self.settings = EvalSettings(runner.image_size, score_threshold, nms_iou)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the network's classes."""
+        return self.runner.classes
+
+    @property
+    def model(self) -> Yolox:
+        """The network as a torch module, in evaluation mode.
+
+        Raises:
+            UserError: it is run by something else than torch.
+        """
+        if self.runner.model is None:
+            raise UserError("this detector is not run by torch: open the weights that it came from")
+        return self.runner.model
+
+    @classmethod
+    def from_model(
+        cls,
+        model: Yolox,
+        classes: Sequence[str],
+        *,
+        image_size: ImageSize = 640,
+        score_threshold: float = 0.3,
+        nms_iou: float = 0.45,
+        device: str = "auto",
+    ) -> "Detector":
+        """A network in memory.
+
+        Args:
+            model: the network, put into evaluation mode; what runs is a copy with BatchNorm folded.
+            classes: names of its outputs.
+            image_size: size of the network's input: the side of a square, or (height, width).
+            score_threshold: see the class.
+            nms_iou: see the class.
+            device: the device to compute on; see `select_device`.
+
+        Raises:
+            UserError: the names do not fit the network, or a number cannot be right.
+        """
+        runner = torch_runner(model, classes, image_size=image_size, device=select_device(device))
+        return cls(runner, score_threshold=score_threshold, nms_iou=nms_iou)
 
     @classmethod
     def from_checkpoint(
@@ -104,7 +121,7 @@ class Detector:
         checkpoint: str | Path,
         experiment: str | Path | Experiment | None = None,
         *,
-        image_size: int | None = None,
+        image_size: ImageSize | None = None,
         score_threshold: float = 0.3,
         nms_iou: float = 0.45,
         device: str = "auto",
@@ -121,31 +138,21 @@ class Detector:
             image_size: the size it was trained with unless given.
             score_threshold: see the class.
             nms_iou: see the class.
-            device: see the class.
+            device: see `from_model`.
             attention: the attention of the run, if a command line named it by FILE.py:NAME, which
                 is not run because weights name it.
 
         Raises:
             UserError: a file is missing or damaged, or the two do not belong together.
         """
-        path = Path(checkpoint)
-        trained = load_trained_file(path, experiment)
-        exp, content, state = trained.experiment, trained.content, trained.state
-        exp = override(
-            exp,
-            {"classes": row_names(content, state, exp.classes, path), "attention": attention},
-        )
-        model = exp.build_model()
-        load_trained(model, state, path)
-        return cls(
-            model,
-            exp.classes,
-            image_size=image_size or exp.image_size,
-            score_threshold=score_threshold,
-            nms_iou=nms_iou,
+        runner = load_runner(
+            Path(checkpoint),
+            experiment,
+            image_size=image_size,
             device=device,
-            values=ValueRange.recorded(content),
+            attention=attention,
         )
+        return cls(runner, score_threshold=score_threshold, nms_iou=nms_iou)
 
     @classmethod
     def from_pretrained(cls, name: str = DETECTOR, **options: Any) -> "Detector":
@@ -201,7 +208,7 @@ class Detector:
 
         Args:
             images: paths or (H, W, 3) uint8 BGR arrays, which must stay as they are until their
-                result has come: `BATCH` and some more pictures are held at a time.
+                result has come: a batch and some more pictures are held at a time.
             on_error: called with a picture that cannot be read and the reason, instead of an end.
 
         Yields:
@@ -210,7 +217,7 @@ class Detector:
         Raises:
             UserError: a picture cannot be read, and there is no `on_error`.
         """
-        prepare = partial(_prepare, side=self.settings.image_size, values=self.values)
+        prepare = partial(_prepare, size=self.settings.image_size, values=self.runner.values)
         pool = ThreadPoolExecutor(READERS)
         try:
             batch: list[_Letterboxed] = []
@@ -221,7 +228,7 @@ class Detector:
                     if on_error is None:
                         raise
                     on_error(image, error)
-                if len(batch) == BATCH:
+                if len(batch) == self.runner.batch:
                     yield from self._detect(batch)
                     batch = []
             if batch:
@@ -230,9 +237,9 @@ class Detector:
             pool.shutdown(cancel_futures=True)
 
     def _detect(self, boxed: Sequence[_Letterboxed]) -> Iterator[Found]:
-        batch = torch.from_numpy(np.stack([item.square for item in boxed])).permute(0, 3, 1, 2)
+        batch = torch.from_numpy(np.stack([item.boxed for item in boxed])).permute(0, 3, 1, 2)
         found = postprocess(
-            self.predict(batch), self.settings.score_threshold, self.settings.nms_iou
+            self.runner.run(batch), self.settings.score_threshold, self.settings.nms_iou
         )
         for rows, item in zip(found, boxed, strict=True):
             height, width = item.picture.shape[:2]
@@ -261,9 +268,9 @@ def _ahead(
     yield from begun
 
 
-def _prepare(image: ImageLike, side: int, values: ValueRange) -> _Letterboxed:
+def _prepare(image: ImageLike, size: ImageSize, values: ValueRange) -> _Letterboxed:
     picture = _as_picture(image, values)
-    return _Letterboxed(image, picture, *letterbox(picture, side))
+    return _Letterboxed(image, picture, *letterbox(picture, size))
 
 
 def _as_picture(image: ImageLike, values: ValueRange) -> np.ndarray:

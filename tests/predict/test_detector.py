@@ -18,12 +18,12 @@ from yolox_ela.network.class_rows import COCO_CLASSES
 from yolox_ela.network.model import build_yolox
 from yolox_ela.predict import Detector
 
-EXPERIMENTS = Path(__file__).resolve().parents[1] / "exps"
+EXPERIMENTS = Path(__file__).resolve().parents[2] / "exps"
 
 
 @pytest.fixture
 def detector(zero_shot):
-    return Detector(zero_shot, VOC_CLASSES, image_size=416, device="cpu")
+    return Detector.from_model(zero_shot, VOC_CLASSES, image_size=416, device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +48,22 @@ class TestDetector:
             assert_same(detector(str(path)), found)
             assert_same(detector(read_image(path)), found)
 
+    def test_rectangular_input(self, zero_shot, photographs, tiny_voc):
+        """Boxes are in the pixels of wide and of tall photographs, as evaluation has them."""
+        size = (320, 448)
+        detector = Detector.from_model(zero_shot, VOC_CLASSES, image_size=size, device="cpu")
+        split = load_split(tiny_voc, ["2007/test"], VOC_CLASSES)
+        places = [split.ids.tolist().index(path.stem) for path in photographs]
+        settings = EvalSettings(size, 0.3, 0.45)
+        expected = detect_split(
+            zero_shot, split.subset(places), settings, device=torch.device("cpu"), workers=0
+        )
+        for number, found in enumerate(detector(photographs)):
+            mine = expected.images == number
+            assert len(found) == mine.sum() > 0
+            np.testing.assert_allclose(found.boxes, expected.boxes[mine], atol=0.05)
+            np.testing.assert_allclose(found.scores, expected.scores[mine], atol=1e-4)
+
     def test_list(self, detector, photographs):
         """One by one or together, of any kind and shape, in the given order."""
         mixed = [photographs[0], read_image(photographs[1]), str(photographs[2])]
@@ -60,7 +76,7 @@ class TestDetector:
 
     def test_long_list(self, zero_shot, photographs):
         """More than fit into one batch; small, to be quick."""
-        detector = Detector(zero_shot, VOC_CLASSES, image_size=96, device="cpu")
+        detector = Detector.from_model(zero_shot, VOC_CLASSES, image_size=96, device="cpu")
         found = detector(photographs[:2] * 9)
         assert len(found) == 18
         for i, one in enumerate(found):
@@ -68,7 +84,7 @@ class TestDetector:
 
     def test_stream(self, zero_shot, photographs, tmp_path):
         """In order, without waiting for the last picture; what cannot be read is reported."""
-        detector = Detector(zero_shot, VOC_CLASSES, image_size=96, device="cpu")
+        detector = Detector.from_model(zero_shot, VOC_CLASSES, image_size=96, device="cpu")
         broken = tmp_path / "broken.jpg"
         broken.write_bytes(b"not a picture")
         given = [photographs[0], broken, *photographs[1:3] * 60]
@@ -95,7 +111,7 @@ class TestDetector:
 
     def test_same_as_evaluation(self, zero_shot, tiny_voc, photographs):
         """Original pixels, for wide and tall photographs."""
-        detector = Detector(
+        detector = Detector.from_model(
             zero_shot,
             VOC_CLASSES,
             image_size=416,
@@ -145,7 +161,7 @@ class TestDetector:
 
     @pytest.mark.parametrize("shape", [(1, 2000), (2000, 1), (1, 1), (30, 1000)])
     def test_extreme_shapes(self, zero_shot, shape):
-        detector = Detector(
+        detector = Detector.from_model(
             zero_shot, VOC_CLASSES, image_size=96, score_threshold=0.0, device="cpu"
         )
         found = detector(np.full((*shape, 3), 200, np.uint8))
@@ -354,22 +370,22 @@ def test_detections_can_be_drawn(detector, photographs):
 
 def test_detector_image_size():
     with pytest.raises(UserError, match="100"):
-        Detector(build_yolox(20), VOC_CLASSES, image_size=100, device="cpu")
+        Detector.from_model(build_yolox(20), VOC_CLASSES, image_size=100, device="cpu")
 
 
 def test_detector_classes():
     with pytest.raises(UserError, match="20"):
-        Detector(build_yolox(20), ("cat", "dog"), image_size=64, device="cpu")
+        Detector.from_model(build_yolox(20), ("cat", "dog"), image_size=64, device="cpu")
 
 
 @pytest.mark.parametrize("options", [{"score_threshold": 30}, {"nms_iou": 65}])
 def test_detector_percent(options):
     with pytest.raises(UserError):
-        Detector(build_yolox(20), VOC_CLASSES, image_size=64, device="cpu", **options)
+        Detector.from_model(build_yolox(20), VOC_CLASSES, image_size=64, device="cpu", **options)
 
 
 @pytest.mark.parametrize("image", [5, None, [5], [None]])
 def test_detector_no_picture(image):
-    detector = Detector(build_yolox(20), VOC_CLASSES, image_size=64, device="cpu")
+    detector = Detector.from_model(build_yolox(20), VOC_CLASSES, image_size=64, device="cpu")
     with pytest.raises(UserError):
         detector(image)

@@ -1,0 +1,149 @@
+"""`yolox-ela explain`: a page for each picture on where its detections come from."""
+
+import argparse
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from yolox_ela.choices import DETECTOR, WITHOUT_ATTENTION, WITHOUT_POSITIONS
+from yolox_ela.commands.explain_options import CHANGED, NO_NETWORK
+from yolox_ela.commands.options import SCREEN, write_result
+from yolox_ela.errors import UserError
+from yolox_ela.experiment import Experiment, load_experiment
+from yolox_ela.explain.explanation import Explanation, explain, require_request
+from yolox_ela.explain.networks import without_attention
+from yolox_ela.explain.numbers import detection_numbers, gate_numbers
+from yolox_ela.explain.page import write_page
+from yolox_ela.network.starts import start_file
+from yolox_ela.predict import Detector
+from yolox_ela.recipe import Recipe
+from yolox_ela.report.page import plain_values
+from yolox_ela.system.claim import claim_folder, claim_new_folder
+from yolox_ela.system.device import select_device
+from yolox_ela.system.threads import limit_threads
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the command; see `explain_options.parse`."""
+    limit_threads()
+    networks = detectors(args)
+    require_request(list(networks.values()), args.classes, args.place, args.method)
+    if args.output is None:
+        claim = claim_new_folder(args.home / "runs", "explain")
+    else:
+        claim = claim_folder(args.output, "name another folder with -o")
+    with ExitStack() as held:  # the folder is released at the end, also after an error
+        folder = held.enter_context(claim).path
+        entries = [
+            explain_picture(path, page, networks, args)
+            for path, page in page_folders(args.paths, folder).items()
+        ]
+        if args.json:
+            write_result(plain_values(entries), args.json)
+    failures = sum("error" in entry for entry in entries)
+    if failures:
+        print(f"{failures} of {len(entries)} pictures could not be explained", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def explain_picture(
+    path: Path, folder: Path, networks: Mapping[str, Detector], args: argparse.Namespace
+) -> dict[str, Any]:
+    """Write the page of a picture; its numbers, or the reason why there is none."""
+    detector, *beside = networks.values()
+    try:
+        explanation = explain(
+            detector,
+            path,
+            beside=beside,
+            numbers=args.detection,
+            classes=args.classes,
+            most=args.max,
+            places=args.place,
+            method=args.method,
+        )
+    except UserError as error:
+        message = str(error) if str(path) in str(error) else f"{path}: {error}"
+        print(f"skipped: {message}", file=sys.stderr)
+        return {"image": str(path), "error": str(error)}
+    page = write_page(folder, path.name, facts(explanation, networks), explanation, list(networks))
+    found = explanation.detections
+    listed = ", ".join(f"{n} {s:.2f}" for n, s in zip(found.names, found.scores, strict=True))
+    print(f"{path}: {listed}: {page}", file=sys.stderr if args.json == SCREEN else sys.stdout)
+    views = dict(zip(networks, explanation.views, strict=True))
+    return {
+        "image": str(path),
+        "page": str(page),
+        "detections": detection_numbers(explanation, views),
+        "gates": gate_numbers(views),
+    }
+
+
+def facts(explanation: Explanation, networks: Mapping[str, Detector]) -> dict[str, Any]:
+    """What stands at the top of a page."""
+    height, width = explanation.image.shape[:2]
+    settings = next(iter(networks.values())).settings
+    return {
+        "picture": f"{width} x {height} px",
+        "networks": list(networks),
+        "input": f"{settings.image_size} px",
+        "method": explanation.method,
+        "score threshold": settings.score_threshold,
+        "NMS IoU": settings.nms_iou,
+    }
+
+
+def detectors(args: argparse.Namespace) -> dict[str, Detector]:
+    """The network to explain and those beside it, by the names that pages call them."""
+    exp = None if args.experiment is None else load_experiment(args.experiment)
+    detector = load(args, args.checkpoint or DETECTOR, exp, attention=args.attention)
+    networks = {network_name(args.checkpoint or DETECTOR): detector}
+    beside = args.beside
+    if beside is None:
+        beside = CHANGED if detector.model.backbone.site_keys else (NO_NETWORK,)
+    other = None if args.beside_experiment is None else load_experiment(args.beside_experiment)
+    for given in beside:
+        if given in CHANGED:
+            words = {WITHOUT_POSITIONS: "without positions", WITHOUT_ATTENTION: "without attention"}
+            keep = given == WITHOUT_POSITIONS
+            networks[words[given]] = without_attention(detector, keep_channels=keep)
+        elif given != NO_NETWORK:
+            name = network_name(given)
+            name = f"{name} (beside)" if name in networks else name
+            networks[name] = load(args, given, other)
+    return networks
+
+
+def load(
+    args: argparse.Namespace, weights: str, exp: Experiment | None, *, attention: str = ""
+) -> Detector:
+    """A network by its weights, on the device that computes."""
+    detector = Detector.from_checkpoint(
+        start_file(weights, size=(exp or Recipe).size),
+        exp,
+        image_size=args.size,
+        score_threshold=args.conf,
+        nms_iou=args.nms,
+        device=args.device,
+        attention=attention,
+    )
+    detector.model.to(select_device(args.device))
+    return detector
+
+
+def network_name(weights: str) -> str:
+    """How a page calls a network: a file by its folder, which is that of its run, and its name."""
+    return "/".join(Path(weights).parts[-2:])
+
+
+def page_folders(paths: list[Path], folder: Path) -> dict[Path, Path]:
+    """The folder of each picture's page, named after it and numbered where names repeat."""
+    folders: dict[Path, Path] = {}
+    for path in paths:
+        target, number = folder / path.stem, 2
+        while target in folders.values() and path not in folders:
+            target, number = folder / f"{path.stem}_{number}", number + 1
+        folders.setdefault(path, target)
+    return folders

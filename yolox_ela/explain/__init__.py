@@ -1,0 +1,1 @@
+"""Why a detector found what it found: class activation maps, and the gates of its attention."""

@@ -1,0 +1,78 @@
+"""A trained network ready to run, whatever runs it: torch, or another program's file format."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from yolox_ela.errors import UserError
+from yolox_ela.images.values import UNDECIDED, ValueRange
+from yolox_ela.input_size import FORM, ImageSize, is_image_size
+from yolox_ela.network.inference import FAST, Inference, predictor
+from yolox_ela.network.model import Yolox
+
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Runner:
+    """A function from images to predictions, with what has to be known to use it.
+
+    Attributes:
+        run: from (B, 3, H, W) uint8 images, BGR, 0-255, letterboxed to the input size, to
+            (B, A, 5 + classes) float32 predictions: centre x, centre y, width and height of a box
+            in pixels of the input, objectness and class scores in 0-1. B is at most `batch`.
+        classes: names of the outputs.
+        image_size: size of the network's input: the side of a square, or (height, width).
+        values: the value of white in pictures of more than 8 bits, where the training data of the
+            network decided it.
+        batch: the number of images at a time.
+        model: the network as a torch module in evaluation mode, if that is what runs.
+
+    Raises:
+        UserError: the image size cannot be right.
+    """
+
+    run: Callable[[Tensor], Tensor]
+    classes: tuple[str, ...]
+    image_size: ImageSize
+    values: ValueRange = UNDECIDED
+    batch: int = BATCH
+    model: Yolox | None = None
+
+    def __post_init__(self) -> None:
+        if not is_image_size(self.image_size):
+            raise UserError(f"image_size {self.image_size} must be {FORM}")
+
+
+def torch_runner(
+    model: Yolox,
+    classes: Sequence[str],
+    *,
+    image_size: ImageSize,
+    device: torch.device,
+    values: ValueRange = UNDECIDED,
+    inference: Inference = FAST,
+) -> Runner:
+    """A network that torch runs.
+
+    Args:
+        model: the network, put into evaluation mode; what runs is a copy with BatchNorm folded.
+        classes: names of its outputs.
+        image_size: see `Runner`.
+        device: the device to compute on.
+        values: see `Runner`.
+        inference: how the network is run.
+
+    Raises:
+        UserError: the names do not fit the network, or the image size cannot be right.
+    """
+    if len(classes) != model.head.num_classes:
+        raise UserError(
+            f"{len(classes)} class names for a network with {model.head.num_classes} classes"
+        )
+    model.eval()
+    return Runner(
+        predictor(model, device, inference), tuple(classes), image_size, values, model=model
+    )
