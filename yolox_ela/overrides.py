@@ -15,7 +15,7 @@ from yolox_ela.foreign_names import answer
 from yolox_ela.input_size import FORM as IMAGE_SIZE_FORM
 from yolox_ela.input_size import parse_image_size
 from yolox_ela.recipe import Recipe, current_settings, setting_fields
-from yolox_ela.system.files import read_text
+from yolox_ela.system.files import is_file, read_text
 
 RecipeType = typing.TypeVar("RecipeType", bound=Recipe)
 
@@ -135,7 +135,7 @@ def _classes(text: str) -> tuple[str, ...]:
     """Class names from a text file, one a line, or from a list with commas."""
     if "," in text:
         words = text.split(",")
-    elif Path(text).is_file():
+    elif is_file(Path(text)):
         try:
             words = read_text(Path(text), "utf-8-sig").splitlines()
         except OSError as error:

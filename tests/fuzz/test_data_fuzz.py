@@ -172,7 +172,7 @@ def test_yolo_lines(place, data):
     (place / "data.yaml").write_text("names: [cat, dog]\ntrain: .\n")
     encoded = data.encode("utf-8", "replace") if isinstance(data, str) else data
     (place / "a.txt").write_bytes(encoded)
-    reader = YoloReader(read_yolo_yaml(place / "data.yaml"))
+    reader = YoloReader(place, read_yolo_yaml(place / "data.yaml"))
     with suppress(UserError):
         reader.read("train", reader.class_names(["train"]))
 

@@ -64,6 +64,21 @@ def other_kind(path: Path) -> str:
     return next((words for holds, words in KINDS if holds(mode)), "")
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; False also for a name that none can have."""
+    return _there(path.is_file)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder; False also for a name that none can have."""
+    return _there(path.is_dir)
+
+
+def exists(path: Path) -> bool:
+    """Whether there is anything; False also for a name that nothing can have."""
+    return _there(path.exists)
+
+
 def require_regular(path: Path, remedy: str) -> None:
     """Raise UserError for what is there and no file to read: a folder, a pipe, a device."""
     try:
@@ -217,6 +232,17 @@ def _remove_unless_held(path: Path) -> None:
                 path.unlink()
         finally:
             os.close(descriptor)
+
+
+def _there(look: Callable[[], bool]) -> bool:
+    try:
+        return look()
+    except ValueError:  # a zero byte, or half a character
+        return False
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return False
+        raise
 
 
 def _reason(error: OSError | ValueError) -> str:
