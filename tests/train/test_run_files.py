@@ -81,7 +81,7 @@ def test_the_environment(tmp_path, change, message):
     [
         ({"classes": 3}, r"config\.json: its content has classes = 3, which must be"),
         ({"lr": None}, "has lr = None, which must be a finite number"),
-        ({"epochs": -1}, "has epochs = -1, which must be at least 1"),
+        ({"epochs": -1}, "has epochs = -1, which must be between 1 and 100,000"),
         ({"package_experiment": 3}, "'package_experiment' must be text"),
     ],
 )

@@ -13,11 +13,11 @@ from yolox_ela.schema import (
     Kind,
     choice,
     listed,
+    mapped,
     optional,
     record,
 )
 from yolox_ela.system.json_files import read_json
-from yolox_ela.train.tracker_names import TRACKER_NAMES
 
 DEVICE = Kind(
     "the name of a device",
@@ -63,11 +63,7 @@ ENVIRONMENT = Kind(
     lambda value: isinstance(value, list) and len(value) > 0,
     listed(SESSION).parts,
 )
-TRACKERS = record(
-    {},
-    optional=dict.fromkeys(TRACKER_NAMES, optional(TEXT)),
-    words="a mapping of trackers' names to their runs",
-)
+TRACKERS = mapped(optional(TEXT), "a mapping of trackers' names to their runs")
 
 
 def read_environment(folder: Path, remedy: str) -> list[dict[str, Any]]:
