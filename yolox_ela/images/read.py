@@ -15,6 +15,7 @@ from yolox_ela.images import jpeg, webp
 from yolox_ela.images.orientation import orientation_of, upright, upright_size
 from yolox_ela.images.tiff import decode_tiff, require_checksums
 from yolox_ela.images.values import UNDECIDED, ValueRange, to_eight_bits
+from yolox_ela.system.files import read_bytes
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv")
@@ -76,7 +77,7 @@ def read_file(path: Path) -> bytes:
         UserError: it cannot be opened.
     """
     try:
-        return path.read_bytes()
+        return read_bytes(path)
     except OSError as error:
         raise UserError(f"cannot open image {path}: {error.strerror}") from error
 

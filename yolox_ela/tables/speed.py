@@ -1,10 +1,8 @@
 """Latency and images per second of every network, all measured in turns in one run."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,7 +17,6 @@ from yolox_ela.network.fuse import fuse, fuse_batchnorm
 from yolox_ela.network.model import Yolox
 from yolox_ela.system.device import synchronise
 from yolox_ela.system.environment import describe_environment
-from yolox_ela.system.program import command_text
 from yolox_ela.tables.layout import Column, Table
 from yolox_ela.tables.paper import PAPER
 from yolox_ela.tables.timing import interleave, ratio
@@ -129,23 +126,6 @@ def measure_speed(
         "environment": describe_environment(device, 1) | {"threads": torch.get_num_threads()},
         "rows": rows,
     }
-
-
-def read_measurement(path: Path) -> dict[str, Any]:
-    """A measurement that was saved as JSON.
-
-    Raises:
-        UserError: the file cannot be read, or is something else.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot read {path} as a saved measurement: {error}") from error
-    if not isinstance(content, dict) or not {"settings", "environment", "rows"} <= content.keys():
-        raise UserError(
-            f"{path} is not a measurement that `{command_text('table')} speed --save` has written"
-        )
-    return content
 
 
 def speed_tables(measurement: dict[str, Any]) -> list[Table]:
