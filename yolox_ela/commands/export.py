@@ -67,7 +67,7 @@ def main(args: argparse.Namespace) -> int:
         version=package_version("yolox_ela"),
     )
     job = ToExport(
-        exported_network(loaded.model, args.outputs),
+        exported_network(loaded.model, meta),
         meta,
         args.opset,
         () if data is None else data.calibration(args, meta),

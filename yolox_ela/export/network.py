@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from yolox_ela.export.metadata import Metadata
-from yolox_ela.network.fuse import fuse_batchnorm
+from yolox_ela.network.fuse import exportable
 from yolox_ela.network.loss.anchors import decode
 from yolox_ela.network.model import Yolox
 
@@ -36,14 +36,16 @@ class ToExport:
         return torch.full((self.metadata.batch or 2, 3, *self.metadata.image_size), 114.0)
 
 
-def exported_network(model: Yolox, outputs: str) -> Yolox:
-    """A copy on the CPU for inference, whose outputs are raw or decoded.
+def exported_network(model: Yolox, metadata: Metadata) -> Yolox:
+    """A copy on the CPU for inference, with the outputs that the metadata say, but without NMS.
 
     BatchNorm is folded into the convolutions, and so is the rearrangement of pixels before the
     first one, which not every format can express.
     """
-    network = fuse_batchnorm(model).cpu().float()
-    network.head.decode_in_inference = outputs != "raw"
+    height, width = metadata.image_size
+    square = height == width and not metadata.any_size
+    network = exportable(model, square=square).cpu().float()
+    network.head.decode_in_inference = metadata.outputs != "raw"
     network.backbone.backbone.stem = _without_focus(network.backbone.backbone.stem)
     return network.requires_grad_(False)
 

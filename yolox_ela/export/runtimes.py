@@ -23,7 +23,7 @@ from yolox_ela.export.network import decoded
 from yolox_ela.export.opened import Opened
 from yolox_ela.images.values import ValueRange
 from yolox_ela.input_size import ImageSize, InputSize
-from yolox_ela.network.runner import BATCH, Runner
+from yolox_ela.network.runner import Runner
 
 OPENERS: dict[str, Callable[[Path, str], Opened]] = {
     "onnx": onnx_file.open_file,
@@ -71,7 +71,7 @@ def runner_of(opened: Opened, *, image_size: ImageSize | None = None) -> Runner:
         meta.names,
         size.setting,
         ValueRange(*meta.white),
-        batch=meta.batch or BATCH,
+        batch=meta.batch or 1,
         score_threshold=meta.score_threshold,
         nms_iou=meta.nms_iou,
         nms_inside=meta.outputs == "nms",
