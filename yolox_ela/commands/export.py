@@ -52,9 +52,10 @@ def main(args: argparse.Namespace) -> int:
     exp = override(loaded.experiment, pairs_to_dict(args.overrides))
     exp.validate()
     data = None if args.data is None else Data.load(args, exp, loaded)
+    size = InputSize.of(args.size or exp.image_size)
     meta = Metadata(
         names=loaded.experiment.classes,
-        image_size=tuple(InputSize.of(args.size or exp.image_size)),
+        image_size=(size.height, size.width),
         outputs=args.outputs,
         batch=0 if args.dynamic_batch else args.batch,
         any_size=args.dynamic_size,
@@ -63,7 +64,7 @@ def main(args: argparse.Namespace) -> int:
         experiment=exp.name,
         weights=path.name,
         precision="int8" if args.int8 else "fp32",
-        white=tuple(loaded.values),
+        white=(loaded.values.integers, loaded.values.floats),
         version=package_version("yolox_ela"),
     )
     job = ToExport(

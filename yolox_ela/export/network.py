@@ -1,6 +1,7 @@
 """The network as it is exported, and its raw outputs decoded."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -50,20 +51,21 @@ def exported_network(model: Yolox, metadata: Metadata) -> Yolox:
     return network.requires_grad_(False)
 
 
-def _without_focus(stem: nn.Module) -> nn.Module:
+def _without_focus(stem: Any) -> nn.Module:
     """The first block of the network, with one convolution of stride 2 in the place of Focus.
 
     Focus makes 12 channels of half the size from the pixels at even and odd places, and a
     convolution of 3 x 3 follows. One of 6 x 6 with the same weights reads the same pixels.
     """
-    block = stem.conv
+    block: Any = stem.conv
     old = block.conv
     weight = old.weight.new_zeros(old.out_channels, 3, 6, 6)
     for k, (row, column) in enumerate(((0, 0), (1, 0), (0, 1), (1, 1))):  # the order of Focus
         weight[:, :, row::2, column::2] = old.weight[:, 3 * k : 3 * k + 3]
     block.conv = nn.Conv2d(3, old.out_channels, 6, stride=2, padding=2)
     block.conv.load_state_dict({"weight": weight, "bias": old.bias})
-    return block
+    whole: nn.Module = block
+    return whole
 
 
 def decoded(raw: Tensor, height: int, width: int) -> Tensor:
