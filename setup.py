@@ -5,8 +5,8 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 RUNTIME = [
-    "torch>=2.7,<3",
-    "torchvision>=0.22,<1",
+    "torch>=2.10,<3",  # reading weights is safe from here on: CVE-2025-32434, CVE-2026-24747
+    "torchvision>=0.25,<1",
     "pixeltable-yolox>=0.4.3,<0.5",  # importable as `yolox`
     "accelerate>=1.9,<2",
     "numpy>=1.26.4,<3",
@@ -26,6 +26,7 @@ RUNTIME = [
     "jinja2>=3.1,<4",
     "filelock>=3.32,<5",  # 3.x for Python 3.10
     "tensorboard>=2.18,<3",
+    "tomli>=2.0.1,<3; python_version < '3.11'",  # in Python itself from 3.11
 ]
 
 # Optional trackers of training runs, each an extra of its own.
@@ -37,6 +38,7 @@ TRACKERS = {
 DEV = [
     "pytest>=8,<10",
     "pytest-xdist>=3.6,<4",
+    "hypothesis>=6.100,<7",
     "ruff>=0.9,<1",
     "mypy>=1.14,<3",
     "import-linter>=2.1,<3",
