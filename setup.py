@@ -26,6 +26,7 @@ RUNTIME = [
     "jinja2>=3.1,<4",
     "filelock>=3.32,<5",  # 3.x for Python 3.10
     "tensorboard>=2.18,<3",
+    "tomli>=2.0.1,<3; python_version < '3.11'",  # in Python itself from 3.11
 ]
 
 # Optional trackers of training runs, each an extra of its own.

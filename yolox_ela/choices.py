@@ -26,6 +26,8 @@ MODES = {
 }
 # How a table looks, `--style`; JSON has an option of its own.
 STYLES = ("text", "markdown", "csv")
+# What `predict` writes, `--save`; see `predict/output.py`.
+PREDICT_OUTPUTS = ("pictures", "json", "coco", "csv", "yolo", "voc", "crops")
 # Threads of a process; more would be a typing error, and take the machine's memory.
 MOST_THREADS = 1024
 # How maps of what raises a score are computed, `--method`; see `explain/cam.py`.

@@ -29,6 +29,7 @@ COMMANDS = {
     "explain": ("explain", "explain detections by maps of where their scores come from"),
     "dataset": ("dataset", "check, count, convert, divide, download or generate data sets"),
     "report": ("report", "report on a run, or on several side by side"),
+    "study": ("study", "run many trainings as one question, and say what their scores support"),
     "table": ("table", "print the project's tables, or write them into files"),
 }
 

@@ -70,7 +70,9 @@ def parse(home: Path, keywords: Mapping[str, Any] | None = None) -> argparse.Nam
     require_outputs(args, "json", "save_detections")
     if args.record:
         if args.precision != "fp32" or args.rectangular:
-            raise UserError("--record keeps scores that compare, in fp32 and without --rectangular")
+            raise UserError(
+                "--record keeps scores of fp32 and without --rectangular, which compare"
+            )
         require_record(args.record)
     return args
 

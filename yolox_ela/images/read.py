@@ -223,8 +223,8 @@ def _what_else(data: bytes, path: Path) -> str:
         return "the file is empty; replace it"
     if path.suffix.lower() in VIDEO_SUFFIXES:
         return (
-            "it is a video, which is not supported yet; take pictures out of it, for instance "
-            f"with: ffmpeg -i {path.name} frame%06d.png"
+            "it is a video: `yolox-ela predict` and Detector.stream take its frames; pictures come "
+            f"out of it with: ffmpeg -i {path.name} frame%06d.png"
         )
     if data[4:8] == b"ftyp" and data[8:11] in (b"hei", b"hev", b"mif"):
         return "it is a HEIC picture, which is not supported; save it as JPEG or PNG"

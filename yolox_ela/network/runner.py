@@ -12,7 +12,7 @@ from yolox_ela.input_size import FORM, ImageSize, is_image_size
 from yolox_ela.network.inference import FAST, Inference, predictor
 from yolox_ela.network.model import Yolox
 
-BATCH = 16
+BATCH = 16  # images at a time on a GPU
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Runner:
         values: the value of white in pictures of more than 8 bits, where the training data of the
             network decided it.
         batch: the number of images at a time.
+        parallel: the number of calls of `run` that may be under way at the same time.
         model: the network as a torch module in evaluation mode, if that is what runs.
 
     Raises:
@@ -38,7 +39,8 @@ class Runner:
     classes: tuple[str, ...]
     image_size: ImageSize
     values: ValueRange = UNDECIDED
-    batch: int = BATCH
+    batch: int = 1
+    parallel: int = 1
     model: Yolox | None = None
 
     def __post_init__(self) -> None:
@@ -73,6 +75,13 @@ def torch_runner(
             f"{len(classes)} class names for a network with {model.head.num_classes} classes"
         )
     model.eval()
+    on_cpu = device.type == "cpu"
     return Runner(
-        predictor(model, device, inference), tuple(classes), image_size, values, model=model
+        predictor(model, device, inference),
+        tuple(classes),
+        image_size,
+        values,
+        batch=1 if on_cpu else BATCH,
+        parallel=torch.get_num_threads() if on_cpu else 1,
+        model=model,
     )

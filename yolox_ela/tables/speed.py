@@ -13,7 +13,8 @@ from yolox_ela.choices import MODES, SPEED_PRECISIONS
 from yolox_ela.errors import UserError
 from yolox_ela.experiment import BASELINE, Experiment
 from yolox_ela.input_size import FORM, ImageSize, InputSize, is_image_size
-from yolox_ela.network.fuse import fuse_batchnorm
+from yolox_ela.network.fuse import fuse, fuse_batchnorm
+from yolox_ela.network.model import Yolox
 from yolox_ela.system.device import synchronise
 from yolox_ela.system.environment import describe_environment
 from yolox_ela.tables.layout import Column, Table
@@ -89,7 +90,7 @@ def measure_speed(
         images = _images(batch, InputSize.of(settings.image_size), mode, device)
         tasks = {
             exp.name: _task(
-                _prepare(exp.build_model(), mode, backend).to(device), images, precision
+                _prepare(exp.build_model(), mode, precision, backend).to(device), images, precision
             )
             for exp in experiments
         }
@@ -206,11 +207,13 @@ def _images(batch: int, size: InputSize, mode: str, device: torch.device) -> Ten
     return images.to(device, memory_format=layout)
 
 
-def _prepare(model: nn.Module, mode: str, backend: str) -> nn.Module:
+def _prepare(model: Yolox, mode: str, precision: str, backend: str) -> nn.Module:
     model = model.eval()
     if mode == "eager":
         return model
-    model = fuse_batchnorm(model).to(memory_format=torch.channels_last)
+    # As `predictor` decides it.
+    fast = mode == "fused" and precision == "fp32"
+    model = (fuse if fast else fuse_batchnorm)(model).to(memory_format=torch.channels_last)
     if mode == "compiled":
         model.compile(backend=backend, fullgraph=True, dynamic=False)
     return model
