@@ -1,4 +1,4 @@
-"""ONNX files of 8 bits: which convolutions they compute so, and how near they stay to the network."""
+"""ONNX files of 8 bits: which convolutions they compute so, and how near they stay."""
 
 import pytest
 import torch
