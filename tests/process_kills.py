@@ -101,6 +101,11 @@ class Run:
         """The loader processes of a process that trains."""
         return [p for p in trainer.children() if is_loader(p)]
 
+    def kill(self) -> None:
+        """End all of its processes."""
+        for process in self.processes():
+            process.kill()
+
     def end(self, since: float) -> Ended:
         """Wait until all is over.
 
@@ -113,8 +118,7 @@ class Run:
         seconds = time.monotonic() - since
         left = self.processes()
         names = [" ".join(process.cmdline())[-60:] for process in left]
-        for process in left:
-            process.kill()
+        self.kill()
         code = self.process.wait(10)
         time.sleep(0.3)  # for the last lines
         return Ended(code, "".join(self.lines[start:]), seconds, names)
@@ -130,8 +134,14 @@ def is_loader(process: psutil.Process) -> bool:
 
 
 def kill_rank(number: int, name: str) -> Callable[[Run], None]:
-    """Send a signal to a process that trains."""
-    return lambda run: run.ranks()[number].send_signal(getattr(signal, name))
+    """Send a signal to a process that trains, as soon as there are both."""
+
+    def act(run: Run) -> None:
+        while len(ranks := run.ranks()) < 2:
+            time.sleep(0.1)
+        ranks[number].send_signal(getattr(signal, name))
+
+    return act
 
 
 def kill_loader(number: int) -> Callable[[Run], None]:
@@ -175,7 +185,7 @@ CASES: dict[str, tuple[list[str], str | float, Callable[[Run], None], int, int]]
     "-d, loader of rank 1 killed": (LAUNCHED, TRAINS, kill_loader(1), 2, 1),
     "-d, rank 0 killed": (LAUNCHED, TRAINS, kill_rank(0, "SIGKILL"), 2, 1),
     "-d, rank 1 killed": (LAUNCHED, TRAINS, kill_rank(1, "SIGKILL"), 2, 1),
-    "-d, rank 1 killed early": (LAUNCHED, 6.0, kill_rank(1, "SIGKILL"), 2, 1),
+    "-d, rank 1 killed early": (LAUNCHED, 0.0, kill_rank(1, "SIGKILL"), 2, 1),
     "-d, rank 1 asked to stop": (LAUNCHED, TRAINS, kill_rank(1, "SIGTERM"), 130, 0),
     "-d, launcher killed": (LAUNCHED, TRAINS, kill_launcher("SIGKILL"), -9, 1),
     "-d, launcher SIGTERM": (LAUNCHED, TRAINS, kill_launcher("SIGTERM"), 130, 0),
@@ -206,12 +216,16 @@ def main() -> int:
         if sys.argv[1:] and not any(word in name for word in sys.argv[1:]):
             continue
         run = Run(data, place / str(number), kind)
-        if isinstance(when, str):
-            run.wait_for(when)
-        else:
-            time.sleep(when)
-        since = time.monotonic()
-        act(run)
+        try:
+            if isinstance(when, str):
+                run.wait_for(when)
+            else:
+                time.sleep(when)
+            since = time.monotonic()
+            act(run)
+        except BaseException:
+            run.kill()
+            raise
         ended = run.end(since)
         found = faults(ended, code, errors, kind)
         wrong += bool(found)

@@ -39,6 +39,7 @@ from yolox_ela.network.weights import read_checkpoint
 from yolox_ela.overrides import override
 from yolox_ela.report.curves import read_metrics
 from yolox_ela.report.single import RunMaterial, write_single_report
+from yolox_ela.system.determinism import compute_deterministically
 from yolox_ela.system.device import select_device
 from yolox_ela.system.environment import describe_environment
 from yolox_ela.system.logs import collect_log, log_to_file
@@ -91,6 +92,8 @@ def run(args: argparse.Namespace, held: ExitStack) -> FinishedRun:
     exp = configured(load_experiment(args.experiment), args)
     if args.devices > 1 and "WORLD_SIZE" not in os.environ:
         launch_processes(args, exp)
+    if args.deterministic:
+        compute_deterministically()
     accelerator = build_accelerator(args.device, exp.precision)
     if wants_largest_batch(args):
         require_cuda(accelerator.device)

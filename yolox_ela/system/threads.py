@@ -19,8 +19,8 @@ LOOK_SECONDS = 0.2
 def threads_of_environment() -> int | None:
     """The number of threads that the user has set by OMP_NUM_THREADS, if any.
 
-    torchrun and `-d` set it to 1 for several processes where the user has not, so that a 1 means nothing
-    there.
+    torchrun and `-d` set it to 1 for several processes where the user has not, so that a 1 means
+    nothing there.
     """
     text = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     if not text.isdecimal() or int(text) == 0:  # OpenMP ignores these, too
