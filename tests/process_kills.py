@@ -27,6 +27,7 @@ ONE, LAUNCHED = [], ["-d", "2"]
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
 LATEST = 30.0  # seconds until all have to be gone
 TRAINS = "epoch 2/200"  # in the log of a training that is under way
+STARTED = "both processes have started"
 MARK = "YOLOX_ELA_KILLED_RUN"  # in the environment of its processes
 
 
@@ -134,14 +135,8 @@ def is_loader(process: psutil.Process) -> bool:
 
 
 def kill_rank(number: int, name: str) -> Callable[[Run], None]:
-    """Send a signal to a process that trains, as soon as there are both."""
-
-    def act(run: Run) -> None:
-        while len(ranks := run.ranks()) < 2:
-            time.sleep(0.1)
-        ranks[number].send_signal(getattr(signal, name))
-
-    return act
+    """Send a signal to a process that trains."""
+    return lambda run: run.ranks()[number].send_signal(getattr(signal, name))
 
 
 def kill_loader(number: int) -> Callable[[Run], None]:
@@ -185,7 +180,7 @@ CASES: dict[str, tuple[list[str], str | float, Callable[[Run], None], int, int]]
     "-d, loader of rank 1 killed": (LAUNCHED, TRAINS, kill_loader(1), 2, 1),
     "-d, rank 0 killed": (LAUNCHED, TRAINS, kill_rank(0, "SIGKILL"), 2, 1),
     "-d, rank 1 killed": (LAUNCHED, TRAINS, kill_rank(1, "SIGKILL"), 2, 1),
-    "-d, rank 1 killed early": (LAUNCHED, 0.0, kill_rank(1, "SIGKILL"), 2, 1),
+    "-d, rank 1 killed early": (LAUNCHED, STARTED, kill_rank(1, "SIGKILL"), 2, 1),
     "-d, rank 1 asked to stop": (LAUNCHED, TRAINS, kill_rank(1, "SIGTERM"), 130, 0),
     "-d, launcher killed": (LAUNCHED, TRAINS, kill_launcher("SIGKILL"), -9, 1),
     "-d, launcher SIGTERM": (LAUNCHED, TRAINS, kill_launcher("SIGTERM"), 130, 0),
@@ -217,7 +212,10 @@ def main() -> int:
             continue
         run = Run(data, place / str(number), kind)
         try:
-            if isinstance(when, str):
+            if when == STARTED:
+                while len(run.ranks()) < 2:
+                    time.sleep(0.1)
+            elif isinstance(when, str):
                 run.wait_for(when)
             else:
                 time.sleep(when)

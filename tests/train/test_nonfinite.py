@@ -91,7 +91,7 @@ def test_a_gradient_spoils_no_weight(tmp_path, tiny_recipe, tiny_splits, monkeyp
     dump = torch.load(path, weights_only=True)
     assert all(t.isfinite().all() for t in dump["model"].values())
     # The spoiled layer is not part of the weights, so that nothing is found without it.
-    assert f"gradients are finite here, in bf16" in replay(
+    assert "gradients are finite here, in bf16" in replay(
         path, experiment="nano_ela_s", device="cpu"
     )
     build = type(recipe).build_model

@@ -3,13 +3,13 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 
 from torch.distributed import TCPStore
 
 from yolox_ela.commands.exit_codes import EXIT_ELSEWHERE, EXIT_ERROR, EXIT_INTERRUPTED
+from yolox_ela.system.interrupts import tell
 from yolox_ela.system.processes import LAUNCHER, RESUME
 from yolox_ela.train.stop import StopRequest
 
@@ -131,7 +131,7 @@ def _report(codes: Mapping[int, int], *, asked: bool) -> int:
         return EXIT_ERROR
     own = [rank for rank, code in failed.items() if code != EXIT_ELSEWHERE]
     rank = own[0] if own else next(iter(failed))
-    print(f"error: rank {rank} {_reason(failed[rank])}; {RESUME}", file=sys.stderr)
+    tell(f"error: rank {rank} {_reason(failed[rank])}; {RESUME}")
     return EXIT_ERROR
 
 

@@ -2,11 +2,21 @@
 
 import os
 import signal
+from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
 
 EXIT_INTERRUPTED = 130  # as a shell shows a program that Ctrl-C has ended
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def tell(text: str) -> None:
+    """Write a line to the screen, also within a handler: nothing is buffered or locked.
+
+    A screen that is gone, as a closed terminal is, must not keep anything from ending.
+    """
+    with suppress(OSError):
+        os.write(2, f"{text}\n".encode(errors="backslashreplace"))
 
 
 class Interrupts:
@@ -43,7 +53,7 @@ class Interrupts:
         """Tell the user, once."""
         if self._speaks:
             self._speaks = False
-            os.write(2, b"interrupted\n")  # nothing is buffered, and it works within a handler
+            tell("interrupted")
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self._works and os.getpid() == self._process:

@@ -6,6 +6,8 @@ import signal
 import threading
 import time
 
+from yolox_ela.system.interrupts import tell
+
 LAUNCHER = "YOLOX_ELA_LAUNCHER"  # the process that has started this one for `-d`; see `launch`
 RESUME = "continue with the same command and --resume"
 WATCH_SECONDS = 1.0
@@ -65,8 +67,7 @@ def _watch(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(WATCH_SECONDS)
     if os.environ.get("LOCAL_RANK", "0") == "0":
-        text = error_line(f"what started this process has ended, so it stops, too; {RESUME}")
-        os.write(2, f"\n{text}\n".encode())
+        tell("\n" + error_line(f"what started it has ended, so it stops, too; {RESUME}"))
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(END_SECONDS)
     os._exit(2)

@@ -8,7 +8,7 @@ from types import FrameType, TracebackType
 
 from loguru import logger
 
-from yolox_ela.system.interrupts import SIGNALS
+from yolox_ela.system.interrupts import SIGNALS, tell
 from yolox_ela.system.processes import is_launched_here, rank
 
 # Within this time signals are the same wish: `timeout` and job schedulers send one to a program
@@ -58,4 +58,4 @@ class StopRequest:
         self.requested, self._asked_at = True, self._clock()
         if self._speaks:
             # Not through the logger, which the signal may have interrupted.
-            os.write(2, b"\nstopping: finishing the step and saving; again to stop at once\n")
+            tell("\nstopping: finishing the step and saving; again to stop at once")
