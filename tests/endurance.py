@@ -24,10 +24,10 @@ from yolox_ela.train.engine import Training
 from yolox_ela.train.run_folder import RunFolder
 
 SETTINGS = {
-    "name": "endurance", "image_size": 32, "batch_size": 1, "eval_interval": 1, "workers": 1,
+    "name": "endurance", "image_size": 64, "batch_size": 2, "eval_interval": 1, "workers": 1,
     "lr": 0.001, "final_fraction": 0.2, "multiscale": 0.0,
 }  # fmt: skip
-IMAGES, SETTLED = 100, 5  # images of an epoch, and the epoch from which on nothing may grow
+IMAGES, SETTLED = 200, 5  # images of an epoch, and the epoch from which on nothing may grow
 
 
 class Measured(Training):

@@ -79,7 +79,7 @@ class Run:
     def wait_for(self, text: str) -> None:
         """Wait until a line has this text."""
         with self._heard:
-            if not self._heard.wait_for(lambda: text in "".join(self.lines), 120):
+            if not self._heard.wait_for(lambda: text in "".join(self.lines), 300):
                 raise TimeoutError("".join(self.lines))
 
     def processes(self) -> list[psutil.Process]:

@@ -39,6 +39,10 @@ def spaces():
     try:
         for name in names:
             ip("netns", "add", name)
+            # Nobody answers questions for names there, for which torch would wait a minute each.
+            settings = Path("/etc/netns") / name
+            settings.mkdir(parents=True)
+            (settings / "resolv.conf").write_text("nameserver 127.0.0.1\n")
         ip("link", "add", ends[0], "type", "veth", "peer", "name", ends[1])
         for name, end, address in zip(names, ends, ADDRESSES, strict=True):
             ip("link", "set", end, "netns", name)
@@ -49,6 +53,7 @@ def spaces():
     finally:
         for name in names:
             subprocess.run(["ip", "netns", "delete", name], capture_output=True)
+            shutil.rmtree(Path("/etc/netns") / name, ignore_errors=True)
 
 
 def begin(space, folder, data, *words):

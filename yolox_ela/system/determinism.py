@@ -18,7 +18,7 @@ def compute_deterministically() -> None:
     torch.backends.cudnn.deterministic = True
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Memory that is not written is not read here, so that filling it would only take time.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010
 
 
 def is_deterministic() -> bool:

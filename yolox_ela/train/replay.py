@@ -84,8 +84,9 @@ def replay(path: Path, *, experiment: str | Path | None = None, device: str = "a
     network.head.use_l1 = content["use_l1"]
     search = Search(network)
     seed_generators(recipe.seed, content["step"] - 1, content["process"])
-    batch = [content[f"last_batch_{name}"].to(accelerator.device) for name in ("images", "targets")]
-    images, targets = network_input(*batch, tuple(content["input_size"]))
+    images = content["last_batch_images"].to(accelerator.device)
+    targets = content["last_batch_targets"].to(accelerator.device)
+    images, targets = network_input(images, targets, tuple(content["input_size"]))
     with accelerator.autocast():
         losses = network(images, targets)
     losses["total_loss"].backward()
