@@ -29,6 +29,7 @@ COMMANDS = {
     "train": ("train", "train an experiment and evaluate it"),
     "eval": ("evaluate", "evaluate weights on a set of images"),
     "predict": ("predict", "detect objects in pictures"),
+    "export": ("export", "write a network as a file for other programs"),
     "explain": ("explain", "explain detections by maps of where their scores come from"),
     "dataset": ("dataset", "check, count, convert, divide, download or generate data sets"),
     "report": ("report", "report on a run, or on several side by side"),
