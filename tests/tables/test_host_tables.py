@@ -49,7 +49,8 @@ def test_names():
 def test_counts_of_parts_add_up():
     """A whole ResNet-18 with attention, in which one module serves two sites."""
     with torch.device("meta"):
-        whole = count(resnet18(ela_l), (1, 3, 224, 224))
+        model = resnet18(ela_l)
+    whole = count(model, (1, 3, 224, 224))
     assert whole == count_host("resnet18", ela_l)
     assert (whole.parameters, whole.thop_parameters) == (11_856_552, 11_850_792)
 

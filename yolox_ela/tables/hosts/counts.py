@@ -88,8 +88,7 @@ def count_attention(shapes: tuple[tuple[torch.Size, ...], ...], build: Build) ->
     """Count the modules for some sites: for each module the shapes of its sites' maps."""
     total = Count(0, 0, 0)
     for group, modules in Counter(shapes).items():
-        with torch.device("meta"):
-            module = build(group[0][1])
+        module = build(group[0][1])
         assert module is not None
         counts = [count(module, shape) for shape in group]
         one = Count(counts[0].parameters, counts[0].thop_parameters, sum(c.macs for c in counts))
@@ -98,11 +97,10 @@ def count_attention(shapes: tuple[tuple[torch.Size, ...], ...], build: Build) ->
 
 
 def count(model: nn.Module, shape: tuple[int, ...]) -> Count:
-    """Count a network on device `meta` in evaluation mode for an input of this shape."""
+    """Count a network in evaluation mode for an input of this shape."""
+    x = torch.zeros(shape, device=next(model.parameters()).device)
     with torch.no_grad():
-        macs, known = thop.profile(
-            model.eval(), (torch.zeros(shape, device="meta"),), verbose=False
-        )
+        macs, known = thop.profile(model.eval(), (x,), verbose=False)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     return Count(parameters, int(known), int(macs))
 
