@@ -5,8 +5,8 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 RUNTIME = [
-    "torch>=2.7,<3",
-    "torchvision>=0.22,<1",
+    "torch>=2.10,<3",  # reading weights is safe from here on: CVE-2025-32434, CVE-2026-24747
+    "torchvision>=0.25,<1",
     "pixeltable-yolox>=0.4.3,<0.5",  # importable as `yolox`
     "accelerate>=1.9,<2",
     "numpy>=1.26.4,<3",
@@ -26,6 +26,7 @@ RUNTIME = [
     "jinja2>=3.1,<4",
     "filelock>=3.32,<5",  # 3.x for Python 3.10
     "tensorboard>=2.18,<3",
+    "tomli>=2.0.1,<3; python_version < '3.11'",  # in Python itself from 3.11
 ]
 
 # Optional trackers of training runs, each an extra of its own.
@@ -34,13 +35,22 @@ TRACKERS = {
     "mlflow": ["mlflow>=3.17,<4"],
     "trackio": ["trackio>=0.40,<1"],
 }
+# Formats that networks are exported to. TorchScript and torch.export need torch alone.
+EXPORT = {
+    "export": ["onnx>=1.17,<2", "onnxruntime>=1.20,<2"],
+    "openvino": ["onnx>=1.17,<2", "openvino>=2025.0,<2027", "nncf>=2.14,<4"],
+    "ncnn": ["ncnn>=1.0.20260101,<2", "pnnx>=20260101,<20280101"],
+    "coreml": ["coremltools>=8,<10"],
+}
 DEV = [
     "pytest>=8,<10",
     "pytest-xdist>=3.6,<4",
+    "hypothesis>=6.100,<7",
     "ruff>=0.9,<1",
     "mypy>=1.14,<3",
     "import-linter>=2.1,<3",
-    "onnxruntime>=1.20,<2",
+    *EXPORT["export"],
+    *EXPORT["openvino"],
     "mkdocs>=1.6,<2",
     "mkdocstrings[python]>=0.30,<2",  # 0.x for Python 3.10
     "pymdown-extensions>=10.14,<14",
@@ -60,5 +70,5 @@ setup(
     package_data={"yolox_ela": ["py.typed", "report/page.html.jinja", "pretrained/*"]},
     install_requires=RUNTIME,
     entry_points={"console_scripts": ["yolox-ela = yolox_ela.commands.entry:main"]},
-    extras_require={"dev": DEV, **TRACKERS},
+    extras_require={"dev": DEV, **TRACKERS, **EXPORT},
 )

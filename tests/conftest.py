@@ -39,6 +39,7 @@ class Server(ThreadingHTTPServer):
         self.files: dict[str, bytes] = {}
         self.cut: dict[str, int] = {}  # path -> bytes after which the connection breaks
         self.promised: dict[str, int] = {}  # path -> Content-Length other than the true one
+        self.kinds: dict[str, str] = {}  # path -> Content-Type
         self.requests: list[tuple[str, str | None, int]] = []
 
     def url(self, path: str) -> str:
@@ -72,6 +73,8 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.send_response(200)
         self.server.requests.append((self.path, asked, len(body)))
+        if kind := self.server.kinds.get(self.path):
+            self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(self.server.promised.get(self.path, len(body))))
         self.end_headers()
         self.wfile.write(body[: self.server.cut.get(self.path)])

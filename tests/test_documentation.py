@@ -5,11 +5,13 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from yolox_ela.experiment import load_experiment
 from yolox_ela.overrides import override
+from yolox_ela.predict.video import VideoWriter
 from yolox_ela.tables.record import read_rows
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -108,6 +110,23 @@ def test_prediction_from_python(page, workplace):
     exec(python_block(page, "Detector"), scope)
     assert len(scope["found"].boxes) >= 1
     assert scope["score"] >= 0.3
+
+
+def test_page_on_prediction(workplace, capsys):
+    """Its blocks one after the other: the same boxes from a file and from arrays, then a stream."""
+    (workplace / "folder").mkdir()
+    shutil.copy(workplace / "photo.jpg", workplace / "folder")
+    writer = VideoWriter(workplace / "clip.mp4", 10)
+    for _ in range(3):
+        writer.add(np.zeros((64, 96, 3), np.uint8))
+    writer.close()
+    text = (PROJECT / "docs/predict.md").read_text(encoding="utf-8")
+    scope = {}
+    for code in re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S):
+        exec(code, scope)
+    assert len(scope["same"]) == len(scope["also_the_same"]) >= 1
+    assert (workplace / "objects.jpg").is_file()
+    assert capsys.readouterr().out.count("clip.mp4") == 3
 
 
 @pytest.mark.slow

@@ -1,6 +1,5 @@
 """The commands as Python functions: keyword arguments in, results as objects out."""
 
-import json
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,9 +16,11 @@ from yolox_ela.commands import evaluate_options, train_options
 from yolox_ela.commands import train as train_command
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
+from yolox_ela.evaluate.results_file import read_results
 from yolox_ela.evaluate.results_text import format_results
 from yolox_ela.evaluate.scores import METRICS
 from yolox_ela.system.logs import ignore_foreign_warnings
+from yolox_ela.system.resources import explained
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def train(experiment: str | Path | None = None, **settings: Any) -> TrainedRun:
             if not training.out_of_time:
                 raise KeyboardInterrupt
             known = folder.results.is_file()
-            kept = json.loads(folder.results.read_text(encoding="utf-8")) if known else {}
+            kept = read_results(folder.results) if known else {}
         else:
             kept = results
             if training.accelerator.is_main_process:
@@ -166,7 +167,8 @@ def _state_of_caller() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             ignore_foreign_warnings()
-            yield
+            with explained():
+                yield
     finally:
         torch.set_num_threads(threads)
         if "WORLD_SIZE" not in os.environ:

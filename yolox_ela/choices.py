@@ -28,6 +28,10 @@ MODES = {
 HOSTS = ("resnet18", "resnet50", "resnet101", "mobilenet_v2", "yolof", "deeplabv3")
 # How a table looks, `--style`; JSON has an option of its own.
 STYLES = ("text", "markdown", "csv")
+# What `predict` writes, `--save`; see `predict/output.py`.
+PREDICT_OUTPUTS = ("pictures", "json", "coco", "csv", "yolo", "voc", "crops")
+# Threads of a process; more would be a typing error, and take the machine's memory.
+MOST_THREADS = 1024
 # How maps of what raises a score are computed, `--method`; see `explain/cam.py`.
 CAM_METHODS = ("layercam", "gradcam")
 # The same network with constants in place of its attention, `--beside`; see `explain/networks.py`.

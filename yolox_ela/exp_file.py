@@ -86,7 +86,7 @@ def blame(path: Path) -> Iterator[None]:
         yield
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # sys.exit would end the command without a word
         raise UserError(f"{path} fails to run: {type(error).__name__}: {error}") from error
 
 

@@ -66,7 +66,12 @@ OPTIONS = {
     "speed": "the command table speed",
     "occupy": "nothing: no memory is reserved ahead",
     "save_result": "nothing: predict always saves its pictures, into -o FOLDER",
-    "save_json": "--save-detections FILE in eval",
+    "save_json": "--save-detections FILE in eval, --save coco in predict",
+    "save_txt": "--save yolo in predict",
+    "save_crop": "--save crops in predict",
+    "max_det": "--max NUMBER in predict",
+    "show": "--show in predict",
+    "camid": "the number of the camera, as in: predict 0",
     "plots": "nothing: a run ends with its report, unless --no-report",
     "legacy": "-c coco_legacy; how other weights were normalised is found out from the file",
 }
@@ -138,12 +143,9 @@ NOT_SUPPORTED = {
     "dropout": "the network has no dropout",
     "label_smoothing": "there is no label smoothing",
     "act": "the activation is always SiLU",
-    "max_det": "all detections that pass the score threshold and NMS are kept",
     "augment": "there is no test-time augmentation; where training samples are rendered is "
     "--augment in train",
     "trt": "TensorRT is not used",
-    "camid": "cameras and videos are not read, only pictures",
-    "show": "no window is opened: pictures are saved into -o FOLDER",
     "evolve": "there is no search for hyperparameters",
 }
 FOREIGN = {*RENAMED_FIELDS, *OPTIONS, *NEAREST, *NOT_SUPPORTED}

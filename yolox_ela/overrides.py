@@ -15,6 +15,7 @@ from yolox_ela.foreign_names import answer
 from yolox_ela.input_size import FORM as IMAGE_SIZE_FORM
 from yolox_ela.input_size import parse_image_size
 from yolox_ela.recipe import Recipe, current_settings, setting_fields
+from yolox_ela.system.files import is_file, read_text
 
 RecipeType = typing.TypeVar("RecipeType", bound=Recipe)
 
@@ -134,9 +135,11 @@ def _classes(text: str) -> tuple[str, ...]:
     """Class names from a text file, one a line, or from a list with commas."""
     if "," in text:
         words = text.split(",")
-    elif Path(text).is_file():
+    elif is_file(Path(text)):
         try:
-            words = Path(text).read_text(encoding="utf-8-sig").splitlines()
+            words = read_text(Path(text), "utf-8-sig").splitlines()
+        except OSError as error:
+            raise UserError(f"cannot read the class names in {text}: {error.strerror}") from error
         except UnicodeDecodeError as error:
             raise UserError(f"{text} is not UTF-8 text; save it as UTF-8") from error
     elif Path(text).suffix or "/" in text or "\\" in text:

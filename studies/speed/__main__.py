@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from studies.speed import attention, data, evaluate, infer, step, train
+from studies.speed import attention, cost, data, evaluate, infer, step, train
 from yolox_ela.commands.entry import run
 from yolox_ela.commands.options import tool_parser, write_result
 from yolox_ela.errors import UserError
@@ -28,6 +28,11 @@ BENCHMARKS = {
     "data": Benchmark("training samples beside yolox's", data.add_options, data.run),
     "attention": Benchmark(
         "ELA beside its definition, line by line", attention.add_options, attention.run
+    ),
+    "cost": Benchmark(
+        "networks with attention beside the plain one, fused and exported",
+        cost.add_options,
+        cost.run,
     ),
     "step": Benchmark("a training step beside yolox's", step.add_options, step.run),
     "train": Benchmark("training from files beside yolox's", train.add_options, train.run),

@@ -3,26 +3,21 @@
 import numpy as np
 import pytest
 
-from yolox_ela.datasets.names import VOC_CLASSES
-from yolox_ela.evaluate.detections import ImageDetections
-from yolox_ela.images.boxes import class_color
+from yolox_ela.images.boxes import class_color, draw_boxes
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (300, 400, 3), np.uint8)
 
 
-def detections(*boxes, labels=None):
-    labels = np.array(labels or range(len(boxes)), np.int64)
-    return ImageDetections(
-        np.array(boxes, np.float32).reshape(-1, 4),
-        np.linspace(0.9, 0.5, len(boxes), dtype=np.float32),
-        labels,
-        tuple(VOC_CLASSES[label] for label in labels),
-    )
+def drawn_on(image, *boxes):
+    """Boxes of the classes 0, 1 and so on, the most important one first."""
+    boxes = np.array(boxes, np.float32).reshape(-1, 4)
+    labels = list(range(len(boxes)))
+    return draw_boxes(image, boxes, labels, [f"class {label} 0.90" for label in labels])
 
 
 def test_only_the_boxes_change():
     before = IMAGE.copy()
-    drawn = detections((50, 60, 250, 200)).drawn_on(IMAGE)
+    drawn = drawn_on(IMAGE, (50, 60, 250, 200))
     assert np.array_equal(IMAGE, before), "the argument is untouched"
     assert drawn.shape == IMAGE.shape
     assert drawn.dtype == np.uint8
@@ -43,7 +38,7 @@ def test_only_the_boxes_change():
 
 def test_colour_of_the_class():
     """RGB as `class_color` says, in an image that is BGR."""
-    drawn = detections((50, 60, 250, 200)).drawn_on(np.zeros((300, 400, 3), np.uint8))
+    drawn = drawn_on(np.zeros((300, 400, 3), np.uint8), (50, 60, 250, 200))
     assert tuple(drawn[200, 150][::-1]) == class_color(0)
     assert len({class_color(label) for label in range(80)}) == 80
 
@@ -51,12 +46,12 @@ def test_colour_of_the_class():
 def test_strongest_on_top():
     """Two boxes of two classes with one outline: the better score shows."""
     box = (50, 60, 250, 200)
-    drawn = detections(box, box).drawn_on(IMAGE)
+    drawn = drawn_on(IMAGE, box, box)
     assert tuple(drawn[200, 150][::-1]) == class_color(0)
 
 
 def test_nothing_to_draw():
-    drawn = detections().drawn_on(IMAGE)
+    drawn = drawn_on(IMAGE)
     assert np.array_equal(drawn, IMAGE)
     assert not np.shares_memory(drawn, IMAGE)
 
@@ -65,9 +60,9 @@ def test_nothing_to_draw():
     "box", [(0, 0, 400, 300), (399.5, 0, 400, 300), (10, 10, 10, 10), (0, 0, 0.4, 0.4)]
 )
 def test_boxes_at_the_limit(box):
-    assert detections(box).drawn_on(IMAGE).shape == IMAGE.shape
+    assert drawn_on(IMAGE, box).shape == IMAGE.shape
 
 
 def test_tiny_picture():
     picture = np.zeros((8, 5, 3), np.uint8)
-    assert detections((0, 0, 5, 8)).drawn_on(picture).shape == picture.shape
+    assert drawn_on(picture, (0, 0, 5, 8)).shape == picture.shape

@@ -172,7 +172,7 @@ def test_what_is_no_image_is_refused_by_name(tmp_path, read, content):
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("clip.mp4", b"\0\0\0\x20ftypisom", "it is a video, which is not supported yet"),
+        ("clip.mp4", b"\0\0\0\x20ftypisom", "it is a video: `yolox-ela predict`"),
         ("phone.jpg", b"\0\0\0\x18ftypheic", "HEIC picture.*save it as JPEG"),
         ("empty.png", b"", "the file is empty"),
     ],

@@ -1,5 +1,6 @@
 """Folding BatchNorm changes the time, not the answer."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from torch import nn
 
 from yolox_ela.experiment import load_experiment
-from yolox_ela.network.fuse import fuse_batchnorm
+from yolox_ela.network.fuse import exportable, fuse, fuse_batchnorm
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "exps"
 
@@ -39,10 +40,35 @@ def test_same_predictions_without_batchnorm(name):
         )
 
 
+@pytest.mark.parametrize("name", ["nano_ela_s", "nano_ela_t"])
+@pytest.mark.parametrize(
+    "form",
+    [fuse, partial(exportable, square=True), partial(exportable, square=False)],
+    ids=["fuse", "square", "any shape"],
+)
+def test_attention_for_prediction_and_export(name, form):
+    """The maps that the head is given, where attention changes a tenth and more."""
+    model = trained(name)
+    plain = fuse_batchnorm(model).to(memory_format=torch.channels_last).backbone
+    without = fuse_batchnorm(model).backbone
+    without.site_keys.clear()
+    fast = form(model).to(memory_format=torch.channels_last).backbone
+    for shape in [(1, 3, 64, 64), (2, 3, 96, 96), (2, 3, 64, 96)]:
+        if shape[2] != shape[3] and getattr(form, "keywords", {}).get("square"):
+            continue
+        images = torch.randint(0, 256, shape, generator=torch.Generator().manual_seed(1)).float()
+        with torch.inference_mode():
+            maps = [network(images) for network in (plain, fast, without)]
+        for expected, found, other in zip(*maps, strict=True):
+            scale = expected.std()
+            torch.testing.assert_close(found / scale, expected / scale, atol=1e-5, rtol=1e-5)
+            assert (other - expected).abs().max() > 0.1 * scale
+
+
 def test_the_network_itself_is_left_as_it_was():
-    model = trained("nano").train()
+    model = trained("nano_ela_s").train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    fuse_batchnorm(model)
+    fuse_batchnorm(model), fuse(model), exportable(model, square=True)
     assert model.training
     assert before.keys() == model.state_dict().keys()
     assert all(torch.equal(before[name], t) for name, t in model.state_dict().items())

@@ -134,8 +134,8 @@ class TestReading:
     @pytest.mark.parametrize(
         ("state", "message"),
         [
-            ({"w": torch.eye(3).to_sparse()}, "w is not a dense tensor"),
-            ({"w": torch.ones(3, dtype=torch.complex64)}, "w is not a dense tensor"),
+            ({"w": torch.eye(3).to_sparse()}, "w' is not a dense tensor"),
+            ({"w": torch.ones(3, dtype=torch.complex64)}, "w' is not a dense tensor"),
             ({"w": torch.ones(1), "module.w": torch.zeros(1)}, "two networks: w is there"),
         ],
         ids=["sparse", "complex", "twice"],

@@ -1,5 +1,6 @@
 """The Detector takes pictures as they come."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from yolox_ela.experiment import Experiment
 from yolox_ela.images.read import read_image
 from yolox_ela.network.class_rows import COCO_CLASSES
 from yolox_ela.network.model import build_yolox
+from yolox_ela.network.runner import torch_runner
 from yolox_ela.predict import Detector
 
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "exps"
@@ -38,6 +40,10 @@ def assert_same(a, b):
     np.testing.assert_allclose(a.scores, b.scores, atol=1e-4)
     assert a.labels.tolist() == b.labels.tolist()
     assert a.names == b.names
+
+
+def everything_runner(model):
+    return torch_runner(model, VOC_CLASSES, image_size=96, device=torch.device("cpu"))
 
 
 class TestDetector:
@@ -99,10 +105,11 @@ class TestDetector:
         first = next(stream)
         assert first.source == photographs[0]
         assert np.array_equal(first.image, read_image(photographs[0]))
-        assert_same(first.detections, detector(photographs[0]))
+        assert_same(first, detector(photographs[0]))
+        assert next(stream).source == photographs[1]
         assert failed == [broken]
         assert len(taken) < 60
-        assert [found.source for found in stream] == given[2:]
+        assert [found.source for found in stream] == given[3:]
         abandoned = detector.stream(photographs[:2] * 40)
         next(abandoned)
         abandoned.close()
@@ -182,6 +189,32 @@ class TestDetector:
         detector(photographs[0])
         after = detector.model.state_dict()
         assert all(torch.equal(before[name], after[name]) for name in before)
+
+    def test_only_some_classes_and_the_best(self, zero_shot, photographs):
+        everything = Detector.from_model(
+            zero_shot, VOC_CLASSES, image_size=96, device="cpu", score_threshold=0.0
+        )(photographs[1])
+        some = Detector(everything_runner(zero_shot), score_threshold=0.0, only=["train", "person"])
+        found = some(photographs[1])
+        wanted = np.isin(everything.names, ["train", "person"])
+        assert 0 < wanted.sum() < len(everything)
+        np.testing.assert_array_equal(found.boxes, everything.boxes[wanted])
+        few = Detector(some.runner, score_threshold=0.0, max_detections=7)(photographs[1])
+        np.testing.assert_array_equal(few.scores, everything.scores[:7])
+        with pytest.raises(UserError, match="no class 'trian'; did you mean train"):
+            Detector(some.runner, only=["trian"])
+        with pytest.raises(UserError, match="max_detections 0"):
+            Detector(some.runner, max_detections=0)
+
+    def test_several_at_the_same_time(self, zero_shot, photographs):
+        """As many networks as threads of torch: the same results, and the threads as before."""
+        runner = replace(everything_runner(zero_shot), parallel=3)
+        before = torch.get_num_threads()
+        detector = Detector(runner, score_threshold=0.05)
+        given = [*photographs, *photographs[::-1]] * 3
+        for path, found in zip(given, detector.stream(given), strict=True):
+            assert_same(found, detector(path))
+        assert torch.get_num_threads() == before
 
 
 class TestFiles:
@@ -363,7 +396,7 @@ class TestFromCheckpoint:
 def test_detections_can_be_drawn(detector, photographs):
     for path in photographs:
         picture = read_image(path)
-        drawn = detector(path).drawn_on(picture)
+        drawn = detector(path).plot()
         assert drawn.shape == picture.shape
         assert (drawn != picture).any()
 

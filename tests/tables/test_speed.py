@@ -10,10 +10,10 @@ import torch
 from yolox_ela.errors import UserError
 from yolox_ela.experiment import load_experiment
 from yolox_ela.tables.layout import render
+from yolox_ela.tables.measurement import read_measurement
 from yolox_ela.tables.speed import (
     SpeedSettings,
     measure_speed,
-    read_measurement,
     speed_tables,
 )
 

@@ -70,7 +70,7 @@ def test_a_folder_of_a_users_things(call, trained, project, data, tmp_path):
     assert not any("error" in entry for entry in entries)
     assert "2 files are left out (.mp4, notes)" in done.stderr
     done = call("tools/demo.py", *words, folder / "clip.mp4", "-o", tmp_path / "out", expect=1)
-    assert "it is a video, which is not supported yet" in done.stderr
+    assert "it is a video: `yolox-ela predict`" in done.stderr
 
 
 def test_wrong_experiment_for_the_weights(call, trained, project, data):

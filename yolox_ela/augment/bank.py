@@ -25,7 +25,7 @@ from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
 from yolox_ela.images.letterbox import letterbox_scale, resize_to_fit, resized
 from yolox_ela.input_size import ImageSize, InputSize
-from yolox_ela.system.files import GIB, require_space, write_atomically
+from yolox_ela.system.files import GIB, remove_leftovers, require_space, write_atomically
 from yolox_ela.system.machine import available_memory, usable_cores
 
 PIECE = 2**26  # bytes of a file for which one checksum is computed
@@ -184,6 +184,7 @@ def disk_bank(split: VocSplit, image_size: ImageSize, folder: Path) -> ImageBank
     length = bank_bytes(split, image_size)
     trailer = len(digest) + 4 * len(_pieces(length))
     if not _is_intact(path, length, digest):
+        remove_leftovers(folder)  # also of other images, since these files are large
         require_space(path, length)
         logger.info("decoding images into {}: {:.2f} GiB", path, length / GIB)
 

@@ -1,6 +1,5 @@
 """The data that weights are evaluated on if the command line names none."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
 from yolox_ela.recipe import Recipe
 from yolox_ela.tables.entry import STANDARD
+from yolox_ela.train.run_files import read_environment
 
 REMEDY = "give the folder of the data with --data"
 
@@ -105,11 +105,9 @@ def compare_with_run(
 
 def _recorded_folder(environment: Path) -> Path | None:
     """The folder in the newest entry of a run's environment.json; None if there is none."""
-    if not environment.is_file():
+    if not environment.exists():
         return None
-    try:
-        return Path(json.loads(environment.read_text(encoding="utf-8"))[-1]["data"])
-    except (ValueError, LookupError, TypeError) as error:
-        raise UserError(
-            f"{environment} is damaged and does not say where the run's data are: {REMEDY}"
-        ) from error
+    newest = read_environment(environment.parent, REMEDY)[-1]
+    if "data" not in newest:
+        raise UserError(f"{environment} does not say where the run's data are: {REMEDY}")
+    return Path(newest["data"])

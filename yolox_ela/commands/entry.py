@@ -15,6 +15,7 @@ from yolox_ela.overrides import did_you_mean
 from yolox_ela.system.libraries import explain_missing_libraries
 from yolox_ela.system.logs import log_to_screen
 from yolox_ela.system.program import PROGRAM
+from yolox_ela.system.resources import explained
 
 EXIT_ERROR, EXIT_INTERRUPTED = 2, 130
 EXIT_UNREAD = 141  # as a shell shows a program that the signal SIGPIPE has ended
@@ -25,9 +26,11 @@ COMMANDS = {
     "train": ("train", "train an experiment and evaluate it"),
     "eval": ("evaluate", "evaluate weights on a set of images"),
     "predict": ("predict", "detect objects in pictures"),
+    "export": ("export", "write a network as a file for other programs"),
     "explain": ("explain", "explain detections by maps of where their scores come from"),
     "dataset": ("dataset", "check, count, convert, divide, download or generate data sets"),
     "report": ("report", "report on a run, or on several side by side"),
+    "study": ("study", "run many trainings as one question, and say what their scores support"),
     "table": ("table", "print the project's tables, or write them into files"),
 }
 
@@ -91,7 +94,9 @@ def run(main: Callable[[], int]) -> NoReturn:
     log_to_screen(main_process=os.environ.get("RANK", "0") == "0")  # torchrun numbers processes
     with ending_with_reader():
         try:
-            sys.exit(main())
+            with explained():
+                code = main()
+            sys.exit(code)
         except EndedElsewhereError:
             time.sleep(REPORT_SECONDS)
             sys.exit(EXIT_ERROR)

@@ -16,6 +16,7 @@ from yolox_ela.explain.explanation import Explanation, explain, require_request
 from yolox_ela.explain.networks import without_attention
 from yolox_ela.explain.numbers import detection_numbers, gate_numbers
 from yolox_ela.explain.page import write_page
+from yolox_ela.input_size import InputSize
 from yolox_ela.network.starts import start_file
 from yolox_ela.predict import Detector
 from yolox_ela.recipe import Recipe
@@ -88,7 +89,7 @@ def facts(explanation: Explanation, networks: Mapping[str, Detector]) -> dict[st
     return {
         "picture": f"{width} x {height} px",
         "networks": list(networks),
-        "input": f"{settings.image_size} px",
+        "input": f"{InputSize.of(settings.image_size)} px",
         "method": explanation.method,
         "score threshold": settings.score_threshold,
         "NMS IoU": settings.nms_iou,

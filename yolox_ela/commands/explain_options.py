@@ -12,6 +12,7 @@ from yolox_ela.choices import (
 )
 from yolox_ela.commands.options import (
     CHECKPOINT_NAMES,
+    IMAGE_SIZE_HELP,
     IMAGE_SIZE_NAMES,
     JSON_HELP,
     add_device,
@@ -22,7 +23,7 @@ from yolox_ela.commands.options import (
     require_outputs,
     require_weights,
 )
-from yolox_ela.commands.parser import Parser, share, whole
+from yolox_ela.commands.parser import Parser, image_size, share, whole
 from yolox_ela.errors import UserError
 from yolox_ela.sizes import SITES
 
@@ -122,9 +123,9 @@ def build_parser() -> Parser:
     machine.add_argument(
         *IMAGE_SIZE_NAMES,
         dest="size",
-        type=whole(32, multiple=32),
+        type=image_size,
         metavar="PIXELS",
-        help="side of the square network input, a multiple of 32 (default: as trained)",
+        help=f"{IMAGE_SIZE_HELP} (default: as trained)",
     )
     output = parser.add_argument_group("output")
     output.add_argument(

@@ -1,7 +1,6 @@
 """`yolox-ela report`: report on a run, or on several side by side."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,9 +12,11 @@ from yolox_ela.report.curves import read_metrics
 from yolox_ela.report.several import ScoredRun, write_comparison_report
 from yolox_ela.report.single import RunMaterial, write_single_report
 from yolox_ela.system.claim import claim_folder, claim_new_folder
+from yolox_ela.train.run_files import read_config
 from yolox_ela.train.run_folder import RunFolder
 
 HELD_REMEDY = "name another folder with -o"
+SIDE_REMEDY = "delete it, and say with --side what each run is a seed of"
 # Settings in which seeds of one side may differ.
 MAY_DIFFER = ("seed", "workers", "eval_interval", "evaluate_start", "evaluate_raw")
 
@@ -69,8 +70,8 @@ def sides_of(runs: Sequence[RunFolder]) -> list[str]:
     """
     configs = []
     for run in runs:
-        path = run.path / "config.json"
-        config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        known = (run.path / "config.json").exists()
+        config = read_config(run.path, SIDE_REMEDY) if known else None
         if config:
             config["classes"] = sorted(config["classes"])  # their order means nothing
         configs.append(config and {k: v for k, v in config.items() if k not in MAY_DIFFER})

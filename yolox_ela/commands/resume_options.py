@@ -1,13 +1,13 @@
 """`train --resume` without -f: the run's own experiment, settings, data and options."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 from yolox_ela.errors import UserError
 from yolox_ela.exp_file import own_experiments
 from yolox_ela.overrides import pairs_to_dict, recorded_settings
+from yolox_ela.train.run_files import read_config, read_environment, read_trackers
 from yolox_ela.train.run_folder import latest_run_path
 
 PACKAGE_EXPERIMENT = "package_experiment"  # in config.json, beside the settings
@@ -42,39 +42,33 @@ def adopt_run(args: argparse.Namespace) -> None:
     if args.output is None:
         args.output = latest_run_path(args.home / "runs")
     folder = args.output
-    config = _read(folder / "config.json", folder)
+    remedy = f"resume {folder} with the options that it was started with, and -f"
+    for name in ("config.json", "environment.json"):
+        if not (folder / name).exists():
+            raise UserError(
+                f"nothing to resume: there is no {folder / name}; name the run's folder with -o, "
+                "or the experiment with -f"
+            )
+    config = read_config(folder, remedy)
+    newest = read_environment(folder, remedy)[-1]
     args.experiment = _experiment_of(config.pop(PACKAGE_EXPERIMENT, ""), config, folder)
     args.settings = _trusted(recorded_settings(config), pairs_to_dict(args.overrides), folder)
-    entries = _read(folder / "environment.json", folder)
-    options = entries[-1].get("options", {})
+    options = newest.get("options", {})
     for name in KEPT_OPTIONS:
         if name in options and name not in args.given:
             setattr(args, name, options[name])
     if "tracker" not in args.given:
-        memory = folder / "trackers.json"
-        args.tracker = list(_read(memory, folder)) if memory.is_file() else ["none"]
+        args.tracker = list(read_trackers(folder / "trackers.json")) or ["none"]
     if "data" not in args.given and "archives" not in args.given:
-        args.data = _data_of(Path(entries[-1]["data"]), args.home)
+        if "data" not in newest:
+            raise UserError(f"{folder / 'environment.json'} does not say where its data are: "
+                            "name them with --data")  # fmt: skip
+        args.data = _data_of(Path(newest["data"]), args.home)
 
 
 def kept_options(args: argparse.Namespace) -> dict[str, Any]:
     """The options that a resumption takes over, for environment.json."""
     return {name: getattr(args, name) for name in KEPT_OPTIONS}
-
-
-def _read(path: Path, folder: Path) -> Any:
-    if not path.is_file():
-        raise UserError(
-            f"nothing to resume: there is no {path}; name the run's folder with -o, or the "
-            "experiment with -f"
-        )
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(
-            f"{path} is damaged ({error}): resume {folder} with the options that it was started "
-            "with, and -f"
-        ) from error
 
 
 def _experiment_of(package_name: str, config: dict[str, Any], folder: Path) -> Path:

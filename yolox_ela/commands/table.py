@@ -15,9 +15,10 @@ from yolox_ela.tables.hosts.claims import claims_table
 from yolox_ela.tables.hosts.complexity import host_tables
 from yolox_ela.tables.hosts.properties import properties_table
 from yolox_ela.tables.layout import Table, insert_block, render
+from yolox_ela.tables.measurement import read_measurement
 from yolox_ela.tables.record import RunRow, read_rows
 from yolox_ela.tables.results import results_tables
-from yolox_ela.tables.speed import SpeedSettings, measure_speed, read_measurement, speed_tables
+from yolox_ela.tables.speed import SpeedSettings, measure_speed, speed_tables
 from yolox_ela.tables.summary import summary_table
 
 
@@ -113,4 +114,5 @@ def block_name(args: argparse.Namespace) -> str:
 
 def write_text(text: str, path: Path) -> None:
     """Write a file of text."""
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    encoded = text.encode("utf-8", "backslashreplace")
+    write_atomically(path, lambda temporary: temporary.write_bytes(encoded))

@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from yolox_ela.choices import AUGMENTS, CACHES, DEFAULT_START, START_NAMES, TRAINING_PRECISIONS
+from yolox_ela.choices import (
+    AUGMENTS,
+    CACHES,
+    DEFAULT_START,
+    MOST_THREADS,
+    START_NAMES,
+    TRAINING_PRECISIONS,
+)
 from yolox_ela.commands.keywords import read_arguments
 from yolox_ela.commands.options import (
     CHECKPOINT_NAMES,
@@ -45,7 +52,6 @@ EXAMPLES = (
     "-f exps/nano_ela_s.py --data ~/VOCdevkit -e 30 lr 0.005 seed 1",
 )
 LARGEST_SEED = 2**32 - 1  # of numpy
-MOST_THREADS = 1024  # more would be a typing error, and take the machine's memory
 
 RecipeType = TypeVar("RecipeType", bound=Recipe)
 

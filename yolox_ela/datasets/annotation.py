@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from yolox_ela.datasets.readers.numbers import NUMBER
+from yolox_ela.system.files import read_bytes
 
 # The start of an XML file that names its encoding, in ASCII characters.
 DECLARATION = re.compile(rb"""<\?xml[^>]*?\sencoding\s*=\s*["']([\w.:-]+)["']""")
@@ -96,7 +97,7 @@ def parse_annotation(path: Path, counts_from: int = 1) -> Annotation:
 
 def _read_xml(path: Path) -> ET.Element:
     """The root of an XML file, decoded by the encoding that it declares."""
-    data = path.read_bytes()
+    data = read_bytes(path)
     declared = DECLARATION.match(data)
     encoding = declared[1].decode() if declared else ""
     try:

@@ -26,7 +26,7 @@ from yolox_ela.datasets.writers.voc import VocWriter
 from yolox_ela.datasets.writers.writer import Writer, WrittenSet, safe_id
 from yolox_ela.datasets.writers.yolo import YoloWriter
 from yolox_ela.errors import UserError
-from yolox_ela.system.files import require_space
+from yolox_ela.system.files import held_folder, remove_leftovers, require_space
 
 WRITERS: dict[str, Writer] = {"voc": VocWriter(), "coco": CocoWriter(), "yolo": YoloWriter()}
 TOLERANCE = 1e-3  # pixels between a box and the same box read back
@@ -72,15 +72,16 @@ def write_data(
         if placing == "copy":
             paths = {image.path for of_set in sets.values() for image in of_set.images}
             require_space(temporary, sum(path.stat().st_size for path in paths))
-        temporary.mkdir(parents=True)
-        for name, of_set in sets.items():
-            for image in of_set.images:
-                place_image(image.path, writer.image_file(temporary, name, image), placing)
-        writer.write(temporary, sets, classes, categories)
-        notes += _read_back(temporary, writer, sets, classes)
-        if out.is_dir():
-            out.rmdir()
-        temporary.rename(out.absolute())
+        remove_leftovers(out.absolute().parent, f"{out.absolute().name}.")
+        with held_folder(temporary):
+            for name, of_set in sets.items():
+                for image in of_set.images:
+                    place_image(image.path, writer.image_file(temporary, name, image), placing)
+            writer.write(temporary, sets, classes, categories)
+            notes += _read_back(temporary, writer, sets, classes)
+            if out.is_dir():
+                out.rmdir()
+            temporary.rename(out.absolute())
     except OSError as error:
         raise UserError(f"cannot write {out}: {error}") from error
     finally:

@@ -10,6 +10,7 @@ from yolox_ela.datasets.names import nearest_set
 from yolox_ela.datasets.problems import Problem, Severity
 from yolox_ela.errors import UserError
 from yolox_ela.images.read import IMAGE_SUFFIXES
+from yolox_ela.system.files import is_file, is_folder, read_text
 
 LABEL = re.compile(r"-1|0|\+?1")  # the column behind an id in VOC's lists for a class
 # Boxes with classes behind a path, x1,y1,x2,y2,class, as in lists for YOLO.
@@ -79,7 +80,7 @@ class FilesById:
             return None
         for form in ("NFC", "NFD"):
             place = self.folder / unicodedata.normalize(form, parent)
-            if place.is_dir():
+            if is_folder(place):
                 return place
         return None
 
@@ -118,7 +119,7 @@ def read_split(
         UserError: there is no such file.
     """
     path = folder / "ImageSets" / "Main" / f"{split}.txt"
-    if not path.is_file():
+    if not is_file(path):
         raise UserError(_missing_list(path, year))
     problems = []
     ids: dict[str, str] = {}  # id: the first line that names it
@@ -140,9 +141,11 @@ def read_split(
 
 
 def read_lines(path: Path) -> list[str]:
-    """The stripped lines of a UTF-8 file; raises UserError if it is in another encoding."""
+    """The stripped lines of a UTF-8 file; raises UserError if it cannot be read as one."""
     try:
-        text = path.read_text(encoding="utf-8-sig")  # Windows writes a byte order mark
+        text = read_text(path, "utf-8-sig")  # Windows writes a byte order mark
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text ({error}); save it as UTF-8") from error
     return [line.strip() for line in text.splitlines()]
@@ -219,7 +222,7 @@ def _missing_list(path: Path, year: str) -> str:
     per_class = re.compile(r".*_(train|val|trainval|test)")  # VOC's own files for a class
     there = sorted(p.stem for p in path.parent.glob("*.txt") if not per_class.fullmatch(p.stem))
     misplaced = path.parent.parent / path.name
-    if misplaced.is_file():
+    if is_file(misplaced):
         return f"no split file {path}; there is {misplaced}: move it into {path.parent}"
     message = f"no split file {path}; there are: {', '.join(there) or 'none'}"
     if not there:

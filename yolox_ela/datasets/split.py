@@ -93,7 +93,7 @@ class VocSplit:
 
     def labels_fingerprint(self) -> str:
         """A hash of ids, sizes and objects, without image files."""
-        digest = hashlib.sha256("\n".join(self.ids.tolist()).encode())
+        digest = hashlib.sha256("\n".join(self.ids.tolist()).encode("utf-8", "surrogatepass"))
         for array in (self.sizes, self.offsets, self.boxes, self.labels, self.difficult):
             digest.update(array.tobytes())
         if self.crowd.any():  # other data keep the hash that earlier versions recorded

@@ -51,7 +51,7 @@ def write_comp4(detections: Detections, split: VocSplit, folder: Path, set_name:
             score = np.format_float_positional(detections.scores[row], trim="-")
             box = " ".join(f"{value:.6f}" for value in corners)
             lines.append(f"{split.ids[detections.images[row]]} {score} {box}\n")
-        content = "".join(lines).encode()
+        content = "".join(lines).encode("utf-8", "backslashreplace")
         write_atomically(path, partial(Path.write_bytes, data=content))
         paths.append(path)
     return paths

@@ -1,4 +1,4 @@
-"""Detections of a whole split as flat arrays, of one image, and in COCO's results format."""
+"""Detections of a whole split as flat arrays, and in COCO's results format."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from yolox_ela.datasets.split import VocSplit
-from yolox_ela.images.boxes import draw_boxes
 
 
 @dataclass(frozen=True)
@@ -71,40 +70,3 @@ def to_coco_results(detections: Detections, split: VocSplit) -> list[dict[str, A
             detections.images, detections.labels, boxes, detections.scores, strict=True
         )
     ]
-
-
-@dataclass(frozen=True)
-class ImageDetections:
-    """The detections of one picture, best score first.
-
-    Attributes:
-        boxes: (D, 4) float32 x1, y1, x2, y2 in pixels of the original picture.
-        scores: (D,) float32 in 0-1.
-        labels: (D,) int64 class indices.
-        names: (D,) class names.
-    """
-
-    boxes: np.ndarray
-    scores: np.ndarray
-    labels: np.ndarray
-    names: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.scores)
-
-    def drawn_on(self, image: np.ndarray) -> np.ndarray:
-        """A copy of the (H, W, 3) uint8 BGR picture with these boxes, the best ones on top."""
-        order = np.argsort(-self.scores, kind="stable")
-        captions = [f"{self.names[i]} {self.scores[i]:.2f}" for i in order]
-        return draw_boxes(image, self.boxes[order], self.labels[order].tolist(), captions)
-
-    def to_dicts(self) -> list[dict[str, Any]]:
-        """Plain JSON values, one entry a box."""
-        return [
-            {
-                "class": name,
-                "score": round(float(score), 5),
-                "box": [round(float(v), 2) for v in box],
-            }
-            for name, score, box in zip(self.names, self.scores, self.boxes, strict=True)
-        ]

@@ -5,8 +5,7 @@ From such files, reports can be made and runs compared without the network or th
 
 import io
 import json
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,9 @@ import numpy as np
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.detections import Detections
+from yolox_ela.evaluate.sound import require_sound
 from yolox_ela.images.values import ValueRange
-from yolox_ela.system.files import write_atomically
+from yolox_ela.system.files import require_regular, write_atomically
 from yolox_ela.system.program import command_text
 
 
@@ -76,26 +76,44 @@ def load_evaluation(path: Path) -> SavedEvaluation:
         UserError: the file is missing, damaged, or not a saved evaluation.
     """
     try:
+        require_regular(path, "name the folder of a run")
         with np.load(path, allow_pickle=False) as arrays:
-            # Older files lack what has a default.
-            split = {f.name: arrays[name] for f in _SPLIT if (name := f"split.{f.name}") in arrays}
-            split["classes"] = tuple(split["classes"].tolist())
-            if "headline" in split:
-                split["headline"] = str(split["headline"])
-            if "values" in split:
-                split["values"] = ValueRange(*split["values"].tolist())
-            return SavedEvaluation(
-                Detections(**{f.name: arrays[f"detections.{f.name}"] for f in _DETECTIONS}),
-                VocSplit(**split),
-                json.loads(str(arrays["results"])),
-            )
+            found = {name: arrays[name] for name in arrays.files}
+        return _checked(found)
     except FileNotFoundError as error:
         raise UserError(
             f"no {path}: name the folder of a run that has been evaluated, or one that "
             f"{command_text('eval')} --report has written"
         ) from error
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is damaged or no saved evaluation: {error}") from error
+    except UserError:
+        raise
+    except Exception as error:  # numpy raises many kinds for a damaged or foreign file
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise UserError(
+            f"{path} is damaged or no saved evaluation: {reason}; evaluate the weights again"
+        ) from error
+
+
+def _checked(arrays: Mapping[str, np.ndarray]) -> SavedEvaluation:
+    """The evaluation in the arrays of a file.
+
+    Raises:
+        KeyError, TypeError, ValueError: an array is missing, or they do not belong together.
+    """
+    # Older files lack what has a default.
+    split: dict[str, Any] = {
+        f.name: arrays[name] for f in _SPLIT if (name := f"split.{f.name}") in arrays
+    }
+    split["classes"] = tuple(split["classes"].tolist())
+    if "headline" in split:
+        split["headline"] = str(split["headline"])
+    if "values" in split:
+        integers, floats = split["values"].tolist()
+        split["values"] = ValueRange(integers, floats)
+    detections = Detections(**{f.name: arrays[f"detections.{f.name}"] for f in _DETECTIONS})
+    evaluation = SavedEvaluation(detections, VocSplit(**split), json.loads(str(arrays["results"])))
+    require_sound(evaluation.detections, evaluation.split, evaluation.results)
+    return evaluation
 
 
 _DETECTIONS, _SPLIT = fields(Detections), fields(VocSplit)

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from yolox_ela.errors import UserError
-from yolox_ela.evaluate.detections import ImageDetections
 from yolox_ela.explain.cam import METHODS
 from yolox_ela.explain.gate_text import gate_note
 from yolox_ela.explain.heat import Heat
@@ -22,7 +21,8 @@ from yolox_ela.explain.targets import (
 from yolox_ela.images.letterbox import letterbox, resized
 from yolox_ela.network.class_rows import positions
 from yolox_ela.overrides import did_you_mean
-from yolox_ela.predict import Detector, ImageLike
+from yolox_ela.predict import Detector, Result
+from yolox_ela.predict.pictures import Picture, as_bgr
 from yolox_ela.report.gate_values import SiteGates, photograph_gates
 from yolox_ela.sizes import SITES
 
@@ -63,7 +63,7 @@ class Explanation:
     """
 
     image: np.ndarray
-    detections: ImageDetections
+    detections: Result
     numbers: tuple[int, ...]
     method: str
     views: tuple[View, ...]
@@ -86,7 +86,7 @@ class _Seen:
 
 def explain(
     detector: Detector,
-    image: ImageLike,
+    image: Picture,
     *,
     beside: Sequence[Detector] = (),
     numbers: Sequence[int] = (),
@@ -119,7 +119,7 @@ def explain(
             detection, place or method.
     """
     labels = require_request([detector, *beside], classes, places, method)
-    picture = next(detector.stream([image])).image
+    picture = as_bgr(image, detector.runner.values)
     seen = _look(detector, picture, places)
     predictions = seen.passed.predictions
     rows, anchors = detections_with_anchors(
@@ -164,7 +164,7 @@ def _beside(
     picture: np.ndarray,
     places: Sequence[str],
     method: str,
-    detections: ImageDetections,
+    detections: Result,
 ) -> View:
     labels = _labels(detector.classes, detections.names, "the network beside")
     seen = _look(detector, picture, places)
@@ -227,13 +227,13 @@ def _cams(target: Tensor, maps: Sequence[Tensor], method: str) -> list[Tensor]:
     ]
 
 
-def _in_photograph(
-    detector: Detector, rows: Tensor, scale: float, picture: np.ndarray
-) -> ImageDetections:
+def _in_photograph(detector: Detector, rows: Tensor, scale: float, picture: np.ndarray) -> Result:
     table = rows.numpy()
     height, width = picture.shape[:2]
     labels = table[:, 5].astype(np.int64)
-    return ImageDetections(
+    return Result(
+        None,
+        picture,
         np.clip(table[:, :4] / scale, 0, [width, height] * 2).astype(np.float32),
         table[:, 4],
         labels,

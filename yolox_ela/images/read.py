@@ -15,6 +15,7 @@ from yolox_ela.images import jpeg, webp
 from yolox_ela.images.orientation import orientation_of, upright, upright_size
 from yolox_ela.images.tiff import decode_tiff, require_checksums
 from yolox_ela.images.values import UNDECIDED, ValueRange, to_eight_bits
+from yolox_ela.system.files import read_bytes
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv")
@@ -76,7 +77,7 @@ def read_file(path: Path) -> bytes:
         UserError: it cannot be opened.
     """
     try:
-        return path.read_bytes()
+        return read_bytes(path)
     except OSError as error:
         raise UserError(f"cannot open image {path}: {error.strerror}") from error
 
@@ -222,8 +223,8 @@ def _what_else(data: bytes, path: Path) -> str:
         return "the file is empty; replace it"
     if path.suffix.lower() in VIDEO_SUFFIXES:
         return (
-            "it is a video, which is not supported yet; take pictures out of it, for instance "
-            f"with: ffmpeg -i {path.name} frame%06d.png"
+            "it is a video: `yolox-ela predict` and Detector.stream take its frames; pictures come "
+            f"out of it with: ffmpeg -i {path.name} frame%06d.png"
         )
     if data[4:8] == b"ftyp" and data[8:11] in (b"hei", b"hev", b"mif"):
         return "it is a HEIC picture, which is not supported; save it as JPEG or PNG"

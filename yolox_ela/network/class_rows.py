@@ -34,29 +34,6 @@ VOC_TO_COCO = {
 }
 
 
-def require_names(classes: Any, source: Path, entry: str = "'classes'") -> list[str]:
-    """Check that the entry `classes` of a checkpoint is a list of distinct names, and return it.
-
-    Args:
-        classes: the value of the entry.
-        source: path of the file, for messages.
-        entry: name of the entry, for messages.
-
-    Raises:
-        UserError: the value is something else.
-    """
-    names = list(classes) if isinstance(classes, (list, tuple)) else []
-    if not names or not all(isinstance(name, str) for name in names):
-        raise UserError(
-            f"{source}: its entry {entry} must be a list of class names in the order of its "
-            f"class predictors, not {classes!r}"
-        )
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise UserError(f"{source}: its entry {entry} has {', '.join(twice)} twice")
-    return names
-
-
 def known_names(
     content: Mapping[str, Any], state: Mapping[str, Tensor], source: Path
 ) -> tuple[str, ...] | None:

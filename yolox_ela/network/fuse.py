@@ -1,11 +1,18 @@
-"""Folding each BatchNorm into the convolution before it, for faster evaluation."""
+"""Forms of a trained network that compute the same results in less time."""
 
 import copy
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import TypeVar
 
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from yolox_ela.attention import ELA
+from yolox_ela.attention.exported import ExportedELA
+from yolox_ela.attention.fast import FastELA
+from yolox_ela.network.model import Yolox
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -23,4 +30,31 @@ def fuse_batchnorm(model: Network) -> Network:
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 setattr(module, conv_name, fuse_conv_bn_eval(conv, norm))
                 setattr(module, norm_name, nn.Identity())
+    return model
+
+
+def fuse(model: Yolox) -> Yolox:
+    """`fuse_batchnorm`, and every ELA in its form for prediction; for PyTorch without compiling.
+
+    `FastELA` overwrites its map. In this network nothing else reads the maps that attention is
+    given: they are stages of the backbone and concatenations.
+    """
+    return _with_ela(fuse_batchnorm(model), FastELA)
+
+
+def exportable(model: Yolox, *, square: bool) -> Yolox:
+    """`fuse_batchnorm`, and every ELA in its form for export.
+
+    Args:
+        model: the trained network, which is copied.
+        square: whether the exported network will see square images only, of whatever size.
+    """
+    return _with_ela(fuse_batchnorm(model), partial(ExportedELA, square=square))
+
+
+def _with_ela(model: Yolox, form: Callable[[ELA], nn.Module]) -> Yolox:
+    attention = model.backbone.attention
+    for key, module in attention.items():
+        if isinstance(module, ELA):
+            attention[key] = form(module)
     return model

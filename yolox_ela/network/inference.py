@@ -8,7 +8,7 @@ from torch import Tensor
 
 from yolox_ela.choices import PRECISION_NAMES
 from yolox_ela.errors import UserError
-from yolox_ela.network.fuse import fuse_batchnorm
+from yolox_ela.network.fuse import fuse, fuse_batchnorm
 from yolox_ela.network.model import Yolox
 
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
@@ -56,11 +56,13 @@ def predictor(
         A function from (B, 3, H, W) images, uint8 or float, BGR, 0-255, on any device, to
         (B, A, 5 + classes) float32 predictions on `device`.
     """
-    network = model
+    network, dtype = model, PRECISIONS[inference.precision]
     if inference.fuse:
-        network = fuse_batchnorm(model).to(device, memory_format=torch.channels_last)
+        # A compiler fuses ELA's plain formula better. Sums over a strip are for fp32 only.
+        plain_attention = inference.compile or dtype != torch.float32
+        network = fuse_batchnorm(model) if plain_attention else fuse(model)
+        network = network.to(device, memory_format=torch.channels_last)
     call = torch.compile(network) if inference.compile else network
-    dtype = PRECISIONS[inference.precision]
 
     @torch.inference_mode()
     def predict(images: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from yolox_ela.input_size import FORM, ImageSize, is_image_size
 from yolox_ela.network.inference import FAST, Inference, predictor
 from yolox_ela.network.model import Yolox
 
-BATCH = 16
+BATCH = 16  # images at a time on a GPU
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,12 @@ class Runner:
         values: the value of white in pictures of more than 8 bits, where the training data of the
             network decided it.
         batch: the number of images at a time.
+        parallel: the number of calls of `run` that may be under way at the same time.
+        score_threshold: the lowest score of a detection, unless another is asked for.
+        nms_iou: the IoU above which the weaker of two boxes of a class is dropped, unless another
+            is asked for.
+        nms_inside: whether `run` itself applies both, so that a lower score or another IoU cannot
+            be asked for.
         model: the network as a torch module in evaluation mode, if that is what runs.
 
     Raises:
@@ -38,12 +44,25 @@ class Runner:
     classes: tuple[str, ...]
     image_size: ImageSize
     values: ValueRange = UNDECIDED
-    batch: int = BATCH
+    batch: int = 1
+    parallel: int = 1
+    score_threshold: float = 0.3
+    nms_iou: float = 0.45
+    nms_inside: bool = False
     model: Yolox | None = None
 
     def __post_init__(self) -> None:
         if not is_image_size(self.image_size):
             raise UserError(f"image_size {self.image_size} must be {FORM}")
+
+    def require(self, score_threshold: float, nms_iou: float) -> None:
+        """Raise UserError if threshold and NMS inside the network hide what is asked for."""
+        if self.nms_inside and (score_threshold < self.score_threshold or nms_iou != self.nms_iou):
+            raise UserError(
+                f"the exported file applies score threshold {self.score_threshold:g} and NMS IoU "
+                f"{self.nms_iou:g} itself, so that {score_threshold:g} and {nms_iou:g} cannot be "
+                "asked for: use the file's own (--conf, --nms), or export with --outputs decoded"
+            )
 
 
 def torch_runner(
@@ -73,6 +92,13 @@ def torch_runner(
             f"{len(classes)} class names for a network with {model.head.num_classes} classes"
         )
     model.eval()
+    on_cpu = device.type == "cpu"
     return Runner(
-        predictor(model, device, inference), tuple(classes), image_size, values, model=model
+        predictor(model, device, inference),
+        tuple(classes),
+        image_size,
+        values,
+        batch=1 if on_cpu else BATCH,
+        parallel=torch.get_num_threads() if on_cpu else 1,
+        model=model,
     )

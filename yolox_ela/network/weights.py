@@ -15,10 +15,12 @@ from torch import Tensor
 
 from yolox_ela.errors import UserError
 from yolox_ela.network.authors import import_authors, is_authors_state
+from yolox_ela.network.dense_tensors import require_dense
 from yolox_ela.network.entries import checked_entries
 from yolox_ela.network.model import Yolox
 from yolox_ela.network.normalisation import to_bgr_bytes
 from yolox_ela.sizes import SIZES
+from yolox_ela.system.files import require_regular
 
 # The numpy scalars that upstream's trainer saves beside its weights, under their names in numpy 1
 # and 2; reading a file may unpickle these and plain tensors only.
@@ -76,14 +78,17 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             entry has an invalid value.
     """
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise UserError(f"no checkpoint at {path}; give the path of a .pth file with -c")
+    require_regular(path, "give a file of weights with -c")
     try:
         if _is_safetensors(path):
             content: Any = _read_safetensors(path)
         else:
             with torch.serialization.safe_globals(NUMPY_SCALARS):
                 content = torch.load(path, map_location="cpu", weights_only=True)
+    except MemoryError:
+        raise
     except Exception as error:  # torch raises many kinds for a damaged or foreign file
         raise UserError(
             f"{path} cannot be read as a checkpoint ({type(error).__name__}): it is damaged, no "
@@ -94,6 +99,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} holds a {type(content).__name__}, not a state dict")
     if "classes" in content and _is_safetensors(path):
         content["classes"] = _names_in_metadata(content["classes"], path)
+    require_dense(content, path)
     return checked_entries(content, path)
 
 
@@ -134,7 +140,7 @@ def state_dict_of(content: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
     folded; see `to_bgr_bytes`.
 
     Raises:
-        UserError: there are no tensors, or they are not plain tensors.
+        UserError: there are no tensors, or they have values that are not finite.
     """
     state = plain_state(content, path)
     if "recipe" in content and "ema" in content:
@@ -158,10 +164,10 @@ def plain_state(content: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
         name = _plain_name(str(key))
         if name in state:
             raise UserError(f"{path} holds two networks: {name} is there with and without a prefix")
-        if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex():
+        if not bool(tensor.isfinite().all()):
             raise UserError(
-                f"{path}: {key} is not a dense tensor of plain numbers; save the network's "
-                "weights in float32"
+                f"{path}: {key} has values that are not finite numbers, as of a training that has "
+                "diverged: give weights of an earlier epoch"
             )
         state[name] = tensor
     if not state:
@@ -194,7 +200,9 @@ def weights_digest(state: Mapping[str, Tensor], without: Iterable[str] = ()) -> 
     for name, tensor in sorted(state.items()):
         if name in left_out or name.endswith(".num_batches_tracked"):
             continue
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(
+            f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode("utf-8", "surrogatepass")
+        )
         flat = tensor.detach().cpu().contiguous().reshape(-1)
         digest.update(flat.view(torch.uint8).numpy().data)
     return digest.hexdigest()
@@ -218,7 +226,7 @@ def load_pretrained(model: Yolox, state: Mapping[str, Tensor], source: Path) -> 
     report = LoadReport(unused=[name for name in state if name not in own])
     foreign = []
     for name, tensor in own.items():
-        if name in state and state[name].shape == tensor.shape:
+        if name in state and _fits(state[name], tensor):
             report.loaded.append(name)
         elif name not in state and name.startswith("backbone.attention."):
             report.new.append(name)
@@ -227,7 +235,7 @@ def load_pretrained(model: Yolox, state: Mapping[str, Tensor], source: Path) -> 
     if foreign:
         raise UserError(
             f"{source} is not a {_title(model)} checkpoint: {len(foreign)} of the network's "
-            f"tensors are missing from it or have another shape (first: {foreign[0]})"
+            f"tensors are missing from it or have another shape or type (first: {foreign[0]})"
             f"{_other_size(model, state)}"
         )
     model.load_state_dict({name: state[name] for name in report.loaded}, strict=False)
@@ -241,13 +249,13 @@ def load_trained(model: Yolox, state: Mapping[str, Tensor], source: Path) -> Non
         UserError: a tensor is missing, superfluous, or of another shape.
     """
     own = model.state_dict()
-    wrong = [n for n in own if n in state and state[n].shape != own[n].shape]
+    wrong = [n for n in own if n in state and not _fits(state[n], own[n])]
     missing = [n for n in own if n not in state]
     unused = [n for n in state if n not in own]
     if wrong or missing or unused:
         raise UserError(
             f"{source} does not fit this experiment: {len(missing)} tensors missing, "
-            f"{len(unused)} left over, {len(wrong)} of another shape "
+            f"{len(unused)} left over, {len(wrong)} of another shape or type "
             f"(first: {(wrong or missing or unused)[0]})"
             + (
                 _other_size(model, state)
@@ -256,6 +264,11 @@ def load_trained(model: Yolox, state: Mapping[str, Tensor], source: Path) -> Non
             )
         )
     model.load_state_dict(dict(state))
+
+
+def _fits(tensor: Tensor, own: Tensor) -> bool:
+    """Whether a tensor can take the place of the network's own; any precision is right."""
+    return tensor.shape == own.shape and tensor.is_floating_point() == own.is_floating_point()
 
 
 def _title(model: Yolox) -> str:

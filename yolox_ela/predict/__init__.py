@@ -1,5 +1,6 @@
-"""Prediction: pictures in, bounding boxes with names and scores out."""
+"""Prediction: pictures and videos in, bounding boxes with names and scores out."""
 
-from yolox_ela.predict.detector import Detector, Found, ImageLike
+from yolox_ela.predict.detector import Detector
+from yolox_ela.predict.result import Result
 
-__all__ = ["Detector", "Found", "ImageLike"]
+__all__ = ["Detector", "Result"]

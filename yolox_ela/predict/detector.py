@@ -1,76 +1,97 @@
-"""Object detection in single images: images in, bounding boxes with names and scores out."""
+"""Object detection in pictures and videos: images in, bounding boxes with names and scores out."""
 
-from collections import deque
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple, overload
+from typing import Any, overload
 
 import numpy as np
 import torch
 
 from yolox_ela.choices import DETECTOR
 from yolox_ela.errors import UserError
-from yolox_ela.evaluate.detections import ImageDetections
 from yolox_ela.evaluate.evaluator import EvalSettings
 from yolox_ela.evaluate.postprocess import postprocess
 from yolox_ela.experiment import Experiment
 from yolox_ela.images.letterbox import letterbox
-from yolox_ela.images.read import read_image
-from yolox_ela.images.values import ValueRange
 from yolox_ela.input_size import ImageSize
 from yolox_ela.network.model import Yolox
 from yolox_ela.network.runner import Runner, torch_runner
 from yolox_ela.network.starts import start_file
+from yolox_ela.overrides import did_you_mean
 from yolox_ela.predict.load import load_runner
+from yolox_ela.predict.pictures import Picture, as_bgr
+from yolox_ela.predict.pipeline import in_order
+from yolox_ela.predict.result import Result
+from yolox_ela.predict.sources import Item, Source, Video, find_items
+from yolox_ela.predict.video import Frames, NewestFrames
 from yolox_ela.system.device import select_device
 
-ImageLike = str | Path | np.ndarray
-READERS = 4  # threads that decode ahead
+OnError = Callable[[Any, UserError], None]
 
 
-class Found(NamedTuple):
-    """A picture and what was found in it.
+@dataclass(frozen=True)
+class _Task:
+    """A picture or frame to look at, or the error that came instead of a frame."""
 
-    Attributes:
-        source: the path or array that was given.
-        image: the picture, (H, W, 3) uint8 BGR.
-        detections: the objects found in it.
-    """
-
-    source: ImageLike
-    image: np.ndarray
-    detections: ImageDetections
+    source: Any
+    picture: Picture | UserError
+    frame: int | None = None
+    rate: float = 0.0
 
 
-class _Letterboxed(NamedTuple):
-    source: ImageLike
+@dataclass(frozen=True)
+class _Prepared:
+    task: _Task
     picture: np.ndarray
     boxed: np.ndarray
     scale: float
 
 
+@dataclass(frozen=True)
+class _Failed:
+    source: Any
+    error: UserError
+
+
 class Detector:
-    """A trained network that takes pictures as they come.
+    """A trained network that takes pictures and videos as they come.
 
     Args:
         runner: the network, ready to run.
-        score_threshold: boxes that score less are not reported.
-        nms_iou: intersection over union above which the weaker of two boxes of a class is dropped.
+        score_threshold: boxes that score less are not reported; by default the runner's own.
+        nms_iou: intersection over union above which the weaker of two boxes of a class is dropped;
+            by default the runner's own.
+        only: names of the classes to report; all by default.
+        max_detections: the largest number of boxes for a picture, the best ones; all by default.
 
     Raises:
-        UserError: a number cannot be right.
+        UserError: a number cannot be right, or there is no such class.
     """
 
     def __init__(
-        self, runner: Runner, *, score_threshold: float = 0.3, nms_iou: float = 0.45
+        self,
+        runner: Runner,
+        *,
+        score_threshold: float | None = None,
+        nms_iou: float | None = None,
+        only: Sequence[str] | None = None,
+        max_detections: int | None = None,
     ) -> None:
+        score_threshold = runner.score_threshold if score_threshold is None else score_threshold
+        nms_iou = runner.nms_iou if nms_iou is None else nms_iou
         for name, value in (("score_threshold", score_threshold), ("nms_iou", nms_iou)):
             if not 0 <= value <= 1:
                 raise UserError(f"{name} {value} must be between 0 and 1")
+        if max_detections is not None and max_detections < 1:
+            raise UserError(f"max_detections {max_detections} must be at least 1")
+        runner.require(score_threshold, nms_iou)
         self.runner = runner
         self.settings = EvalSettings(runner.image_size, score_threshold, nms_iou)
+        self.labels = _labels(only, runner.classes)
+        self.max_detections = max_detections
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -95,9 +116,8 @@ class Detector:
         classes: Sequence[str],
         *,
         image_size: ImageSize = 640,
-        score_threshold: float = 0.3,
-        nms_iou: float = 0.45,
         device: str = "auto",
+        **limits: Any,
     ) -> "Detector":
         """A network in memory.
 
@@ -105,15 +125,14 @@ class Detector:
             model: the network, put into evaluation mode; what runs is a copy with BatchNorm folded.
             classes: names of its outputs.
             image_size: size of the network's input: the side of a square, or (height, width).
-            score_threshold: see the class.
-            nms_iou: see the class.
             device: the device to compute on; see `select_device`.
+            limits: `score_threshold`, `nms_iou`, `only` and `max_detections`, as for the class.
 
         Raises:
             UserError: the names do not fit the network, or a number cannot be right.
         """
         runner = torch_runner(model, classes, image_size=image_size, device=select_device(device))
-        return cls(runner, score_threshold=score_threshold, nms_iou=nms_iou)
+        return cls(runner, **limits)
 
     @classmethod
     def from_checkpoint(
@@ -122,25 +141,24 @@ class Detector:
         experiment: str | Path | Experiment | None = None,
         *,
         image_size: ImageSize | None = None,
-        score_threshold: float = 0.3,
-        nms_iou: float = 0.45,
         device: str = "auto",
         attention: str = "",
+        **limits: Any,
     ) -> "Detector":
         """The network of an experiment with trained weights.
 
         Args:
-            checkpoint: `best.pth` or `last.pth` of a run, or a state dict that fits exactly.
+            checkpoint: `best.pth` or `last.pth` of a run, a state dict that fits exactly, or a
+                file that `yolox-ela export` wrote, which needs no experiment.
             experiment: the experiment it was trained with, its file, or the name of one of the
                 package's own; by default the one that the checkpoint names, see
                 `load_trained_file`. Names and number of classes are the checkpoint's own; see
                 `row_names`.
             image_size: the size it was trained with unless given.
-            score_threshold: see the class.
-            nms_iou: see the class.
             device: see `from_model`.
             attention: the attention of the run, if a command line named it by FILE.py:NAME, which
                 is not run because weights name it.
+            limits: see `from_model`.
 
         Raises:
             UserError: a file is missing or damaged, or the two do not belong together.
@@ -152,7 +170,7 @@ class Detector:
             device=device,
             attention=attention,
         )
-        return cls(runner, score_threshold=score_threshold, nms_iou=nms_iou)
+        return cls(runner, **limits)
 
     @classmethod
     def from_pretrained(cls, name: str = DETECTOR, **options: Any) -> "Detector":
@@ -164,122 +182,188 @@ class Detector:
             options: as for `from_checkpoint`.
 
         Raises:
-            UserError: there are no such weights, or they cannot be downloaded.
+            UserError: there are no such weights (those that there are, are named), or they cannot
+                be downloaded.
         """
         return cls.from_checkpoint(start_file(name), **options)
 
     @overload
-    def __call__(self, images: ImageLike) -> ImageDetections: ...
+    def __call__(self, images: Picture, *, rgb: bool = False) -> Result: ...
 
     @overload
     def __call__(
-        self, images: list[ImageLike] | tuple[ImageLike, ...]
-    ) -> list[ImageDetections]: ...
+        self, images: list[Picture] | tuple[Picture, ...], *, rgb: bool = False
+    ) -> list[Result]: ...
 
     def __call__(
-        self, images: ImageLike | list[ImageLike] | tuple[ImageLike, ...]
-    ) -> ImageDetections | list[ImageDetections]:
-        """Detect objects.
+        self, images: Picture | list[Picture] | tuple[Picture, ...], *, rgb: bool = False
+    ) -> Result | list[Result]:
+        """Detect objects in a picture, or in a few, whose results are kept with their pictures.
 
         Args:
-            images: a path or an (H, W, 3) uint8 BGR array, or a list of these.
+            images: a path, an address, an (H, W, 3) uint8 array, a PIL image or the bytes of an
+                image file; or a list of these. For folders, videos and many pictures, see `stream`.
+            rgb: whether arrays are RGB; by default they are BGR, as OpenCV has them.
 
         Returns:
-            The detections of the picture, or a list of them.
+            The result, or a list of results.
 
         Raises:
             UserError: a file cannot be read, or an array is no such image.
         """
-        if isinstance(images, (str, Path, np.ndarray)):
-            images = [images]
-            return next(self.stream(images)).detections
-        if not isinstance(images, (list, tuple)):
-            raise UserError(f"give a path, an array or a list of these, not {images!r}")
-        return [found.detections for found in self.stream(images)]
+        if isinstance(images, (list, tuple)):
+            return list(self._ahead(map(_picture_task, images), rgb, None))
+        return self._now(_picture_task(images), rgb)
 
     def stream(
         self,
-        images: Iterable[ImageLike],
-        on_error: Callable[[ImageLike, UserError], None] | None = None,
-    ) -> Iterator[Found]:
-        """Detect objects in pictures one after the other, however many there are.
+        sources: Source | Video | Iterable[Source | Video],
+        *,
+        rgb: bool = False,
+        live: bool = False,
+        on_error: OnError | None = None,
+    ) -> Iterator[Result]:
+        """Detect objects in pictures and videos one after the other, however many there are.
 
-        Pictures are decoded in threads ahead of the network, which takes them in batches.
+        Pictures and frames are decoded in threads ahead of the network: a few dozen are held at a
+        time, and arrays must stay as they are until their result has come. Of a live source the
+        newest frame is taken whenever the last result has been taken.
 
         Args:
-            images: paths or (H, W, 3) uint8 BGR arrays, which must stay as they are until their
-                result has come: a batch and some more pictures are held at a time.
-            on_error: called with a picture that cannot be read and the reason, instead of an end.
+            sources: what `find_items` takes: pictures, folders, patterns, lists, addresses, videos,
+                numbers of cameras; one or many.
+            rgb: whether arrays are RGB; by default they are BGR, as OpenCV has them.
+            live: whether to take the newest frame of videos in files and on the web too.
+            on_error: called with a picture or video that cannot be read and the reason, instead of
+                an end.
 
         Yields:
-            What was found in each picture that could be read, in their order.
+            The result of each picture and frame that could be read, in their order.
 
         Raises:
-            UserError: a picture cannot be read, and there is no `on_error`.
+            UserError: something cannot be read, and there is no `on_error`; or a pattern, folder or
+                list names nothing.
         """
-        prepare = partial(_prepare, size=self.settings.image_size, values=self.runner.values)
-        pool = ThreadPoolExecutor(READERS)
-        try:
-            batch: list[_Letterboxed] = []
-            for image, future in _ahead(pool, images, prepare):
+        items = find_items(sources, live=live)
+        for is_live, group in groupby(items, lambda item: isinstance(item, Video) and item.live):
+            if not is_live:
+                yield from self._ahead(_tasks(group), rgb, on_error)
+                continue
+            for item in group:
                 try:
-                    batch.append(future.result())
+                    yield from self._live(item)
                 except UserError as error:
-                    if on_error is None:
-                        raise
-                    on_error(image, error)
-                if len(batch) == self.runner.batch:
-                    yield from self._detect(batch)
-                    batch = []
-            if batch:
-                yield from self._detect(batch)
-        finally:  # whoever stops listening need not wait for what was begun ahead
-            pool.shutdown(cancel_futures=True)
+                    _report(_Failed(_source_of(item), error), on_error)
 
-    def _detect(self, boxed: Sequence[_Letterboxed]) -> Iterator[Found]:
+    def _live(self, item: Item) -> Iterator[Result]:
+        source = _source_of(item)
+        with NewestFrames(source) as frames:
+            for number, frame in frames:
+                yield self._now(_Task(source, frame, number, frames.rate), rgb=False)
+
+    def _now(self, task: _Task, rgb: bool) -> Result:
+        """The result of one picture, computed by all threads of torch."""
+        prepared = self._prepare(task, rgb)
+        if isinstance(prepared, _Failed):
+            raise prepared.error
+        (result,) = self._detect([prepared])
+        return result
+
+    def _ahead(
+        self, tasks: Iterable[_Task], rgb: bool, on_error: OnError | None
+    ) -> Iterator[Result]:
+        for outcome in in_order(
+            tasks,
+            lambda task: self._prepare(task, rgb),
+            self._outcomes,
+            batch=self.runner.batch,
+            parallel=self.runner.parallel,
+        ):
+            if isinstance(outcome, _Failed):
+                _report(outcome, on_error)
+            else:
+                yield outcome
+
+    def _prepare(self, task: _Task, rgb: bool) -> _Prepared | _Failed:
+        if isinstance(task.picture, UserError):
+            return _Failed(task.source, task.picture)
+        try:
+            picture = as_bgr(task.picture, self.runner.values, rgb=rgb)
+        except UserError as error:
+            return _Failed(task.source, error)
+        return _Prepared(task, picture, *letterbox(picture, self.runner.image_size))
+
+    def _outcomes(self, prepared: Sequence[_Prepared | _Failed]) -> list[Result | _Failed]:
+        """Results and failures in the order of a batch."""
+        results = iter(self._detect([one for one in prepared if isinstance(one, _Prepared)]))
+        return [one if isinstance(one, _Failed) else next(results) for one in prepared]
+
+    def _detect(self, boxed: Sequence[_Prepared]) -> list[Result]:
+        if not boxed:
+            return []
+        start = time.perf_counter()
         batch = torch.from_numpy(np.stack([item.boxed for item in boxed])).permute(0, 3, 1, 2)
         found = postprocess(
             self.runner.run(batch), self.settings.score_threshold, self.settings.nms_iou
         )
-        for rows, item in zip(found, boxed, strict=True):
-            height, width = item.picture.shape[:2]
-            table = rows.cpu().numpy()
-            labels = table[:, 5].astype(np.int64)
-            detections = ImageDetections(
-                np.clip(table[:, :4] / item.scale, 0, [width, height] * 2).astype(np.float32),
-                table[:, 4],
-                labels,
-                tuple(self.classes[label] for label in labels),
-            )
-            yield Found(item.source, item.picture, detections)
+        tables = [rows.cpu().numpy() for rows in found]
+        seconds = (time.perf_counter() - start) / len(boxed)
+        return [self._result(*pair, seconds) for pair in zip(boxed, tables, strict=True)]
+
+    def _result(self, item: _Prepared, table: np.ndarray, seconds: float) -> Result:
+        """A result from rows of x1, y1, x2, y2 in pixels of the input, score and label."""
+        if self.labels is not None:
+            table = table[np.isin(table[:, 5], self.labels)]
+        table = table[: self.max_detections]
+        height, width = item.picture.shape[:2]
+        labels = table[:, 5].astype(np.int64)
+        return Result(
+            item.task.source,
+            item.picture,
+            np.clip(table[:, :4] / item.scale, 0, [width, height] * 2).astype(np.float32),
+            table[:, 4],
+            labels,
+            tuple(self.classes[label] for label in labels),
+            item.task.frame,
+            item.task.rate,
+            seconds,
+        )
 
 
-def _ahead(
-    pool: ThreadPoolExecutor,
-    images: Iterable[ImageLike],
-    prepare: Callable[[ImageLike], _Letterboxed],
-) -> Iterator[tuple[ImageLike, "Future[_Letterboxed]"]]:
-    """Each picture with its preparation, which was begun some pictures earlier."""
-    begun: deque[tuple[ImageLike, Future[_Letterboxed]]] = deque()
-    for image in images:
-        begun.append((image, pool.submit(prepare, image)))
-        if len(begun) > 2 * READERS:
-            yield begun.popleft()
-    yield from begun
+def _tasks(items: Iterable[Item]) -> Iterator[_Task]:
+    """Pictures, and the frames of videos, which are decoded here one after the other."""
+    for item in items:
+        if not isinstance(item, Video):
+            yield _picture_task(item)
+            continue
+        try:
+            with Frames(item.source) as frames:
+                for number, frame in enumerate(frames):
+                    yield _Task(item.source, frame, number, frames.rate)
+        except UserError as error:
+            yield _Task(item.source, error)
 
 
-def _prepare(image: ImageLike, size: ImageSize, values: ValueRange) -> _Letterboxed:
-    picture = _as_picture(image, values)
-    return _Letterboxed(image, picture, *letterbox(picture, size))
+def _picture_task(picture: Picture) -> _Task:
+    return _Task(picture, picture)
 
 
-def _as_picture(image: ImageLike, values: ValueRange) -> np.ndarray:
-    if isinstance(image, np.ndarray):
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-            raise UserError(
-                f"an image array must be (H, W, 3) uint8 BGR, not {image.shape} {image.dtype}"
-            )
-        return image
-    if not isinstance(image, (str, Path)):
-        raise UserError(f"an image is a path or an array, not {image!r}")
-    return read_image(image, values)
+def _source_of(item: Item) -> Any:
+    return item.source if isinstance(item, Video) else item
+
+
+def _report(failed: _Failed, on_error: OnError | None) -> None:
+    if on_error is None:
+        raise failed.error
+    on_error(failed.source, failed.error)
+
+
+def _labels(only: Sequence[str] | None, classes: Sequence[str]) -> list[int] | None:
+    """The indices of named classes; None for all."""
+    if only is None:
+        return None
+    for name in only:
+        if name not in classes:
+            hint = did_you_mean(name, classes) or f"there are {', '.join(classes)}"
+            raise UserError(f"the network has no class '{name}'; {hint}")
+    return [classes.index(name) for name in only]

@@ -1,6 +1,7 @@
 """Learning curves of one or several runs, from the rows of metrics.csv."""
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from yolox_ela.errors import UserError
 from yolox_ela.evaluate.scores import METRIC_TITLES
 from yolox_ela.report.page import PageTable, Section
 from yolox_ela.report.style import COLORS, GREY, legend_label, new_figure, to_png
-from yolox_ela.system.files import write_atomically
+from yolox_ela.schema import FINITE, Kind, listed, record, require
+from yolox_ela.system.files import read_text, write_atomically
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -29,6 +31,8 @@ TITLES = {
     "lr": "learning rate at the end of the epoch",
 }
 RAW = "raw_"  # starts the names of metrics of the weights as trained, not of their average
+EPOCH = Kind("a whole number from 0", lambda v: 0 <= v <= 10**9 and v.is_integer())
+HISTORY = listed(record({"epoch": EPOCH}, others=FINITE, words="an epoch's numbers by name"))
 MARKERS = (".", "^", "s", "x")  # the next one is used when all colours are
 PANELS_A_ROW = 3
 MARKS = 12  # largest number on a line; more would hide it
@@ -41,17 +45,21 @@ def read_metrics(path: Path) -> list[dict[str, float]]:
         UserError: there is no such file, or it is something else.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            table = [
-                {name: float(cell) for name, cell in row.items() if cell}
-                for row in csv.DictReader(file)
-            ]
+        lines = io.StringIO(read_text(path), newline="")
+        table = [
+            {name: float(cell) for name, cell in row.items() if cell}
+            for row in csv.DictReader(lines)
+        ]
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; name a run's folder") from error
-    except (ValueError, TypeError) as error:
-        raise UserError(f"{path} is not the metrics.csv of a run: {error}") from error
-    if not table or any("epoch" not in row for row in table):
+    except (ValueError, TypeError, csv.Error) as error:
+        raise UserError(
+            f"{path} is not the metrics.csv of a run: {error}; delete it for a report without "
+            "curves"
+        ) from error
+    if not table:
         raise UserError(f"{path} is not the metrics.csv of a run: it lists no epochs")
+    require(table, HISTORY, path, "delete the file for a report without curves")
     return table
 
 

@@ -16,6 +16,7 @@ from yolox_ela.system.files import require_writable, write_atomically
 
 PAGE, FOLDER, NUMBERS = "report.html", "report", "report.json"
 
+PICTURE_NAME = re.compile(r"[\w-]+")
 DECIMALS = 5  # of scores in 0-1 in report.json; the third decimal is already noise
 
 
@@ -100,7 +101,7 @@ def write_report(
     pictures: dict[str, bytes] = {}
     for section in sections:
         for name, png in section.figures.items():
-            if name in pictures or not re.fullmatch(r"[\w-]+", name):
+            if name in pictures or not PICTURE_NAME.fullmatch(name):
                 raise ValueError(f"picture '{name}': each needs a plain file name of its own")
             pictures[name] = png
     page, numbers = folder / PAGE, folder / FOLDER / NUMBERS
@@ -179,9 +180,10 @@ def _listed_pictures(numbers: Path) -> set[str]:
     try:
         sections = json.loads(numbers.read_text(encoding="utf-8"))["sections"]
         files = [Path(file) for section in sections for file in section["figures"]]
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return set()  # the file is not this program's, so no picture is its
-    return {file.stem for file in files if file.name == f"{file.stem}.png"}
+    names = {file.stem for file in files if file.name == f"{file.stem}.png"}
+    return {name for name in names if PICTURE_NAME.fullmatch(name)}
 
 
 def _write(path: Path, content: bytes) -> None:

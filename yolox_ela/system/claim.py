@@ -17,7 +17,7 @@ from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 from loguru import logger
 
 from yolox_ela.errors import UserError
-from yolox_ela.system.files import write_atomically
+from yolox_ela.system.files import remove_leftovers, write_atomically
 
 LOCK = ".lock"  # stays in the folder, empty, when nobody holds it
 MARKER = ".lock.marker"  # the lock where the file system has none: who makes this file holds it
@@ -157,6 +157,7 @@ def require_unclaimed(path: Path, remedy: str) -> None:
 
 def _hold(path: Path, remedy: str, *, made: bool, discardable: Collection[str]) -> FolderClaim:
     claim = FolderClaim(path, _acquire(path, remedy), made=made, discardable=discardable)
+    remove_leftovers(path)
     holder = {
         "host": socket.gethostname(),
         "process": os.getpid(),

@@ -1,21 +1,99 @@
-"""Writing files: whole or not at all."""
+"""Reading files that are files, and writing them whole or not at all."""
 
 import errno
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Callable
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from yolox_ela.errors import UserError
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 GIB = 2**30  # bytes
+FULL = (errno.ENOSPC, errno.EDQUOT)
+LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")  # of a process that was killed while it wrote
+KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file.
+
+    Raises:
+        OSError: it cannot be read, or is a pipe or a device, which might let a reader wait forever.
+    """
+    if other := other_kind(path):
+        raise OSError(errno.EINVAL, f"it is {other}, not a file", str(path))
+    return Path(path).read_bytes()
+
+
+def read_text(path: Path, encoding: str = "utf-8") -> str:
+    """The content of a text file, with line ends as they are read by `open`.
+
+    Raises:
+        OSError: see `read_bytes`.
+        UnicodeDecodeError: it is not in this encoding.
+    """
+    text = read_bytes(path).decode(encoding)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def other_kind(path: Path) -> str:
+    """What a path is if it is no file, as in `a pipe`; empty for files and where there is nothing.
+
+    Raises:
+        OSError: it cannot be looked at.
+    """
+    try:
+        mode = Path(path).stat().st_mode
+    except FileNotFoundError:
+        return ""
+    return next((words for holds, words in KINDS if holds(mode)), "")
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; False also for a name that none can have."""
+    return _there(path.is_file)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder; False also for a name that none can have."""
+    return _there(path.is_dir)
+
+
+def exists(path: Path) -> bool:
+    """Whether there is anything; False also for a name that nothing can have."""
+    return _there(path.exists)
+
+
+def require_regular(path: Path, remedy: str) -> None:
+    """Raise UserError for what is there and no file to read: a folder, a pipe, a device."""
+    try:
+        other = other_kind(path)
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        raise UserError(f"cannot read {path}: {_reason(error)}; {remedy}") from error
+    if other:
+        raise UserError(f"{path} is {other}, not a file; {remedy}")
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file beside `path`, then put it in place in one step.
 
-    A reader, or a crash at any moment, sees the old file or the new one.
+    A reader, or a crash at any moment, sees the old file or the new one. What a killed process
+    leaves is removed by `remove_leftovers`.
 
     Raises:
         UserError: the disk is full or the folder cannot be written; the old file is intact.
@@ -23,32 +101,57 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     # Numbers of processes repeat: in containers, and on machines that share a disk.
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        write(temporary)
-        with temporary.open("r+b") as file:  # Windows syncs what is open for writing only
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        if other := other_kind(path):  # replacing would do away with a device
+            raise OSError(errno.EINVAL, f"it is {other}, not a file")
+        with _marked(temporary):
+            write(temporary)
+            with temporary.open("r+b") as file:  # Windows syncs what is open for writing only
+                os.fsync(file.fileno())
+            temporary.replace(path)
     except OSError as error:
-        reason = "no space is left on its disk" if error.errno == errno.ENOSPC else str(error)
+        reason = "no space is left on its disk" if error.errno in FULL else _reason(error)
         raise UserError(
             f"cannot write {path}: {reason}; free space or name another folder (a training run "
             "goes on with --resume)"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path, name: str = "") -> None:
+    """Remove what killed processes have left in a folder, for one file or for all of them.
+
+    A file that a process writes just now is left alone: it holds a lock on it.
+    """
+    if fcntl is None:
+        return
+    with suppress(OSError):
+        for entry in list(os.scandir(folder)):
+            if LEFTOVER.fullmatch(entry.name) and entry.name.startswith(f".{name}"):
+                _remove_unless_held(Path(entry.path))
 
 
 def require_writable(path: Path) -> None:
     """Make the folder of an output file, before the work whose result it takes.
 
     Raises:
-        UserError: the folder cannot be made or written, or `path` is a folder itself.
+        UserError: the folder cannot be made or written, or `path` is a folder, a pipe or a device.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot make the folder of {path}: {error.strerror}") from error
-    if path.is_dir() or not os.access(path.parent, os.W_OK):
-        raise UserError(f"cannot write {path}: name a file in a folder that you may write to")
+        other = other_kind(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot make the folder of {path}: {_reason(error)}") from error
+    if other or not os.access(path.parent, os.W_OK):
+        what = f"it is {other}; " if other else ""
+        raise UserError(f"cannot write {path}: {what}name a file in a folder that you may write to")
+    if len(os.fsencode(path.name)) > LONGEST_NAME:
+        raise UserError(f"cannot write {path}: its name is too long; name a shorter one")
+    remove_leftovers(path.parent, f"{path.name}.")
+
+
+LONGEST_NAME = 255 - len("..01234567.tmp")  # bytes, of a file that is written atomically
 
 
 def require_space(path: Path, size: int) -> None:
@@ -70,8 +173,77 @@ def default_cache() -> Path:
     """The folder of downloaded weights and of decoded images.
 
     YOLOX_ELA_CACHE if set, else yolox_ela in XDG_CACHE_HOME if set, else ~/.cache/yolox_ela.
+
+    Raises:
+        UserError: it lies in the home of a user that there is not.
     """
-    if own := os.environ.get("YOLOX_ELA_CACHE"):
-        return Path(own).expanduser()
-    shared = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(shared).expanduser() / "yolox_ela"
+    own = os.environ.get("YOLOX_ELA_CACHE")
+    folder = own or f"{os.environ.get('XDG_CACHE_HOME') or '~/.cache'}/yolox_ela"
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError as error:
+        raise UserError(f"{folder}: there is no such home; set YOLOX_ELA_CACHE") from error
+
+
+@contextmanager
+def held_folder(path: Path) -> Iterator[None]:
+    """Make a folder with the name of a leftover, and hold a lock on it within `with`.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    path.mkdir(parents=True)
+    descriptor = os.open(path, os.O_RDONLY) if fcntl is not None else -1
+    try:
+        if descriptor >= 0:
+            with suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+@contextmanager
+def _marked(temporary: Path) -> Iterator[None]:
+    """Make a temporary file and hold a lock on it, so that nobody takes it for a leftover."""
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        if fcntl is not None:
+            with suppress(OSError):  # a file system without locks: `remove_leftovers` spares all
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            os.close(descriptor)
+            descriptor = -1
+        yield
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+def _remove_unless_held(path: Path) -> None:
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        finally:
+            os.close(descriptor)
+
+
+def _there(look: Callable[[], bool]) -> bool:
+    try:
+        return look()
+    except ValueError:  # a zero byte, or half a character
+        return False
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return False
+        raise
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return getattr(error, "strerror", None) or str(error)

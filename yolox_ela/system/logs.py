@@ -1,10 +1,12 @@
 """Logging of the tools: readable lines on the screen, above a progress bar, and in a file."""
 
+import io
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from loguru import logger
 from tqdm.auto import tqdm
@@ -18,6 +20,9 @@ FILE_FORMAT = "{time:YYYY-MM-DD HH:mm:ss} {level: <7} {message}"
 def log_to_screen(*, main_process: bool = True) -> None:
     """Send messages to stderr, from the main process only."""
     logger.remove()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names that the screen's encoding lacks
+            stream.reconfigure(errors="backslashreplace")
     colors = sys.stderr.isatty()
     if main_process:
         logger.add(_write_above_bar, format=SCREEN_FORMAT, level="INFO", colorize=colors)
@@ -55,9 +60,10 @@ def log_to_file(path: Path, earlier: Sequence[str] = ()) -> Iterator[None]:
         path: the file; its folder exists.
         earlier: lines to begin with, from `collect_log`.
     """
-    with path.open("a", encoding="utf-8") as file:
+    with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
         file.writelines(earlier)
-    sink = logger.add(path, format=FILE_FORMAT, level="DEBUG", encoding="utf-8")
+    options: dict[str, Any] = {"encoding": "utf-8", "errors": "backslashreplace"}
+    sink = logger.add(path, format=FILE_FORMAT, level="DEBUG", **options)
     try:
         yield
     except UserError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from yolox_ela.errors import UserError
-from yolox_ela.system.files import write_atomically
+from yolox_ela.system.files import read_text, write_atomically
 from yolox_ela.system.text_table import text_table
 
 
@@ -88,9 +88,9 @@ def insert_block(path: Path, name: str, text: str) -> None:
     """
     opening, closing = f"<!-- {name} -->\n", f"<!-- /{name} -->\n"
     try:
-        content = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
+        content = read_text(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read {path} as text: {error}") from error
     head, opened, rest = content.partition(opening)
     _, closed, tail = rest.partition(closing)
     if not opened or not closed or opening in rest:
@@ -98,4 +98,5 @@ def insert_block(path: Path, name: str, text: str) -> None:
             f"{path} must have the lines {opening.strip()} and {closing.strip()} once, in order"
         )
     new = f"{head}{opening}\n{text}\n{closing}{tail}"
-    write_atomically(path, lambda temporary: temporary.write_text(new, encoding="utf-8"))
+    encoded = new.encode("utf-8", "backslashreplace")
+    write_atomically(path, lambda temporary: temporary.write_bytes(encoded))

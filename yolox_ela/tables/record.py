@@ -274,7 +274,7 @@ def _cell(value: Any) -> str:
 def _line(cells: Sequence[str]) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue().encode()
+    return text.getvalue().encode("utf-8", "backslashreplace")
 
 
 def _text(line: bytes) -> str:

@@ -1,10 +1,8 @@
 """Latency and images per second of every network, all measured in turns in one run."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,10 +13,10 @@ from yolox_ela.choices import MODES, SPEED_PRECISIONS
 from yolox_ela.errors import UserError
 from yolox_ela.experiment import BASELINE, Experiment
 from yolox_ela.input_size import FORM, ImageSize, InputSize, is_image_size
-from yolox_ela.network.fuse import fuse_batchnorm
+from yolox_ela.network.fuse import fuse, fuse_batchnorm
+from yolox_ela.network.model import Yolox
 from yolox_ela.system.device import synchronise
 from yolox_ela.system.environment import describe_environment
-from yolox_ela.system.program import command_text
 from yolox_ela.tables.layout import Column, Table
 from yolox_ela.tables.paper import PAPER
 from yolox_ela.tables.timing import interleave, ratio
@@ -92,7 +90,7 @@ def measure_speed(
         images = _images(batch, InputSize.of(settings.image_size), mode, device)
         tasks = {
             exp.name: _task(
-                _prepare(exp.build_model(), mode, backend).to(device), images, precision
+                _prepare(exp.build_model(), mode, precision, backend).to(device), images, precision
             )
             for exp in experiments
         }
@@ -128,23 +126,6 @@ def measure_speed(
         "environment": describe_environment(device, 1) | {"threads": torch.get_num_threads()},
         "rows": rows,
     }
-
-
-def read_measurement(path: Path) -> dict[str, Any]:
-    """A measurement that was saved as JSON.
-
-    Raises:
-        UserError: the file cannot be read, or is something else.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot read {path} as a saved measurement: {error}") from error
-    if not isinstance(content, dict) or not {"settings", "environment", "rows"} <= content.keys():
-        raise UserError(
-            f"{path} is not a measurement that `{command_text('table')} speed --save` has written"
-        )
-    return content
 
 
 def speed_tables(measurement: dict[str, Any]) -> list[Table]:
@@ -226,11 +207,13 @@ def _images(batch: int, size: InputSize, mode: str, device: torch.device) -> Ten
     return images.to(device, memory_format=layout)
 
 
-def _prepare(model: nn.Module, mode: str, backend: str) -> nn.Module:
+def _prepare(model: Yolox, mode: str, precision: str, backend: str) -> nn.Module:
     model = model.eval()
     if mode == "eager":
         return model
-    model = fuse_batchnorm(model).to(memory_format=torch.channels_last)
+    # As `predictor` decides it.
+    fast = mode == "fused" and precision == "fp32"
+    model = (fuse if fast else fuse_batchnorm)(model).to(memory_format=torch.channels_last)
     if mode == "compiled":
         model.compile(backend=backend, fullgraph=True, dynamic=False)
     return model

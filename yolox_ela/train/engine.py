@@ -1,6 +1,5 @@
 """The training loop: what happens in which order, in one process or many, on any device."""
 
-import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -12,6 +11,7 @@ from loguru import logger
 from yolox_ela.augment.feed import Batch, Feed, HostFeed
 from yolox_ela.augment.loader import require_batch_fits, steps_per_epoch
 from yolox_ela.datasets.split import VocSplit
+from yolox_ela.evaluate.results_file import read_results
 from yolox_ela.network.model import Yolox
 from yolox_ela.recipe import Recipe
 from yolox_ela.system.environment import source_commit
@@ -121,7 +121,7 @@ class Training:
         if self.records.is_complete():
             logger.info("{} is complete; nothing left to train", self.folder.path)
             self.records.report_patience()
-            return json.loads(self.folder.results.read_text(encoding="utf-8"))
+            return read_results(self.folder.results)
         data = (self.folder.data, self.train_split, self.test_split)
         on_main(self.accelerator, lambda: keep_data(*data))
         with ExitStack() as stack:
@@ -295,5 +295,6 @@ class Training:
         Raises:
             UserError: it is damaged, or belongs to other settings or data.
         """
-        self.records.progress, self.origin = self.saver.load_state(self.step, self.origin.commit)
+        loaded = self.saver.load_state(self.step, self.steps_per_epoch, self.origin.commit)
+        self.records.progress, self.origin = loaded
         logger.info("resumed at step {} of {}", self.progress.step, self.total_steps)

@@ -11,7 +11,8 @@ from loguru import logger
 
 from yolox_ela.errors import UserError
 from yolox_ela.system.claim import require_unclaimed
-from yolox_ela.system.files import write_atomically
+from yolox_ela.system.files import other_kind, write_atomically
+from yolox_ela.train.run_files import read_environment
 
 IN_USE = "stop that run, or wait until it has ended"  # before it can be resumed
 # What a run writes before its first epoch, so that nothing is lost with it.
@@ -66,6 +67,7 @@ class RunFolder:
         Raises:
             UserError: it already holds a run, or none to resume.
         """
+        self._require_files()
         if resume and not self.state.is_file():
             raise UserError(f"nothing to resume: no {self.state}; name the run with -o")
         if not resume and self.state.exists():
@@ -93,6 +95,15 @@ class RunFolder:
                 f"{self.path} already holds a run ({found}): name another folder with --report"
             )
 
+    def _require_files(self) -> None:
+        """Raise UserError if one of the run's files is a pipe or a device, which might block."""
+        for name in (*TRAINING_FILES, *EVALUATION_FILES):
+            if "." in name and (other := other_kind(self.path / name)):
+                raise UserError(
+                    f"{self.path / name} is {other}, not a file: remove it, or name another folder "
+                    "with -o"
+                )
+
     def _first_of(self, names: Iterable[str]) -> str | None:
         return next((name for name in names if (self.path / name).exists()), None)
 
@@ -103,16 +114,15 @@ class RunFolder:
 
     def append_environment(self, environment: Mapping[str, Any]) -> None:
         """Add an entry to environment.json, which has one for the start and each resumption."""
-        path = self.path / "environment.json"
-        entries = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
-        self.write_json(path.name, [*entries, environment])
+        known = (self.path / "environment.json").exists()
+        entries = read_environment(self.path, "delete it to go on") if known else []
+        self.write_json("environment.json", [*entries, environment])
 
     def facts(self) -> dict[str, str]:
         """What a report says of where a run comes from, by the newest entry of environment.json."""
-        path = self.path / "environment.json"
-        if not path.is_file():
+        if not (self.path / "environment.json").exists():
             return {"run": str(self.path)}
-        entry = json.loads(path.read_text(encoding="utf-8"))[-1]
+        entry = read_environment(self.path, "delete it for a report without these facts")[-1]
         machine = entry["gpu"] or f"{entry['processor']}, {entry['cores']} cores"
         return {
             "run": str(self.path),

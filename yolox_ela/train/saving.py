@@ -10,9 +10,7 @@ from accelerate.utils import gather_object
 from loguru import logger
 
 from yolox_ela.datasets.split import VocSplit
-from yolox_ela.errors import UserError
 from yolox_ela.evaluate.scores import METRICS
-from yolox_ela.network.entries import require_state
 from yolox_ela.network.model import Yolox
 from yolox_ela.network.weights import read_checkpoint
 from yolox_ela.recipe import Recipe
@@ -20,6 +18,7 @@ from yolox_ela.train.checkpoint import require_same_run, save_checkpoint
 from yolox_ela.train.data_of_run import data_entries, require_same_data
 from yolox_ela.train.progress import Progress, mean_over_processes
 from yolox_ela.train.run_folder import RunFolder
+from yolox_ela.train.state_entries import remedy_of, require_position, require_state
 from yolox_ela.train.step import TrainStep
 from yolox_ela.trained import package_name_of
 
@@ -78,11 +77,14 @@ class RunSaver:
         }
         save_checkpoint(self.folder.state, content)
 
-    def load_state(self, step: TrainStep, commit: str) -> tuple[Progress, Origin]:
+    def load_state(
+        self, step: TrainStep, steps_per_epoch: int, commit: str
+    ) -> tuple[Progress, Origin]:
         """Read state.pth, and continue with its weights and its number of threads.
 
         Args:
             step: receives the weights and everything else that `TrainStep.state_dict` gave.
+            steps_per_epoch: number of steps in an epoch.
             commit: the present commit, for the origin.
 
         Returns:
@@ -96,15 +98,9 @@ class RunSaver:
         require_state(content, path)
         require_same_run(content, self.recipe, self.folder.path)
         require_same_data(content, self.train_split, self.test_split, self.folder.data)
-        try:
-            step.load_state_dict(content)
-            progress = Progress(**content["progress"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(
-                f"{path} was written by another version of this package ({error}): resume it with "
-                f"commit {content.get('commit', 'of its environment.json')}, or start a new run "
-                "with -c last.pth"
-            ) from error
+        remedy, progress = remedy_of(content), Progress(**content["progress"])
+        require_position(progress, self.recipe.epochs, steps_per_epoch, path, remedy)
+        step.load_state_dict(content, path, remedy)
         progress.loss_sums = self._own_loss_sums(content, progress)
         self._restore_threads(content)
         return progress, Origin(content.get("start", ""), content.get("start_sha256", ""), commit)

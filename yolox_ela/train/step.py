@@ -1,6 +1,7 @@
 """One step of training: forward, loss, backward, optimizer, average."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from yolox_ela.recipe import Recipe
 from yolox_ela.system.randomness import seed_generators
 from yolox_ela.train.ema import ModelEma
 from yolox_ela.train.optimizer import build_optimizer, set_learning_rate
+from yolox_ela.train.state_entries import fitted_optimizer, require_fitting
 from yolox_ela.train.watch import WeightWatch
 
 LEAST_ROWS = 32  # of targets when compiled
@@ -153,19 +155,31 @@ class TrainStep:
             "scaler": scaler.state_dict() if scaler is not None else None,
         }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any], source: Path, remedy: str) -> None:
         """Put back what `state_dict` gave; other entries are ignored.
 
+        Args:
+            state: the content of a file that `require_state` has accepted.
+            source: path of the file, for messages.
+            remedy: what to do if it does not fit.
+
         Raises:
-            ValueError: the optimizer's groups are others than here.
+            UserError: it does not fit this network or optimizer; nothing has been changed.
         """
+        own, ema = self.network.state_dict(), self.ema.model.state_dict()
+        require_fitting(state["model"], own, "model", source, remedy)
+        require_fitting(state["ema"], ema, "ema", source, remedy)
+        start = state.get("start_weights")
+        if self.ema.start is not None:
+            require_fitting(start or {}, ema, "start_weights", source, remedy)
+        optimizer = fitted_optimizer(state["optimizer"], self.optimizer, source, remedy)
         self.network.load_state_dict(state["model"])
         self.ema.model.load_state_dict(state["ema"])
         self.ema.updates = state["ema_updates"]
         if self.ema.start is not None:
             device = self.accelerator.device
-            self.ema.start = {name: t.to(device) for name, t in state["start_weights"].items()}
-        self.optimizer.load_state_dict(state["optimizer"])
+            self.ema.start = {name: t.to(device) for name, t in (start or {}).items()}
+        self.optimizer.load_state_dict(optimizer)
         if state["scaler"] is not None and self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(state["scaler"])
         self.updated = False

@@ -3,7 +3,6 @@
 A tracker that breaks does not end a training.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from loguru import logger
 
 from yolox_ela.errors import UserError
+from yolox_ela.train.run_files import read_trackers
 from yolox_ela.train.run_folder import RunFolder
 from yolox_ela.train.tracker_adapters import TRACKERS, Tracker
 
@@ -39,7 +39,7 @@ class RunTrackers:
 
     def __enter__(self) -> "RunTrackers":
         memory = self._folder.path / "trackers.json"
-        known = json.loads(memory.read_text(encoding="utf-8")) if memory.is_file() else {}
+        known = read_trackers(memory)
         for name in self._names:
             tracker = TRACKERS[name](self._folder, known.get(name))
             try:

@@ -11,6 +11,7 @@ from typing import Any
 from yolox_ela.datasets.lists import without_suffix
 from yolox_ela.datasets.readers.numbers import whole_number
 from yolox_ela.errors import UserError
+from yolox_ela.system.files import is_file, read_bytes
 
 PARTS = ("images", "categories")
 
@@ -81,7 +82,7 @@ def read_coco_json(path: Path) -> dict[str, Any]:
         UserError: it cannot be read, or is something else.
     """
     try:
-        content = json.loads(path.read_bytes().decode("utf-8-sig"))
+        content = json.loads(read_bytes(path).decode("utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} cannot be read as JSON: {error}") from error
     if isinstance(content, list):
@@ -113,7 +114,7 @@ def image_files(file: CocoFile) -> dict[str, Path]:
     for folder in file.folders:
         for depth in range(_depth(names) + 1):
             found = {name: folder / _without_folders(name, depth) for name in names}
-            found = {name: path for name, path in found.items() if path.is_file()}
+            found = {name: path for name, path in found.items() if is_file(path)}
             if len(found) > len(best) and len(set(found.values())) == len(found):
                 best = found
         if names and len(best) == len(set(names)):

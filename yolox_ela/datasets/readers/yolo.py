@@ -25,6 +25,7 @@ from yolox_ela.datasets.readers.yolo_yaml import (
 )
 from yolox_ela.errors import UserError
 from yolox_ela.images.read import image_header
+from yolox_ela.system.files import exists, is_file, is_folder, read_bytes
 
 # Values of a line may be this far beyond 0 and 1, as tools round them; others are no shares.
 ROUNDING = 0.01
@@ -54,7 +55,7 @@ class YoloReader:
         """See `Reader`; a test set whose folder is missing gives way to val."""
         there = []
         for name in self.sets():
-            missing = [place for place in self.yaml.places(name) if not place.exists()]
+            missing = [place for place in self.yaml.places(name) if not exists(place)]
             if not missing:
                 there.append(name)
             elif name == "test" and "val" in self.yaml.sets:
@@ -92,7 +93,7 @@ class YoloReader:
                 continue
             ids[image_id] = path
             text = label_file(path)
-            annotated |= text.is_file()
+            annotated |= is_file(text)
             image, own = self._check_image(path, image_id, text, labels, ignore_others)
             problems += own
             if image is not None:
@@ -123,10 +124,10 @@ class YoloReader:
                 "be shares of the upright image, as labelling tools write them"
             )
             problems.append(Problem(path, "turned by EXIF", detail, Severity.WARNING))
-        if not text.is_file():
+        if not is_file(text):
             return CheckedImage.without_objects(image_id, path, size), problems
         try:
-            lines = text.read_bytes().decode("utf-8-sig").splitlines()
+            lines = read_bytes(text).decode("utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             return None, [*problems, Problem(text, "bad annotation", f"no UTF-8 text: {error}")]
         names, boxes, numbers, written = [], [], [], []
@@ -212,7 +213,7 @@ def find_yolo(root: Path) -> YoloReader | None:
     Raises:
         UserError: the file cannot be used, or there are several.
     """
-    if root.is_file():
+    if is_file(root):
         return YoloReader(root.parent, read_yolo_yaml(root))
     files = sorted(path for kind in ("*.yaml", "*.yml") for path in root.glob(kind))
     files = [path for path in files if looks_like_yolo(path)]
@@ -235,7 +236,7 @@ def label_file(image: Path) -> Path:
     last = len(parts) - 1 - parts[::-1].index("images")
     parts[last] = "labels"
     mirrored = Path(*parts) / beside.name
-    return beside if beside.is_file() and not mirrored.is_file() else mirrored
+    return beside if is_file(beside) and not is_file(mirrored) else mirrored
 
 
 def _image_ids(paths: Sequence[Path]) -> list[str]:
@@ -253,7 +254,7 @@ def _labels_without_image(paths: Sequence[Path]) -> list[Problem]:
     orphans = [
         text
         for folder in sorted(folders)
-        if folder.is_dir() and folder.name != "images"
+        if is_folder(folder) and folder.name != "images"
         for text in sorted(folder.glob("*.txt"))
         if text not in wanted and not _is_list(text)
     ]

@@ -13,6 +13,7 @@ import yaml
 from yolox_ela.datasets.lists import read_lines
 from yolox_ela.errors import UserError
 from yolox_ela.images.read import IMAGE_SUFFIXES
+from yolox_ela.system.files import exists, is_file, is_folder, read_bytes
 
 SETS = ("train", "val", "test")
 
@@ -48,7 +49,7 @@ class YoloYaml:
         candidates = [self.base / text, self.path.parent / text]
         if text.startswith("../"):
             candidates += [self.base / text[3:], self.path.parent / text[3:]]
-        return next((place for place in candidates if place.exists()), candidates[0])
+        return next((place for place in candidates if exists(place)), candidates[0])
 
 
 def read_yolo_yaml(path: Path) -> YoloYaml:
@@ -78,7 +79,7 @@ def read_yolo_yaml(path: Path) -> YoloYaml:
         path,
         names,
         sets,
-        base if base.is_dir() else path.parent,
+        base if is_folder(base) else path.parent,
         _keypoints(content.get("kpt_shape"), path),
     )
 
@@ -100,13 +101,13 @@ def images_in(places: Sequence[Path]) -> list[Path]:
     """
     images: list[Path] = []
     for place in places:
-        if place.is_dir():
+        if is_folder(place):
             images += _images_below(place)
-        elif place.is_file() and place.suffix.lower() == ".txt":
+        elif is_file(place) and place.suffix.lower() == ".txt":
             lines = [line.replace("\\", "/") for line in read_lines(place) if line]
             images += [_listed(line, place.parent) for line in lines]
         else:
-            what = "is no folder and no list of images (.txt)" if place.exists() else "is missing"
+            what = "is no folder and no list of images (.txt)" if exists(place) else "is missing"
             raise UserError(f"{place} {what}")
     return list(dict.fromkeys(images))
 
@@ -131,13 +132,13 @@ def _listed(line: str, folder: Path) -> Path:
     candidates = [folder / line, folder.parent / line]
     if line.startswith(f"{folder.name}/"):
         candidates.append(folder / line.partition("/")[2])
-    return next((path for path in candidates if path.is_file()), candidates[0])
+    return next((path for path in candidates if is_file(path)), candidates[0])
 
 
 def _content(path: Path) -> dict[str, Any]:
     """A YAML file's entries, every value a text."""
     try:
-        content = yaml.load(path.read_bytes().decode("utf-8-sig"), Loader=yaml.BaseLoader)
+        content = yaml.load(read_bytes(path).decode("utf-8-sig"), Loader=yaml.BaseLoader)
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise UserError(f"{path} cannot be read as YAML: {error}") from error
     if not isinstance(content, dict):

@@ -47,7 +47,7 @@ class VocWriter:
     def held(self, sets: Mapping[str, WrittenSet], classes: Sequence[str]) -> dict[str, WrittenSet]:
         """See `Writer`."""
         return {
-            name: replace(of_set, images=[_held(image) for image in of_set.images])
+            name: replace(of_set, images=[within_voc(image) for image in of_set.images])
             for name, of_set in sets.items()
         }
 
@@ -85,7 +85,7 @@ class VocWriter:
             for image in of_set.images if of_set.annotated else ():
                 xml = year / "Annotations" / f"{image.id}.xml"
                 xml.parent.mkdir(parents=True, exist_ok=True)
-                xml.write_text(_annotation(image, year.name, classes), encoding="utf-8")
+                xml.write_text(annotation_text(image, year.name, classes), encoding="utf-8")
         text = "".join(f"{name}\n" for name in classes)
         (folder / "classes.txt").write_text(text, encoding="utf-8")
 
@@ -116,7 +116,7 @@ def _of_year(folder: Path, set_name: str) -> Path:
     return folder / "VOCdevkit" / f"VOC{set_name.partition('/')[0]}"
 
 
-def _held(image: CheckedImage) -> CheckedImage:
+def within_voc(image: CheckedImage) -> CheckedImage:
     """Boxes within the pixels of the image, none of them a part of a pixel, without crowds."""
     last = np.array([*image.size, *image.size]) - 1
     boxes = np.minimum(image.boxes, last).round(DECIMALS)
@@ -132,10 +132,10 @@ def _held(image: CheckedImage) -> CheckedImage:
     )
 
 
-def _annotation(image: CheckedImage, year: str, classes: Sequence[str]) -> str:
-    """VOC's XML of an image, its coordinates counted from 1."""
+def annotation_text(image: CheckedImage, folder: str, classes: Sequence[str]) -> str:
+    """VOC's XML of an image of `within_voc`, its coordinates counted from 1."""
     root = ET.Element("annotation")
-    _add(root, folder=year, filename=f"{image.id}{image.path.suffix}".rpartition("/")[2])
+    _add(root, folder=folder, filename=f"{image.id}{image.path.suffix}".rpartition("/")[2])
     _add(ET.SubElement(root, "size"), width=image.size[0], height=image.size[1], depth=3)
     _add(root, segmented=0)
     rows = zip(image.boxes, image.labels, image.difficult, strict=True)

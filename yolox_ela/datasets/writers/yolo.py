@@ -65,7 +65,9 @@ class YoloWriter:
             for image in of_set.images if of_set.annotated else ():
                 text = label_file(self.image_file(folder, name, image))
                 text.parent.mkdir(parents=True, exist_ok=True)
-                text.write_text("".join(f"{line}\n" for line in _lines(image)), encoding="utf-8")
+                text.write_text(
+                    "".join(f"{line}\n" for line in label_lines(image)), encoding="utf-8"
+                )
         content: dict[str, Any] = {name: f"images/{name}" for name in sets}
         content |= {"nc": len(classes), "names": dict(enumerate(classes))}
         text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
@@ -90,7 +92,7 @@ def _held(image: CheckedImage) -> CheckedImage:
     )
 
 
-def _lines(image: CheckedImage) -> list[str]:
+def label_lines(image: CheckedImage) -> list[str]:
     """A line an object: its class, and centre, width and height as shares of the image."""
     size = np.array(image.size, dtype=np.float64)
     shares = np.concatenate(
