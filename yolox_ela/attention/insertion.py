@@ -24,11 +24,7 @@ Build = Callable[[int], nn.Module | None]
 
 @dataclass(frozen=True)
 class Before:
-    """A site on the first input of a submodule, where `"name"` stands for its output.
-
-    It is for maps that no submodule alone returns, such as that of a ReLU which is called several
-    times.
-    """
+    """A site on the first input of a submodule, such as the map of a ReLU that is called twice."""
 
     name: str
 
