@@ -35,6 +35,7 @@ TRACKERS = {
     "mlflow": ["mlflow>=3.17,<4"],
     "trackio": ["trackio>=0.40,<1"],
 }
+UI = ["gradio>=6.31,<7"]  # the local page
 DEV = [
     "pytest>=8,<10",
     "pytest-xdist>=3.6,<4",
@@ -43,6 +44,7 @@ DEV = [
     "mypy>=1.14,<3",
     "import-linter>=2.1,<3",
     "onnxruntime>=1.20,<2",
+    *UI,
     "mkdocs>=1.6,<2",
     "mkdocstrings[python]>=0.30,<2",  # 0.x for Python 3.10
     "pymdown-extensions>=10.14,<14",
@@ -62,5 +64,5 @@ setup(
     package_data={"yolox_ela": ["py.typed", "report/page.html.jinja", "pretrained/*"]},
     install_requires=RUNTIME,
     entry_points={"console_scripts": ["yolox-ela = yolox_ela.commands.entry:main"]},
-    extras_require={"dev": DEV, **TRACKERS},
+    extras_require={"dev": DEV, "ui": UI, **TRACKERS},
 )
