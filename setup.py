@@ -35,6 +35,13 @@ TRACKERS = {
     "mlflow": ["mlflow>=3.17,<4"],
     "trackio": ["trackio>=0.40,<1"],
 }
+# Formats that networks are exported to. TorchScript and torch.export need torch alone.
+EXPORT = {
+    "export": ["onnx>=1.17,<2", "onnxruntime>=1.20,<2"],
+    "openvino": ["onnx>=1.17,<2", "openvino>=2025.0,<2027", "nncf>=2.14,<4"],
+    "ncnn": ["ncnn>=1.0.20260101,<2", "pnnx>=20260101,<20280101"],
+    "coreml": ["coremltools>=8,<10"],
+}
 UI = ["gradio>=6.31,<7"]  # the local page
 DEV = [
     "pytest>=8,<10",
@@ -43,7 +50,8 @@ DEV = [
     "ruff>=0.9,<1",
     "mypy>=1.14,<3",
     "import-linter>=2.1,<3",
-    "onnxruntime>=1.20,<2",
+    *EXPORT["export"],
+    *EXPORT["openvino"],
     *UI,
     "mkdocs>=1.6,<2",
     "mkdocstrings[python]>=0.30,<2",  # 0.x for Python 3.10
@@ -64,5 +72,5 @@ setup(
     package_data={"yolox_ela": ["py.typed", "report/page.html.jinja", "pretrained/*"]},
     install_requires=RUNTIME,
     entry_points={"console_scripts": ["yolox-ela = yolox_ela.commands.entry:main"]},
-    extras_require={"dev": DEV, "ui": UI, **TRACKERS},
+    extras_require={"dev": DEV, **TRACKERS, **EXPORT, "ui": UI},
 )

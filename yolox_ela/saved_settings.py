@@ -69,6 +69,8 @@ def require_names(classes: Any, source: Path, entry: str = "'classes'") -> list[
 
 
 def _complaint(name: str, value: Any) -> str:
+    if name == "name" and value == "":  # of a recipe that no file defines
+        return ""
     if name == "attention":  # as text, which is empty for an attention that has none
         if not isinstance(value, str):
             return "must be text"

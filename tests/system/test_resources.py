@@ -2,7 +2,6 @@
 
 import errno
 import os
-import resource
 import subprocess
 
 import pytest
@@ -11,6 +10,8 @@ from yolox_ela.errors import UserError
 from yolox_ela.images.read import read_image
 from yolox_ela.system.files import write_atomically
 from yolox_ela.system.resources import explained, explanation
+
+resource = pytest.importorskip("resource")  # Windows has none
 
 
 def in_child(work):

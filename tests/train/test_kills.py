@@ -2,7 +2,6 @@
 
 import io
 import os
-import resource
 import signal
 import sys
 
@@ -14,6 +13,7 @@ from yolox_ela.system.claim import claim_folder
 from yolox_ela.train.checkpoint import save_checkpoint
 from yolox_ela.train.run_folder import RunFolder
 
+resource = pytest.importorskip("resource")  # Windows has none
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 # The functions that reach the file system, and the objects in memory that have some of them, too.
 CALLS = {"open", "open_code", "write", "close", "flock", "fsync", "rename", "replace", "unlink"}

@@ -122,7 +122,7 @@ ARRAYS = {
     "split.ids": (np.array([1, 2]), r"ids is not an array of shape \(2,\)"),
     "split.classes": (np.array(["cat", "cat", "dog"]), "a class is there twice"),
     "split.headline": (np.array("best"), "headline is none of"),
-    "split.values": (np.array([1.0]), "argument"),
+    "split.values": (np.array([1.0]), "not enough values"),
     "detections.images": (np.array([0, -1]), r"detections\.images are out of range"),
     "detections.scores": (np.array([0.5, np.nan], np.float32), "are not from 0 to 1"),
     "detections.labels": (np.array([[0, 1]]), r"detections\.labels is not an array"),

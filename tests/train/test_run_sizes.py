@@ -76,7 +76,7 @@ def test_a_square_by_its_side_or_by_height_and_width(tiny_recipe, tiny_splits):
         for number, batch in enumerate(islice(feed.loader(), 2)):
             samples = feed.samples(batch)
             losses = step(*network_input(*samples, input_size(number, recipe)), 0.01, use_l1=False)
-            tensors += [*samples, *losses.values()]
+            tensors += [*samples, *map(torch.as_tensor, losses.values())]
         found.append([*tensors, *step.network.state_dict().values()])
     assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
 

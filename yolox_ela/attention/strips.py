@@ -8,7 +8,7 @@ their time. The results are those of the plain formulas, `x.mean(3)`, `x.mean(2)
 * the second multiplication is done in place, because no gradient needs the result of the first,
 * the backward pass keeps one map less in memory, and computes sums of products as matrix products.
 
-`torch.compile` and export trace the plain formulas, which the compiler fuses itself.
+`torch.compile` and export record the plain formulas, which the compiler fuses itself.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ from torch.autograd import Function
 
 def strip_means(x: Tensor) -> tuple[Tensor, Tensor]:
     """The mean of each row and of each column: (N, C, H, W) -> (N, C, H) and (N, C, W)."""
-    if torch.compiler.is_compiling():
+    if _recording():
         return x.mean(3), x.mean(2)
     return _StripMeans.apply(x)
 
@@ -32,7 +32,7 @@ def gate_strips(x: Tensor, y_h: Tensor, y_w: Tensor) -> Tensor:
     """
     # Under autocast the output of GroupNorm is float32; the map keeps its own type.
     y_h, y_w = y_h.to(x.dtype), y_w.to(x.dtype)
-    if torch.compiler.is_compiling():
+    if _recording():
         return x * y_h[:, :, :, None] * y_w[:, :, None, :]
     return _GateStrips.apply(x, y_h, y_w)
 
@@ -90,6 +90,11 @@ class _GateStrips(Function):
             grad_h = (product @ y_w[:, :, :, None]).squeeze(3)
             grad_w = (y_h[:, :, None, :] @ product).squeeze(2)
         return gate_strips(grad, y_h, y_w), grad_h, grad_w
+
+
+def _recording() -> bool:
+    """Whether a graph is being recorded, by a compiler or by tracing."""
+    return torch.compiler.is_compiling() or torch.jit.is_tracing()
 
 
 def _is_channels_last(x: Tensor) -> bool:

@@ -26,6 +26,7 @@ COMMANDS = {
     "train": ("train", "train an experiment and evaluate it"),
     "eval": ("evaluate", "evaluate weights on a set of images"),
     "predict": ("predict", "detect objects in pictures"),
+    "export": ("export", "write a network as a file for other programs"),
     "explain": ("explain", "explain detections by maps of where their scores come from"),
     "ui": ("ui", "try networks on a page in the browser, on this machine"),
     "dataset": ("dataset", "check, count, convert, divide, download or generate data sets"),

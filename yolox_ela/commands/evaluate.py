@@ -1,9 +1,9 @@
 """`yolox-ela eval`: evaluate weights on a set of images."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from loguru import logger
 
 from yolox_ela.commands.data_of_weights import compare_with_run, data_of_weights
 from yolox_ela.commands.data_settings import fitted_to_data, open_as
+from yolox_ela.commands.evaluate_network import build_network, load_weights, start_of
 from yolox_ela.commands.options import SCREEN, data_name, locate_data, write_result
 from yolox_ela.datasets.load import load_pictures, load_split
 from yolox_ela.datasets.readers.reader import Reader
@@ -21,15 +22,12 @@ from yolox_ela.evaluate.detections import Detections, to_coco_results
 from yolox_ela.evaluate.evaluator import EvalSettings, detect_split, evaluate
 from yolox_ela.evaluate.results_text import format_results
 from yolox_ela.evaluate.saved import SavedEvaluation, save_evaluation
-from yolox_ela.experiment import BASELINE, Experiment, load_experiment
+from yolox_ela.experiment import Experiment
 from yolox_ela.images.values import ValueRange
-from yolox_ela.network.class_rows import COCO_CLASSES, pick_rows, row_names, same_classes
 from yolox_ela.network.inference import Inference
-from yolox_ela.network.model import Yolox, build_yolox
-from yolox_ela.network.starts import DEFAULT, Start, start_file, start_of_file, start_of_run
-from yolox_ela.network.weights import load_trained
-from yolox_ela.overrides import override, pairs_to_dict
-from yolox_ela.recipe import Recipe
+from yolox_ela.network.runner import Runner
+from yolox_ela.network.starts import Start
+from yolox_ela.overrides import override
 from yolox_ela.report.single import RunMaterial, write_single_report
 from yolox_ela.system.claim import claim_folder, require_unclaimed
 from yolox_ela.system.device import select_device
@@ -44,7 +42,6 @@ from yolox_ela.tables.entry import (
 )
 from yolox_ela.tables.record import append_row
 from yolox_ela.train.run_folder import RunFolder
-from yolox_ela.trained import Trained, load_trained_file
 
 HELD_REMEDY = "name another folder with --report"
 
@@ -106,11 +103,7 @@ def run(
     own_classes = not args.zero_shot and "classes" in content
     exp = fitted_to_data(exp, reader, training=False, classes=not own_classes)
     model = build_network(args, trained, exp)
-    start = (
-        start_of_run(content, trained.path)
-        if "recipe" in content
-        else start_of_file(trained.path, trained.state)
-    )
+    start = start_of(trained)
     origin = find_origin(args, exp, content, start) if args.record else None
     values = ValueRange.recorded(content)
     unannotated = load_pictures(reader, exp.test_sets, exp.classes, values)
@@ -143,8 +136,9 @@ def run(
         "workers": exp.workers,
         "inference": inference,
     }
+    runs = model if isinstance(model, Runner) else model.to(device)
     if unannotated is not None:
-        detections = detect_split(model.to(device), split, settings, **options)
+        detections = detect_split(runs, split, settings, **options)
         save_detections(args, exp, detections, split)
         logger.info(
             "{} detections in {} images are in {}; nothing is scored, since {} has no annotations",
@@ -157,7 +151,7 @@ def run(
     if report is not None:
         held.enter_context(claim_folder(report.path, HELD_REMEDY))
         report.check_report()  # a training may have begun there meanwhile
-    results, detections = evaluate(model.to(device), split, settings, **options)
+    results, detections = evaluate(runs, split, settings, **options)
     results["settings"] |= {
         "experiment": exp.name,
         "zero_shot": args.zero_shot,
@@ -189,7 +183,7 @@ def run(
         evaluation = SavedEvaluation(detections, split, results)
         save_evaluation(report.evaluation, evaluation)
         title = f"{exp.name}, zero-shot" if args.zero_shot else exp.name
-        material = RunMaterial(model=model)
+        material = RunMaterial(model=None if isinstance(model, Runner) else model)
         page = write_single_report(report.path, title, report.facts(), evaluation, material)
         logger.info("report: {}", page)
     return Evaluated(split, detections, results, page)
@@ -231,20 +225,6 @@ def require_detections_only(args: argparse.Namespace, exp: Experiment) -> None:
         )
 
 
-def load_weights(args: argparse.Namespace) -> Trained:
-    """The weights, and their experiment with the changes of the command line."""
-    overrides = pairs_to_dict(args.overrides)
-    named = args.experiment or (BASELINE if args.zero_shot else None)
-    given = None if named is None else load_experiment(named)
-    asked = override(given or Recipe(), {k: v for k, v in overrides.items() if k == "size"})
-    asked.validate()
-    args.checkpoint = path = start_file(args.checkpoint or DEFAULT, size=asked.size)
-    trained = load_trained_file(path, given, adopt=not args.zero_shot)
-    exp = override(trained.experiment, overrides)
-    exp.validate()
-    return replace(trained, experiment=exp)
-
-
 def with_split(exp: Experiment, split: str | None, reader: Reader) -> Experiment:
     """The experiment with the set that --split names: in a VOCdevkit, of the test set's year."""
     if split is None:
@@ -252,34 +232,6 @@ def with_split(exp: Experiment, split: str | None, reader: Reader) -> Experiment
     year = exp.test_sets[0].partition("/")[0]
     of_year = "/" not in split and split not in reader.sets() and "/" in exp.test_sets[0]
     return override(exp, {"test_sets": (f"{year}/{split}" if of_year else split,)})
-
-
-def build_network(args: argparse.Namespace, trained: Trained, exp: Experiment) -> Yolox:
-    """The experiment's network with the weights, or COCO's own for --zero-shot."""
-    path, content, state = trained.path, trained.content, trained.state
-    names = row_names(content, state, exp.classes, path)
-    if args.zero_shot:
-        require_untrained(content, names, path)
-        model = build_yolox(len(exp.classes), size=exp.size)  # COCO's weights know no attention
-        logger.info("zero-shot: {} without attention or further training", path)
-    else:
-        model = exp.build_model()
-    load_trained(model, pick_rows(state, names, exp.classes, path), path)
-    return model
-
-
-def require_untrained(content: dict[str, Any], names: Sequence[str], path: Path) -> None:
-    """Zero-shot scores are those of COCO's weights as they are released.
-
-    Raises:
-        UserError: these are others.
-    """
-    if "recipe" in content or not same_classes(names, COCO_CLASSES):
-        raise UserError(
-            f"--zero-shot evaluates COCO's weights, with {len(COCO_CLASSES)} classes and without "
-            f"further training; {path} has {len(names)} classes"
-            + (" and was trained by this package" if "recipe" in content else "")
-        )
 
 
 def find_origin(

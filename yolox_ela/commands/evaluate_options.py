@@ -29,6 +29,7 @@ from yolox_ela.commands.options import (
 from yolox_ela.commands.parser import Parser, share, whole
 from yolox_ela.commands.stated import check_overrides
 from yolox_ela.errors import UserError
+from yolox_ela.export.formats import is_exported
 from yolox_ela.overrides import pairs_to_dict
 from yolox_ela.tables.record import require_record
 
@@ -59,6 +60,7 @@ def parse(home: Path, keywords: Mapping[str, Any] | None = None) -> argparse.Nam
     if args.checkpoint is None and not args.zero_shot:
         raise UserError("name the weights to evaluate with -c, or use --zero-shot")
     require_weights(args.checkpoint)
+    require_plain_run(args)
     require_file("--ids", args.ids)
     if args.data_name and not (args.record or args.report):
         raise UserError(
@@ -77,6 +79,18 @@ def parse(home: Path, keywords: Mapping[str, Any] | None = None) -> argparse.Nam
     return args
 
 
+def require_plain_run(args: argparse.Namespace) -> None:
+    """Raise UserError for options that change how torch runs a network, of an exported file."""
+    if not is_exported(args.checkpoint):
+        return
+    for name in ("zero_shot", "precision", "compile", "plain", "record"):
+        if name in args.given:
+            raise UserError(
+                f"--{name.replace('_', '-')} applies to weights, and {args.checkpoint} is an "
+                "exported file: leave it out, or evaluate the weights that it is from"
+            )
+
+
 def build_parser(home: Path) -> Parser:
     """The command line of `eval`."""
     parser = command_parser(
@@ -90,8 +104,8 @@ def build_parser(home: Path) -> Parser:
         *CHECKPOINT_NAMES,
         type=Path,
         metavar="WEIGHTS",
-        help=f"weights: a file, or {', '.join(START_NAMES)} (default: {DEFAULT_START} with "
-        "--zero-shot, otherwise required)",
+        help=f"weights: a file, {', '.join(START_NAMES)}, or an exported file (default: "
+        f"{DEFAULT_START} with --zero-shot, otherwise required)",
     )
     network.add_argument(
         "--zero-shot",

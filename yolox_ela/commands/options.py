@@ -15,6 +15,7 @@ from yolox_ela.commands.parser import Parser, device_name, image_size
 from yolox_ela.datasets.names import parse_set
 from yolox_ela.errors import UserError
 from yolox_ela.exp_file import find_experiment
+from yolox_ela.export.formats import is_exported
 from yolox_ela.recipe import Recipe
 from yolox_ela.system.files import require_writable, write_atomically
 
@@ -193,6 +194,8 @@ def require_weights(path: str | Path | None, *also: str, option: str = "-c") -> 
     """Raise UserError if an option names no weights: neither a file nor one of the names."""
     names = (*START_NAMES, DETECTOR, *also)
     if path is None or str(path) in names or Path(path).is_file():
+        return
+    if is_exported(path) and Path(path).exists():  # some are folders
         return
     if Path(path).is_dir():
         raise UserError(

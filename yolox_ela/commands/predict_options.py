@@ -106,16 +106,15 @@ def build_parser(home: Path) -> Parser:
     detections.add_argument(
         "--conf",
         type=share,
-        default=0.3,
         metavar="SHARE",
-        help="lowest score that is shown, 0 to 1 (default: %(default)s)",
+        help="lowest score that is shown, 0 to 1 (default: 0.3, or an exported file's own)",
     )
     detections.add_argument(
         "--nms",
         type=share,
-        default=0.45,
         metavar="SHARE",
-        help="overlap (IoU) above which NMS removes the lower score, 0 to 1 (default: %(default)s)",
+        help="overlap (IoU) above which NMS removes the lower score, 0 to 1 (default: 0.45, or an "
+        "exported file's own)",
     )
     detections.add_argument(
         "--classes",

@@ -1,6 +1,8 @@
 """Evaluation of a network on a split: inference, average precision, settings, timing."""
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +21,7 @@ from yolox_ela.evaluate.scores import METRICS, SplitScores, score_split
 from yolox_ela.input_size import ImageSize, InputSize
 from yolox_ela.network.inference import FAST, Inference, predictor
 from yolox_ela.network.model import Yolox
+from yolox_ela.network.runner import Runner
 from yolox_ela.recipe import Recipe
 from yolox_ela.system.randomness import isolated_generators
 
@@ -44,7 +47,7 @@ class EvalSettings:
 
 
 def detect_split(
-    model: Yolox,
+    model: Yolox | Runner,
     split: VocSplit,
     settings: EvalSettings,
     *,
@@ -62,6 +65,8 @@ def detect_split(
     Returns:
         The detections in the order of the images.
     """
+    if isinstance(model, Runner):
+        model.require(settings.score_threshold, settings.nms_iou)
     loader = eval_loader(
         split,
         settings.image_size,
@@ -71,20 +76,31 @@ def detect_split(
         rank=rank,
         world=world,
     )
-    training = model.training
-    model.eval()
-    predict = predictor(model, device, inference)
     parts = []
-    try:
+    with _predicting(model, device, inference) as predict:
         # disable=None shows the progress bar on a terminal only.
         for batch in tqdm(
             loader, "evaluating", unit="batch", leave=False, disable=None if rank == 0 else True
         ):
             found = postprocess(predict(batch.images), settings.score_threshold, settings.nms_iou)
             parts += _in_original_pixels(found, batch, split)
+    return Detections.concatenate(parts)
+
+
+@contextmanager
+def _predicting(
+    model: Yolox | Runner, device: torch.device, inference: Inference
+) -> Iterator[Callable[[Tensor], Tensor]]:
+    """A function from images to predictions; the mode of a torch module is restored at the end."""
+    if isinstance(model, Runner):
+        yield model.run
+        return
+    training = model.training
+    model.eval()
+    try:
+        yield predictor(model, device, inference)
     finally:
         model.train(training)
-    return Detections.concatenate(parts)
 
 
 def _in_original_pixels(found: list[Tensor], batch: EvalBatch, split: VocSplit) -> list[Detections]:
@@ -172,7 +188,7 @@ def summarise(
 
 
 def evaluate(
-    model: Yolox,
+    model: Yolox | Runner,
     split: VocSplit,
     settings: EvalSettings,
     *,
@@ -186,7 +202,8 @@ def evaluate(
     """Detect and score a split, together with the other processes if there are any.
 
     Args:
-        model: the network on `device`; its mode is restored afterwards.
+        model: the network on `device`, whose mode is restored afterwards; or a runner, to which
+            `device` and `inference` do not apply, but for rectangular batches.
         split: images and objects.
         settings: input size, threshold, NMS.
         device: where to compute.

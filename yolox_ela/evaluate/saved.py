@@ -108,7 +108,8 @@ def _checked(arrays: Mapping[str, np.ndarray]) -> SavedEvaluation:
     if "headline" in split:
         split["headline"] = str(split["headline"])
     if "values" in split:
-        split["values"] = ValueRange(*split["values"].tolist())
+        integers, floats = split["values"].tolist()
+        split["values"] = ValueRange(integers, floats)
     detections = Detections(**{f.name: arrays[f"detections.{f.name}"] for f in _DETECTIONS})
     evaluation = SavedEvaluation(detections, VocSplit(**split), json.loads(str(arrays["results"])))
     require_sound(evaluation.detections, evaluation.split, evaluation.results)

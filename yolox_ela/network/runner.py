@@ -29,6 +29,11 @@ class Runner:
             network decided it.
         batch: the number of images at a time.
         parallel: the number of calls of `run` that may be under way at the same time.
+        score_threshold: the lowest score of a detection, unless another is asked for.
+        nms_iou: the IoU above which the weaker of two boxes of a class is dropped, unless another
+            is asked for.
+        nms_inside: whether `run` itself applies both, so that a lower score or another IoU cannot
+            be asked for.
         model: the network as a torch module in evaluation mode, if that is what runs.
 
     Raises:
@@ -41,11 +46,23 @@ class Runner:
     values: ValueRange = UNDECIDED
     batch: int = 1
     parallel: int = 1
+    score_threshold: float = 0.3
+    nms_iou: float = 0.45
+    nms_inside: bool = False
     model: Yolox | None = None
 
     def __post_init__(self) -> None:
         if not is_image_size(self.image_size):
             raise UserError(f"image_size {self.image_size} must be {FORM}")
+
+    def require(self, score_threshold: float, nms_iou: float) -> None:
+        """Raise UserError if threshold and NMS inside the network hide what is asked for."""
+        if self.nms_inside and (score_threshold < self.score_threshold or nms_iou != self.nms_iou):
+            raise UserError(
+                f"the exported file applies score threshold {self.score_threshold:g} and NMS IoU "
+                f"{self.nms_iou:g} itself, so that {score_threshold:g} and {nms_iou:g} cannot be "
+                "asked for: use the file's own (--conf, --nms), or export with --outputs decoded"
+            )
 
 
 def torch_runner(

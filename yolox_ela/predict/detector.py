@@ -61,8 +61,9 @@ class Detector:
 
     Args:
         runner: the network, ready to run.
-        score_threshold: boxes that score less are not reported.
-        nms_iou: intersection over union above which the weaker of two boxes of a class is dropped.
+        score_threshold: boxes that score less are not reported; by default the runner's own.
+        nms_iou: intersection over union above which the weaker of two boxes of a class is dropped;
+            by default the runner's own.
         only: names of the classes to report; all by default.
         max_detections: the largest number of boxes for a picture, the best ones; all by default.
 
@@ -74,16 +75,19 @@ class Detector:
         self,
         runner: Runner,
         *,
-        score_threshold: float = 0.3,
-        nms_iou: float = 0.45,
+        score_threshold: float | None = None,
+        nms_iou: float | None = None,
         only: Sequence[str] | None = None,
         max_detections: int | None = None,
     ) -> None:
+        score_threshold = runner.score_threshold if score_threshold is None else score_threshold
+        nms_iou = runner.nms_iou if nms_iou is None else nms_iou
         for name, value in (("score_threshold", score_threshold), ("nms_iou", nms_iou)):
             if not 0 <= value <= 1:
                 raise UserError(f"{name} {value} must be between 0 and 1")
         if max_detections is not None and max_detections < 1:
             raise UserError(f"max_detections {max_detections} must be at least 1")
+        runner.require(score_threshold, nms_iou)
         self.runner = runner
         self.settings = EvalSettings(runner.image_size, score_threshold, nms_iou)
         self.labels = _labels(only, runner.classes)
@@ -144,7 +148,8 @@ class Detector:
         """The network of an experiment with trained weights.
 
         Args:
-            checkpoint: `best.pth` or `last.pth` of a run, or a state dict that fits exactly.
+            checkpoint: `best.pth` or `last.pth` of a run, a state dict that fits exactly, or a
+                file that `yolox-ela export` wrote, which needs no experiment.
             experiment: the experiment it was trained with, its file, or the name of one of the
                 package's own; by default the one that the checkpoint names, see
                 `load_trained_file`. Names and number of classes are the checkpoint's own; see

@@ -31,7 +31,7 @@ TITLES = {
     "lr": "learning rate at the end of the epoch",
 }
 RAW = "raw_"  # starts the names of metrics of the weights as trained, not of their average
-EPOCH = Kind("a whole number from 0", lambda v: isinstance(v, float) and v in range(10**9))
+EPOCH = Kind("a whole number from 0", lambda v: 0 <= v <= 10**9 and v.is_integer())
 HISTORY = listed(record({"epoch": EPOCH}, others=FINITE, words="an epoch's numbers by name"))
 MARKERS = (".", "^", "s", "x")  # the next one is used when all colours are
 PANELS_A_ROW = 3

@@ -5,7 +5,7 @@ from typing import Any
 
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.evaluate.scores import METRIC_HEADERS
-from yolox_ela.input_size import ImageSize
+from yolox_ela.input_size import ImageSize, InputSize
 from yolox_ela.study.findings import Finding
 from yolox_ela.study.intervals import Estimate
 from yolox_ela.study.plan import Group
@@ -59,7 +59,7 @@ def study_table(
     ]
     title = (
         f"{group.data.label or group.data.name}, recipe {group.recipe.name}, {len(split):,} images "
-        f"at {image_size} px"
+        f"at {InputSize.of(image_size)} px"
     )
     return Table(title, columns, rows, _notes(findings, baseline, metric))
 

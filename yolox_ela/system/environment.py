@@ -32,12 +32,6 @@ def describe_environment(device: torch.device, world: int, call: str = "") -> di
         world: number of processes.
         call: the Python call to name instead of the command.
     """
-    versions = {}
-    for package in PACKAGES:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            versions[package] = "not installed"
     gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
     return {
         "python": platform.python_version(),
@@ -49,10 +43,18 @@ def describe_environment(device: torch.device, world: int, call: str = "") -> di
         "cudnn": torch.backends.cudnn.version(),
         "device": str(device),
         "processes": world,
-        "versions": versions,
+        "versions": {package: package_version(package) for package in PACKAGES},
         "commit": source_commit(),
         "command": call or " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
     }
+
+
+def package_version(name: str) -> str:
+    """The version of an installed package, or `not installed`."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def source_commit() -> str:

@@ -1,0 +1,44 @@
+"""Networks of every kind, exported to ONNX, compute the same in onnxruntime."""
+
+import onnx
+import pytest
+
+from studies.export_grid import INPUTS, NAMES, lively_network, run_case
+from yolox_ela.export.metadata import Metadata
+
+SQUARE, WIDE = INPUTS
+# Every attention module, size, shape of input, opset, kind of output, fixed and open.
+CASES = [
+    ("ela_t", "nano", SQUARE, 17, "decoded", False),
+    ("ela_b", "tiny", WIDE, 18, "raw", True),
+    ("ela_s", "s", SQUARE, 19, "nms", True),
+    ("ela_l", "nano", WIDE, 20, "decoded", True),
+    ("ca", "tiny", SQUARE, 21, "nms", False),
+    ("cagroupnorm", "nano", WIDE, 17, "nms", True),
+    ("se", "nano", SQUARE, 18, "raw", False),
+    ("cbam", "nano", WIDE, 19, "decoded", True),
+    ("eca", "nano", SQUARE, 21, "raw", True),
+    ("sa", "nano", WIDE, 20, "nms", False),
+]
+
+
+@pytest.mark.parametrize(
+    ("attention", "size", "image_size", "opset", "outputs", "free"),
+    CASES,
+    ids=[f"{case[0]}-{case[1]}-{case[4]}" for case in CASES],
+)
+def test_the_file_computes_what_the_network_does(
+    attention, size, image_size, opset, outputs, free, tmp_path
+):
+    model, path = lively_network(attention, size), tmp_path / "model.onnx"
+    meta = Metadata(NAMES, image_size, outputs, 0 if free else 2, free, score_threshold=0.25)
+    found = run_case(model, meta, path, opset=opset)
+    assert found.detections > 20, "there is something to compare"
+    assert found.box < 1e-2
+    assert found.score < 1e-4
+    written = onnx.load(path)
+    assert {each.domain: each.version for each in written.opset_import}[""] == opset
+    (images,) = written.graph.input
+    dims = images.type.tensor_type.shape.dim
+    wanted = ["batch", 3, "height", "width"] if free else [2, 3, *image_size]
+    assert [dim.dim_param or dim.dim_value for dim in dims] == wanted

@@ -1,0 +1,80 @@
+"""The network as it is exported, and its raw outputs decoded."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from yolox_ela.export.metadata import Metadata
+from yolox_ela.network.fuse import exportable
+from yolox_ela.network.loss.anchors import decode
+from yolox_ela.network.model import Yolox
+
+STRIDES = (8, 16, 32)
+
+
+@dataclass(frozen=True)
+class ToExport:
+    """What a format's writer gets.
+
+    Attributes:
+        network: see `exported_network`.
+        metadata: what the file has to say of itself.
+        opset: the version of ONNX's operators.
+        calibration: for int8: letterboxed images (1, 3, H, W), float, 0-255.
+    """
+
+    network: Yolox
+    metadata: Metadata
+    opset: int
+    calibration: tuple[Tensor, ...] = ()
+
+    def example(self) -> Tensor:
+        """An input to record the network with. Open batches are recorded with two images, since
+        torch takes a batch of one for a fixed one.
+        """
+        return torch.full((self.metadata.batch or 2, 3, *self.metadata.image_size), 114.0)
+
+
+def exported_network(model: Yolox, metadata: Metadata) -> Yolox:
+    """A copy on the CPU for inference, with the outputs that the metadata say, but without NMS.
+
+    BatchNorm is folded into the convolutions, and so is the rearrangement of pixels before the
+    first one, which not every format can express.
+    """
+    height, width = metadata.image_size
+    square = height == width and not metadata.any_size
+    network = exportable(model, square=square).cpu().float()
+    network.head.decode_in_inference = metadata.outputs != "raw"
+    network.backbone.backbone.stem = _without_focus(network.backbone.backbone.stem)
+    return network.requires_grad_(False)
+
+
+def _without_focus(stem: Any) -> nn.Module:
+    """The first block of the network, with one convolution of stride 2 in the place of Focus.
+
+    Focus makes 12 channels of half the size from the pixels at even and odd places, and a
+    convolution of 3 x 3 follows. One of 6 x 6 with the same weights reads the same pixels.
+    """
+    block: Any = stem.conv
+    old = block.conv
+    weight = old.weight.new_zeros(old.out_channels, 3, 6, 6)
+    for k, (row, column) in enumerate(((0, 0), (1, 0), (0, 1), (1, 1))):  # the order of Focus
+        weight[:, :, row::2, column::2] = old.weight[:, 3 * k : 3 * k + 3]
+    block.conv = nn.Conv2d(3, old.out_channels, 6, stride=2, padding=2)
+    block.conv.load_state_dict({"weight": weight, "bias": old.bias})
+    whole: nn.Module = block
+    return whole
+
+
+def decoded(raw: Tensor, height: int, width: int) -> Tensor:
+    """The raw outputs (N, A, 5 + classes) for inputs of this size, with boxes in pixels."""
+    cells, strides = [], []
+    for stride in STRIDES:
+        rows, columns = torch.meshgrid(
+            torch.arange(height // stride), torch.arange(width // stride), indexing="ij"
+        )
+        cells.append(torch.stack([columns, rows], 2).reshape(-1, 2))
+        strides.append(torch.full((len(cells[-1]), 1), stride))
+    return decode(raw, torch.cat(cells).to(raw), torch.cat(strides).to(raw))

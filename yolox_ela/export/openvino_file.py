@@ -1,0 +1,70 @@
+"""OpenVINO files: converted from ONNX; the weights lie in a .bin file beside the .xml."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from yolox_ela.errors import UserError
+from yolox_ela.export import onnx_file
+from yolox_ela.export.metadata import INPUT, SECTION, Metadata
+from yolox_ela.export.network import ToExport
+from yolox_ela.export.opened import Opened
+
+
+def write(job: ToExport, path: Path) -> None:
+    """Write NAME.xml and NAME.bin, with the metadata as rt_info."""
+    import openvino
+
+    source = path.with_suffix(".onnx")
+    onnx_file.write(replace(job, metadata=replace(job.metadata, precision="fp32")), source)
+    model = openvino.convert_model(source)
+    if job.metadata.precision == "int8":
+        model = _quantized(model, job)
+    for key, text in job.metadata.texts().items():
+        model.set_rt_info(text, [SECTION, key])
+    # By default the weights would be rounded to 16 bits.
+    openvino.save_model(model, path, compress_to_fp16=False)
+    source.unlink()
+
+
+def open_file(path: Path, device: str) -> Opened:
+    """Open an OpenVINO file, on the CPU.
+
+    Raises:
+        UserError: the file is damaged or has no weights beside it, or another device is asked for.
+    """
+    import openvino
+
+    if device.partition(":")[0] not in ("auto", "cpu"):
+        raise UserError(f"OpenVINO files run on the CPU here, not on {device}: use --device cpu")
+    if not path.with_suffix(".bin").is_file():
+        raise UserError(f"{path} has its weights in {path.with_suffix('.bin')}, which is missing")
+    core = openvino.Core()
+    try:
+        model = core.read_model(path)
+    except RuntimeError as error:
+        raise UserError(f"{path} is no OpenVINO file, or is damaged: {error}") from error
+    texts: dict[str, str] = {}
+    if model.has_rt_info([SECTION]):
+        texts = dict(model.get_rt_info([SECTION]).value)
+    meta = Metadata.of_texts(texts, str(path))
+    # Some processors would otherwise compute in 16 bits.
+    options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
+    compiled = core.compile_model(model, "CPU", options)
+
+    def run(images: Tensor) -> tuple[Tensor, ...]:
+        answers: Any = compiled({INPUT: images.numpy()})
+        return tuple(torch.from_numpy(answers[name].copy()) for name in meta.output_names)
+
+    return Opened(meta, run)
+
+
+def _quantized(model: Any, job: ToExport) -> Any:
+    """The model with its convolutions in 8 bits, ranges as in the calibration images."""
+    import nncf
+
+    images = nncf.Dataset(job.calibration, lambda image: {INPUT: image.numpy()})
+    return nncf.quantize(model, images, subset_size=len(job.calibration))

@@ -1,0 +1,60 @@
+"""Files of torch.export, torch's own format for graphs, from which CoreML's are made, too."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.export import Dim, ExportedProgram
+
+from yolox_ela.errors import UserError
+from yolox_ela.export.metadata import SECTION, Metadata
+from yolox_ela.export.network import ToExport
+from yolox_ela.export.opened import Opened
+from yolox_ela.system.device import select_device
+
+EXTRA = f"{SECTION}.json"  # the metadata's name inside the file
+
+
+def program_of(job: ToExport) -> ExportedProgram:
+    """The network as torch.export records it."""
+    free: dict[int, Any] = {}
+    if job.metadata.batch == 0:
+        free[0] = Dim("batch", min=1)
+    if job.metadata.any_size:
+        free |= {2: 32 * Dim("rows", min=1), 3: 32 * Dim("columns", min=1)}
+    with torch.no_grad():
+        return torch.export.export(job.network, (job.example(),), dynamic_shapes=(free,))
+
+
+def write(job: ToExport, path: Path) -> None:
+    """Write a file of torch.export, with the metadata as an extra file inside."""
+    texts = {EXTRA: json.dumps(job.metadata.texts())}
+    torch.export.save(program_of(job), path, extra_files=texts)
+
+
+def open_file(path: Path, device: str) -> Opened:
+    """Open a file of torch.export. Only open files that you trust: they are programs.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    on = select_device(device)
+    extra = {EXTRA: ""}
+    try:
+        program = torch.export.load(path, extra_files=extra)
+    except (RuntimeError, ValueError, AssertionError) as error:
+        raise UserError(f"{path} is no file of torch.export, or is damaged: {error}") from error
+    meta = Metadata.of_texts(json.loads(extra[EXTRA] or "{}"), str(path))
+    if on.type != "cpu":
+        from torch.export.passes import move_to_device_pass
+
+        program = move_to_device_pass(program, on)
+    module = program.module()
+
+    @torch.inference_mode()
+    def run(images: Tensor) -> tuple[Tensor, ...]:
+        return (module(images.to(on)).cpu(),)
+
+    return Opened(meta, run)
