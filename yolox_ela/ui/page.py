@@ -64,8 +64,9 @@ def build_page(networks: Mapping[str, Detector], threshold: float) -> gr.Blocks:
                 lowest = gr.Slider(0, 1, threshold, step=0.01, label="Lowest score that is shown")
                 wanted = gr.Checkbox(label="Show the gates of its attention")
             with gr.Column():
-                plot = gr.Image(
-                    label="Detections",
+                plot = gr.Image(  # a label would lie over captions of boxes
+                    show_label=False,
+                    alt_text="Detections",
                     format="jpeg",
                     interactive=False,
                     buttons=["download", "fullscreen"],  # without the one that shares a picture
