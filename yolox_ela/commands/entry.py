@@ -31,6 +31,7 @@ COMMANDS = {
     "predict": ("predict", "detect objects in pictures"),
     "export": ("export", "write a network as a file for other programs"),
     "explain": ("explain", "explain detections by maps of where their scores come from"),
+    "ui": ("ui", "try networks on a page in the browser, on this machine"),
     "dataset": ("dataset", "check, count, convert, divide, download or generate data sets"),
     "report": ("report", "report on a run, or on several side by side"),
     "study": ("study", "run many trainings as one question, and say what their scores support"),
