@@ -10,8 +10,10 @@ from torch import Tensor
 from yolox_ela.errors import UserError
 from yolox_ela.export import onnx_file
 from yolox_ela.export.metadata import INPUT, SECTION, Metadata
-from yolox_ela.export.network import ToExport
+from yolox_ela.export.network import ToExport, is_kept_in_float
 from yolox_ela.export.opened import Opened
+
+QUANTIZED = ("Convolution", "GroupConvolution")
 
 
 def write(job: ToExport, path: Path) -> None:
@@ -67,4 +69,19 @@ def _quantized(model: Any, job: ToExport) -> Any:
     import nncf
 
     images = nncf.Dataset(job.calibration, lambda image: {INPUT: image.numpy()})
-    return nncf.quantize(model, images, subset_size=len(job.calibration))
+    as_they_are = [
+        node.get_friendly_name()
+        for node in model.get_ops()
+        if node.get_type_name() not in QUANTIZED or is_kept_in_float(node.get_friendly_name())
+    ]
+    return nncf.quantize(
+        model,
+        images,
+        preset=nncf.QuantizationPreset.MIXED,  # SiLU's values are not symmetric
+        subset_size=len(job.calibration),
+        ignored_scope=nncf.IgnoredScope(names=as_they_are, validate=False),
+        # Weights of 7 bits, since OpenVINO adds products in 16 bits where VNNI instructions lack.
+        advanced_parameters=nncf.AdvancedQuantizationParameters(
+            overflow_fix=nncf.OverflowFix.ENABLE
+        ),
+    )
