@@ -68,8 +68,7 @@ def run_command(name: str, home: Path) -> NoReturn:
 
     The options are read and checked first, since what does the work takes seconds to import.
     """
-    interrupts = Interrupts(speaks=rank() == 0 and not is_launched_here())
-    interrupts.install()
+    interrupts = _interrupts()
     module = f"yolox_ela.commands.{COMMANDS[name][0]}"
 
     def command() -> int:
@@ -98,6 +97,19 @@ def launcher_words() -> list[str]:
     if program == PROGRAM:
         return ["-m", "yolox_ela", *words, *sys.argv[1:]]
     return list(sys.argv)
+
+
+def run(main: Callable[[], int]) -> NoReturn:
+    """Run the `main` of a script of its own, as `run_command` runs a command."""
+    interrupts = _interrupts()
+    interrupts.begin_work()
+    _run(main, interrupts)
+
+
+def _interrupts() -> Interrupts:
+    interrupts = Interrupts(speaks=rank() == 0 and not is_launched_here())
+    interrupts.install()
+    return interrupts
 
 
 def _run(main: Callable[[], int], interrupts: Interrupts) -> NoReturn:
