@@ -42,6 +42,7 @@ EXPORT = {
     "ncnn": ["ncnn>=1.0.20260101,<2", "pnnx>=20260101,<20280101"],
     "coreml": ["coremltools>=8,<10"],
 }
+UI = ["gradio>=6.31,<7"]  # the local page
 DEV = [
     "pytest>=8,<10",
     "pytest-xdist>=3.6,<4",
@@ -51,6 +52,7 @@ DEV = [
     "import-linter>=2.1,<3",
     *EXPORT["export"],
     *EXPORT["openvino"],
+    *UI,
     "mkdocs>=1.6,<2",
     "mkdocstrings[python]>=0.30,<2",  # 0.x for Python 3.10
     "pymdown-extensions>=10.14,<14",
@@ -70,5 +72,5 @@ setup(
     package_data={"yolox_ela": ["py.typed", "report/page.html.jinja", "pretrained/*"]},
     install_requires=RUNTIME,
     entry_points={"console_scripts": ["yolox-ela = yolox_ela.commands.entry:main"]},
-    extras_require={"dev": DEV, **TRACKERS, **EXPORT},
+    extras_require={"dev": DEV, **TRACKERS, **EXPORT, "ui": UI},
 )

@@ -11,22 +11,11 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock, ResNet, resnet18
+from torchvision.models.resnet import ResNet, resnet18
 
-from yolox_ela.attention import ela_b, ela_l, ela_s, ela_t
+from yolox_ela.attention import ela_b, ela_l, ela_s, ela_t, insert
 
-
-class AttentionBlock(BasicBlock):
-    """torchvision's BasicBlock with the module `attention` on its residual branch."""
-
-    attention: nn.Module
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C_in, H, W) -> (N, C, H / stride, W / stride)."""
-        out = self.relu(self.bn1(self.conv1(x)))
-        out = self.attention(self.bn2(self.conv2(out)))
-        identity = x if self.downsample is None else self.downsample(x)
-        return self.relu(out + identity)
+SITES = [f"layer{stage}.{block}.bn2" for stage in (1, 2, 3, 4) for block in (0, 1)]
 
 
 def resnet18_with(attention: Callable[[int], nn.Module], num_classes: int = 1000) -> ResNet:
@@ -43,12 +32,7 @@ def resnet18_with(attention: Callable[[int], nn.Module], num_classes: int = 1000
         attention: function that builds the module for a block's channels (64, 128, 256 or 512).
         num_classes: number of classes; ImageNet has 1000.
     """
-    model = ResNet(AttentionBlock, [2, 2, 2, 2], num_classes=num_classes)
-    # Attached last, because ResNet would initialise the convolutions of the modules, too.
-    for block in model.modules():
-        if isinstance(block, AttentionBlock):
-            block.attention = attention(block.bn2.num_features)
-    return model
+    return insert(resnet18(num_classes=num_classes), SITES, attention)
 
 
 def fit(model: nn.Module, images: Tensor, labels: Tensor, steps: int) -> list[float]:

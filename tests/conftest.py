@@ -4,6 +4,7 @@ import os
 import re
 import runpy
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from yolox_ela.evaluate.detections import Detections
 from yolox_ela.network.class_rows import COCO_CLASSES, pick_rows
 from yolox_ela.network.model import build_yolox
 from yolox_ela.network.weights import read_weights
+from yolox_ela.system.interrupts import SIGNALS
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # there are as many processes as cores already
     torch.set_num_threads(1)
@@ -228,12 +230,16 @@ def call(project, capsys, monkeypatch):
     def call(*words, expect=0, root=project):
         monkeypatch.setattr(sys, "argv", [str(root / words[0]), *map(str, words[1:])])
         monkeypatch.chdir(root / "exps")
+        handlers = {number: signal.getsignal(number) for number in SIGNALS}
         capsys.readouterr()
         try:
             with pytest.raises(SystemExit) as end:
                 runpy.run_path(sys.argv[0], run_name="__main__")
             out, err = capsys.readouterr()
-        finally:  # the tool logs to what capsys takes away again
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            # The tool logs to what capsys takes away again.
             logger.remove()
             logger.add(sys.__stderr__)
         assert (end.value.code or 0) == expect, out + err

@@ -24,6 +24,8 @@ MODES = {
     "fused": "BatchNorm folded into the convolutions, channels last",
     "compiled": "the same through torch.compile",
 }
+# The paper's other networks, which `table complexity --host` counts; see `hosts/`.
+HOSTS = ("resnet18", "resnet50", "resnet101", "mobilenet_v2", "yolof", "deeplabv3")
 # How a table looks, `--style`; JSON has an option of its own.
 STYLES = ("text", "markdown", "csv")
 # What `predict` writes, `--save`; see `predict/output.py`.

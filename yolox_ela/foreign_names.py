@@ -126,7 +126,6 @@ NEAREST = {
     "betas": "AdamW's first beta is the recipe field momentum, its second one is 0.999",
     "cos_lr": "the learning rate always follows a cosine down to the recipe field min_lr_ratio",
     "scheduler": "the learning rate always follows a cosine down to the recipe field min_lr_ratio",
-    "deterministic": "the recipe field seed repeats a run",
     "depth": "the recipe field size names depth and width: nano, tiny, s, m, l or x",
     "width": "the recipe field size names depth and width: nano, tiny, s, m, l or x",
 }

@@ -59,7 +59,7 @@ def load_trained_file(
     content = read_checkpoint(path)
     state = state_dict_of(content, path)
     if experiment is None:
-        exp = _recorded_experiment(content, state, path)
+        exp = recorded_experiment(content, state, path)
     else:
         exp = adopt_checkpoint(experiment, content) if adopt else experiment
     return Trained(path, content, state, exp)
@@ -92,9 +92,19 @@ def package_name_of(recipe: Recipe) -> str:
     return recipe.package_name if isinstance(recipe, Experiment) else ""
 
 
-def _recorded_experiment(
+def recorded_experiment(
     content: Mapping[str, Any], state: Mapping[str, Tensor], path: Path
 ) -> Experiment:
+    """The experiment that a file of weights records, which must be one of the package's own.
+
+    Args:
+        content: everything in the file; see `read_checkpoint`.
+        state: its network's tensors.
+        path: the file.
+
+    Raises:
+        UserError: it names none, or somebody else's.
+    """
     if "recipe" not in content:
         if any(name.startswith(ATTENTION) for name in state):
             raise UserError(

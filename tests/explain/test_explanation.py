@@ -47,7 +47,8 @@ def test_a_site_without_attention_is_the_same_place(detector, people):
     np.testing.assert_allclose(own.scores, beside.scores, rtol=1e-5)
     for site in SITES:
         cells, others = own.heats[site][0].cells, beside.heats[site][0].cells
-        assert cells.max() > 0
+        # A box of a small stride does not depend on the last maps.
+        assert cells.max() > 0 or site in ("C3_n3", "C3_n4")
         np.testing.assert_allclose(cells, others, atol=1e-4 * cells.max(), err_msg=site)
 
 

@@ -97,7 +97,7 @@ def test_live_and_pictures_in_memory(folder):
         ("nothing*.jpg", r"no file matches nothing\*\.jpg"),
         ("below/empty", "no pictures or videos in below/empty"),
         ("empty.txt", r"list empty\.txt is empty"),
-        ("missing.txt", r"cannot open the list missing\.txt"),
+        ("missing.txt", r"cannot read missing\.txt"),
         ("lists.txt", "names another list"),
         (-1, "numbered from 0, not -1"),
         (1.5, "not 1.5"),

@@ -130,7 +130,7 @@ def test_a_divided_set_has_the_format_of_its_source(call, data, tmp_path, target
         (["split", "train_sets", "2007/test"], "not train_sets; name sets with --sets"),
         (
             ["convert", "--to", "coco", "lr", "1"],
-            "the recipe fields classes and other_classes, not",
+            "the recipe fields classes, other_classes, xml_counts_from, not",
         ),
     ],
 )

@@ -40,7 +40,7 @@ def test_pasted(trained, project, tmp_path):
         outputs.append(done.stdout)
     assert (tmp_path / "opened").read_text().strip() == (trained[0] / "report.html").as_uri()
     assert "AP50" in outputs[1]
-    assert "1 picture and" in outputs[2]
+    assert "1/1 " in outputs[2]
 
 
 @pytest.fixture

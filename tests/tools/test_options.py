@@ -12,7 +12,13 @@ import pytest
 from command_line import PROJECT, environment
 
 from yolox_ela.choices import START_NAMES
-from yolox_ela.commands import evaluate_options, predict_options, train_options
+from yolox_ela.commands import (
+    evaluate_options,
+    explain_options,
+    export_options,
+    predict_options,
+    train_options,
+)
 from yolox_ela.commands.entry import COMMANDS
 from yolox_ela.named_recipes import RECIPES
 from yolox_ela.network.starts import STARTS
@@ -263,7 +269,7 @@ def test_familiar_spellings(monkeypatch, tmp_path):
     assert sorted(args.overrides) == sorted(pairs)
     words = "-n nano --checkpoint coco --imgsz 416 a.jpg b.jpg"
     args = parsed(predict_options, words, monkeypatch, tmp_path)
-    assert (args.size, [str(path) for path in args.paths]) == (416, ["a.jpg", "b.jpg"])
+    assert (args.size, args.sources) == (416, ["a.jpg", "b.jpg"])
 
 
 def test_fields_of_an_experiment_of_ones_own(monkeypatch, tmp_path):
@@ -279,8 +285,14 @@ def test_fields_of_an_experiment_of_ones_own(monkeypatch, tmp_path):
 
 
 def test_every_option_states_its_default(monkeypatch, tmp_path):
-    for module in (train_options, evaluate_options, predict_options):
-        for action in module.build_parser(tmp_path)._actions:
+    parsers = [
+        *(module.build_parser(tmp_path) for module in (train_options, evaluate_options)),
+        predict_options.build_parser(tmp_path),
+        explain_options.build_parser(),
+        export_options.build_parser(),
+    ]
+    for parser in parsers:
+        for action in parser._actions:
             if SUPPRESS not in (action.default, action.dest):
                 assert re.search(r"default: |\(required\)", action.help), action.option_strings
 

@@ -254,4 +254,4 @@ def test_weights_know_the_range_that_they_were_trained_with(tmp_path, data, reci
     (found,) = detector.stream([dark])
     assert found.image.max() == round(200 / 4095 * 255)
     assert read_image(dark).max() == 200, "alone"
-    assert detector.values == ValueRange(4095, 0)
+    assert detector.runner.values == ValueRange(4095, 0)

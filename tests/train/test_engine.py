@@ -270,17 +270,21 @@ class TestNonFinite:
         assert not (tmp_path / "run" / "last.pth").exists()
 
 
-def test_second_interrupt_stops_at_once(tmp_path, tiny_recipe, tiny_splits):
+def test_second_interrupt_stops_at_once(tmp_path, tiny_recipe, tiny_splits, monkeypatch, capfd):
     class Twice(Training):
         def _train_step(self, batch):
             os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)  # at the same time: a wish that came twice
+            assert self.progress.step == 0
+            monkeypatch.setattr("yolox_ela.train.stop.SAME_SECONDS", 0.0)
             os.kill(os.getpid(), signal.SIGINT)
-            return super()._train_step(batch)
+            pytest.fail("not stopped")
 
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         start(tmp_path / "run", tiny_recipe, tiny_splits, kind=Twice).run()
     assert signal.getsignal(signal.SIGINT) is before
+    assert capfd.readouterr().err.count("stopping: finishing the step") == 1
 
 
 def test_gradient_clipping_bounds_the_step(tmp_path, tiny_recipe, tiny_splits):

@@ -87,7 +87,7 @@ def test_a_resumed_run_keeps_its_number(begin, tmp_path, two_cores, stored, scre
     """Also where the machine would choose another one now; unless the user asks for another."""
     run = begin(tmp_path)
     run.choose_threads(stored)
-    run.progress.step = 1
+    run.progress.step = run.step.ema.updates = 1
     run.save_state()
     torch.set_num_threads(4)
     resumed = begin(tmp_path)

@@ -8,13 +8,13 @@ import cv2
 import torch
 
 from yolox_ela.system.machine import usable_cores
+from yolox_ela.system.processes import processes_here
 
 
 def worker_options(workers: int) -> dict[str, Any]:
     """Options of a DataLoader with this many processes; -1 chooses, see `Recipe.workers`."""
     if workers < 0:
-        processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # set by torchrun
-        workers = min(8, max(1, usable_cores() // processes // 2))
+        workers = min(8, max(1, usable_cores() // processes_here() // 2))
     return {
         "num_workers": workers,
         "worker_init_fn": _init_worker,

@@ -10,15 +10,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
+# Nothing here takes long to import: `Interrupts` must be there before a user presses Ctrl-C.
+from yolox_ela.commands.exit_codes import (
+    EXIT_ELSEWHERE,
+    EXIT_ERROR,
+    EXIT_INTERRUPTED,
+    EXIT_UNREAD,
+)
 from yolox_ela.errors import EndedElsewhereError, UserError
-from yolox_ela.overrides import did_you_mean
-from yolox_ela.system.libraries import explain_missing_libraries
-from yolox_ela.system.logs import log_to_screen
+from yolox_ela.system.interrupts import Interrupts
+from yolox_ela.system.processes import error_line, is_launched_here, rank, watch_launcher
 from yolox_ela.system.program import PROGRAM
-from yolox_ela.system.resources import explained
 
-EXIT_ERROR, EXIT_INTERRUPTED = 2, 130
-EXIT_UNREAD = 141  # as a shell shows a program that the signal SIGPIPE has ended
 REPORT_SECONDS = 2  # for the process that has failed: torchrun ends all once one of them has ended
 # Name as typed: its module in this folder, which does the work, and what it does. The module's name
 # with _options behind it is that of the light one, which has the options.
@@ -28,6 +31,7 @@ COMMANDS = {
     "predict": ("predict", "detect objects in pictures"),
     "export": ("export", "write a network as a file for other programs"),
     "explain": ("explain", "explain detections by maps of where their scores come from"),
+    "ui": ("ui", "try networks on a page in the browser, on this machine"),
     "dataset": ("dataset", "check, count, convert, divide, download or generate data sets"),
     "report": ("report", "report on a run, or on several side by side"),
     "study": ("study", "run many trainings as one question, and say what their scores support"),
@@ -50,6 +54,8 @@ def _command_name(words: Sequence[str]) -> str:
         sys.exit(0 if words else EXIT_ERROR)
     name = words[0]
     if name not in COMMANDS:
+        from yolox_ela.overrides import did_you_mean
+
         hint = did_you_mean(name, COMMANDS)
         print(f"error: no command '{name}'{'; ' if hint else ''}{hint}", file=sys.stderr)
         print(usage(), file=sys.stderr)
@@ -62,15 +68,19 @@ def run_command(name: str, home: Path) -> NoReturn:
 
     The options are read and checked first, since what does the work takes seconds to import.
     """
+    interrupts = _interrupts()
     module = f"yolox_ela.commands.{COMMANDS[name][0]}"
 
     def command() -> int:
+        from yolox_ela.system.libraries import explain_missing_libraries
+
         args = import_module(f"{module}_options").parse(home)
         with explain_missing_libraries():
             work = import_module(module)
+        interrupts.begin_work()
         return work.main(args)
 
-    run(command)
+    _run(command, interrupts)
 
 
 def usage() -> str:
@@ -82,29 +92,53 @@ def usage() -> str:
 
 
 def launcher_words() -> list[str]:
-    """How torchrun is to start this command again: a script, or this package as a module."""
+    """What Python is to run to start this command again: a script, or this package."""
     program, *words = sys.argv[0].split(" ")
     if program == PROGRAM:
-        return ["--module", "yolox_ela", *words, *sys.argv[1:]]
+        return ["-m", "yolox_ela", *words, *sys.argv[1:]]
     return list(sys.argv)
 
 
 def run(main: Callable[[], int]) -> NoReturn:
+    """Run the `main` of a script of its own, as `run_command` runs a command."""
+    interrupts = _interrupts()
+    interrupts.begin_work()
+    _run(main, interrupts)
+
+
+def _interrupts() -> Interrupts:
+    interrupts = Interrupts(speaks=rank() == 0 and not is_launched_here())
+    interrupts.install()
+    return interrupts
+
+
+def _run(main: Callable[[], int], interrupts: Interrupts) -> NoReturn:
     """Exit with the code that `main` returns; a UserError becomes one message and exit code 2."""
-    log_to_screen(main_process=os.environ.get("RANK", "0") == "0")  # torchrun numbers processes
+    from yolox_ela.system.logs import log_to_screen
+    from yolox_ela.system.resources import explained
+
+    log_to_screen(main_process=rank() == 0)
+    watch_launcher()
     with ending_with_reader():
         try:
             with explained():
                 code = main()
             sys.exit(code)
-        except EndedElsewhereError:
+        except EndedElsewhereError as error:
+            interrupts.ignore()
+            if not is_launched_here():  # which knows why, and says so
+                print(error_line(str(error)), file=sys.stderr, flush=True)
+            sys.stdout.flush()
             time.sleep(REPORT_SECONDS)
-            sys.exit(EXIT_ERROR)
+            os._exit(EXIT_ELSEWHERE)  # closing what connects the processes may wait for hours
         except UserError as error:
-            print(f"error: {error}", file=sys.stderr)
+            interrupts.ignore()
+            print(error_line(str(error)), file=sys.stderr)
             sys.exit(EXIT_ERROR)
-        except KeyboardInterrupt:
-            print("interrupted", file=sys.stderr)
+        except KeyboardInterrupt as error:
+            interrupts.ignore()
+            if not error.args:  # with some, the user has been told already
+                interrupts.say()
             sys.exit(EXIT_INTERRUPTED)
 
 

@@ -163,7 +163,7 @@ def build_parser() -> Parser:
         "--no-check",
         dest="check",
         action="store_false",
-        help="leave the check out, for files that cannot run on this machine",
+        help="leave the check out, for files that cannot run on this machine (default: check)",
     )
     check.add_argument(
         "--check-images",
@@ -226,12 +226,14 @@ def add_file_options(parser: Parser) -> None:
         help="images at a time (default: %(default)s)",
     )
     file.add_argument(
-        "--dynamic-batch", action="store_true", help="leave the number of images open"
+        "--dynamic-batch",
+        action="store_true",
+        help="leave the number of images open (default: off)",
     )
     file.add_argument(
         "--dynamic-size",
         action="store_true",
-        help="leave height and width open, for any multiples of 32",
+        help="leave height and width open, for any multiples of 32 (default: off)",
     )
     file.add_argument(
         "--outputs",

@@ -161,13 +161,15 @@ def build_parser(home: Path) -> Parser:
         help="write the detections as JSON here too; - for the screen (default: nowhere)",
     )
     output.add_argument(
-        "--show", action="store_true", help="show results in a window; q or Esc ends"
+        "--show",
+        action="store_true",
+        help="show results in a window; q or Esc ends (default: off)",
     )
-    output.add_argument("--quiet", action="store_true", help="print errors only")
+    output.add_argument("--quiet", action="store_true", help="print errors only (default: off)")
     machine.add_argument(
         "--live",
         action="store_true",
         help="take the newest frame of each video, and drop those that come meanwhile, as is done "
-        "with cameras and streams anyway",
+        "with cameras and streams anyway (default: off)",
     )
     return parser

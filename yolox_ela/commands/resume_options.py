@@ -12,7 +12,7 @@ from yolox_ela.train.run_folder import latest_run_path
 
 PACKAGE_EXPERIMENT = "package_experiment"  # in config.json, beside the settings
 # Options that a run records in environment.json, and that its resumption takes from there.
-KEPT_OPTIONS = ("device", "devices", "augment", "cache", "compile")
+KEPT_OPTIONS = ("device", "devices", "augment", "cache", "compile", "deterministic")
 # Options that a run has settled at its start.
 SETTLED = {"recipe": "--recipe", "sample": "--sample", "quick": "--quick", "overfit": "--overfit"}
 

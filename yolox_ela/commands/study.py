@@ -9,7 +9,7 @@ from pathlib import Path
 
 from loguru import logger
 
-from yolox_ela.commands.entry import EXIT_INTERRUPTED
+from yolox_ela.commands.exit_codes import EXIT_INTERRUPTED
 from yolox_ela.commands.study_inputs import (
     PreparedMethods,
     check_inputs,

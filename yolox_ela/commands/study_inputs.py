@@ -11,7 +11,7 @@ from loguru import logger
 
 from yolox_ela.commands import train_options
 from yolox_ela.commands.data_settings import fitted_to_data, open_as
-from yolox_ela.commands.evaluate import require_untrained
+from yolox_ela.commands.evaluate_network import require_untrained
 from yolox_ela.commands.train_inputs import load_splits, starting_weights, training_data
 from yolox_ela.errors import UserError
 from yolox_ela.experiment import BASELINE, Experiment, load_experiment

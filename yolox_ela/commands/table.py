@@ -11,6 +11,9 @@ from yolox_ela.system.files import write_atomically
 from yolox_ela.system.program import command_text
 from yolox_ela.tables.complexity import complexity_table
 from yolox_ela.tables.cost import cost_tables, experiments_of
+from yolox_ela.tables.hosts.claims import claims_table
+from yolox_ela.tables.hosts.complexity import host_tables
+from yolox_ela.tables.hosts.properties import properties_table
 from yolox_ela.tables.layout import Table, insert_block, render
 from yolox_ela.tables.measurement import read_measurement
 from yolox_ela.tables.record import RunRow, read_rows
@@ -26,7 +29,9 @@ def main(args: argparse.Namespace) -> int:
 
 
 def build_complexity(args: argparse.Namespace) -> list[Table]:
-    """Every experiment's network, or every size with every attention, counted."""
+    """Every experiment's network, or every size with every attention, or the paper's others."""
+    if args.host:
+        return [*host_tables(args.host), claims_table(), properties_table()]
     if args.size or args.attention:
         named = args.experiment if "experiment" in args.given else ()
         given = [load_experiment(path) for path in named]
@@ -92,7 +97,7 @@ BUILDERS = {
 def deliver(tables: list[Table], args: argparse.Namespace) -> None:
     """Write the tables where the options say; print them if they name no file."""
     for path in args.into:
-        insert_block(path, args.table, render(tables, "markdown"))
+        insert_block(path, block_name(args), render(tables, "markdown"))
     for path, style in ((args.output, args.style), (args.json, "json")):
         if path and path != SCREEN:
             write_text(render(tables, style), path)
@@ -100,6 +105,11 @@ def deliver(tables: list[Table], args: argparse.Namespace) -> None:
         print(render(tables, "json"), end="")
     elif not (args.output or args.json or args.into):
         print(render(tables, args.style), end="")
+
+
+def block_name(args: argparse.Namespace) -> str:
+    """The marks between which a table stands in Markdown files."""
+    return "hosts" if getattr(args, "host", None) else args.table
 
 
 def write_text(text: str, path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from yolox_ela.attention_text import FORM
-from yolox_ela.choices import MODES, SPEED_PRECISIONS, STYLES
+from yolox_ela.choices import HOSTS, MODES, SPEED_PRECISIONS, STYLES
 from yolox_ela.commands.options import (
     EXPERIMENT_NAMES,
     IMAGE_SIZE_HELP,
@@ -25,6 +25,7 @@ from yolox_ela.system.files import require_writable
 EXAMPLES = (
     "complexity",
     "complexity --size tiny s m l x --attention none ela_s ela_t --json table.json",
+    "complexity --host resnet50 mobilenet_v2 --json table.json",
     "cost",
     "speed -f nano nano_ela_s --save speed.json",
     "summary",
@@ -91,6 +92,15 @@ def check(args: argparse.Namespace) -> None:
     """Raise UserError for options that contradict each other or name what there is not."""
     for path in getattr(args, "experiment", ()):
         require_experiment(path)
+    useless = getattr(args, "host", ()) and args.given & {
+        *("experiment", "size", "attention", "image_size")
+    }
+    if useless:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(useless))
+        raise UserError(
+            "--host counts the paper's networks with the paper's modules and image sizes, without "
+            f"effect on them: {names}"
+        )
     if "source" in args.given:
         require_file("--from", args.source)
     if args.table == "speed" and args.source:
@@ -120,6 +130,15 @@ def add_network_options(parser: Parser) -> None:
         choices=SIZES,
         default=[],
         help="sizes of YOLOX for each experiment, which without -f is nano (default: its own)",
+    )
+    network.add_argument(
+        "--host",
+        nargs="+",
+        choices=HOSTS,
+        default=[],
+        metavar="NAME",
+        help="the paper's other networks in place of YOLOX, every row of its Tables 2, 4, 5, 6 and "
+        f"8: some of {', '.join(HOSTS)} (default: none)",
     )
     network.add_argument(
         "--attention",
@@ -166,8 +185,8 @@ def add_outputs(parser: Parser, name: str) -> None:
         nargs="+",
         default=[],
         metavar="FILE",
-        help=f"replace what is between <!-- {name} --> and <!-- /{name} --> in Markdown files "
-        "(default: none)",
+        help=f"replace what is between <!-- {name} --> and <!-- /{name} --> in Markdown files"
+        f"{', with --host hosts for the name' if name == 'complexity' else ''} (default: none)",
     )
 
 

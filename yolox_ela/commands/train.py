@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import subprocess
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,7 +15,9 @@ from loguru import logger
 
 from yolox_ela.augment.loader import require_batch_fits
 from yolox_ela.commands.data_settings import fitted_to_data, open_as
-from yolox_ela.commands.entry import EXIT_INTERRUPTED, launcher_words
+from yolox_ela.commands.entry import launcher_words
+from yolox_ela.commands.exit_codes import EXIT_INTERRUPTED
+from yolox_ela.commands.launcher import launch
 from yolox_ela.commands.next_steps import next_steps
 from yolox_ela.commands.options import SCREEN, data_name, write_result
 from yolox_ela.commands.resume_options import PACKAGE_EXPERIMENT, kept_options
@@ -38,6 +39,7 @@ from yolox_ela.network.weights import read_checkpoint
 from yolox_ela.overrides import override
 from yolox_ela.report.curves import read_metrics
 from yolox_ela.report.single import RunMaterial, write_single_report
+from yolox_ela.system.determinism import compute_deterministically
 from yolox_ela.system.device import select_device
 from yolox_ela.system.environment import describe_environment
 from yolox_ela.system.logs import collect_log, log_to_file
@@ -90,6 +92,8 @@ def run(args: argparse.Namespace, held: ExitStack) -> FinishedRun:
     exp = configured(load_experiment(args.experiment), args)
     if args.devices > 1 and "WORLD_SIZE" not in os.environ:
         launch_processes(args, exp)
+    if args.deterministic:
+        compute_deterministically()
     accelerator = build_accelerator(args.device, exp.precision)
     if wants_largest_batch(args):
         require_cuda(accelerator.device)
@@ -210,7 +214,7 @@ def show_next_steps(args: argparse.Namespace, finished: FinishedRun, page: Path 
 
 
 def launch_processes(args: argparse.Namespace, exp: Experiment) -> NoReturn:
-    """Replace this process by torchrun with --devices processes of the same command."""
+    """Run --devices processes of the same command, and end with them."""
     count = args.devices
     if not wants_largest_batch(args):
         require_batch_fits(exp.batch_size, count)
@@ -218,16 +222,13 @@ def launch_processes(args: argparse.Namespace, exp: Experiment) -> NoReturn:
         raise UserError(f"-d {count}: there are {torch.cuda.device_count()} GPUs")
     required_path(args.output, args.home / "runs", run_name(args, exp), resume=args.resume)
     open_as(exp, training_data(args, exp))  # one process downloads, and complains if it cannot
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(count)]
-    command = [sys.executable, *launcher, *launcher_words()]
+    command = [sys.executable, *launcher_words()]
     if args.output is not None and "output" not in args.given:
         command += ["-o", str(args.output)]  # the processes resume the same run
     threads = threads_of_environment()
     if threads is not None and args.threads is None and not args.resume:
-        command += ["--threads", str(threads)]  # torchrun hides whether the user has set it
-    if os.name == "nt":  # where execv returns to the shell at once
-        sys.exit(subprocess.call(command))
-    os.execv(sys.executable, command)
+        command += ["--threads", str(threads)]  # OMP_NUM_THREADS is always set for them
+    sys.exit(launch(command, count))
 
 
 def run_name(args: argparse.Namespace, exp: Experiment) -> str:

@@ -1,7 +1,6 @@
 """What a training starts from: its data, its samples and its weights, as the options say."""
 
 import argparse
-import os
 from pathlib import Path
 
 from accelerate import Accelerator
@@ -22,6 +21,7 @@ from yolox_ela.experiment import Experiment
 from yolox_ela.images.values import UNDECIDED
 from yolox_ela.network.starts import start_file
 from yolox_ela.system.files import default_cache
+from yolox_ela.system.processes import processes_here
 from yolox_ela.tables.entry import require_scores
 from yolox_ela.train.class_weights import class_weights
 from yolox_ela.train.together import on_main, together
@@ -64,7 +64,7 @@ def open_feed(
     """Open the source of training samples that --augment and --cache name; fill the cache."""
     device, size, folder = accelerator.device, exp.image_size, default_cache() / "images"
     on_device = renders_on_device(args.augment, split, exp, device)
-    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    processes = processes_here()
     # The device gets all images, through memory or a file.
     wanted = "ram" if on_device and args.cache != "disk" else args.cache
     # All processes do as the first one decides: the memory shrinks as the others start.

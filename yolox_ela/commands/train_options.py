@@ -182,6 +182,11 @@ def build_parser(home: Path) -> Parser:
         action="store_true",
         help="compile the network first, which takes minutes (default: off)",
     )
+    machine.add_argument(
+        "--deterministic",
+        action="store_true",
+        help="the same weights again on a GPU, too, and every step checked; slower (default: off)",
+    )
     add_outputs(parser, home)
     add_overrides(parser)
     return parser

@@ -148,10 +148,7 @@ def _of_folder(folder: Path, live: bool, on_omitted: OnOmitted) -> Iterator[Item
 
 def _of_list(path: Path, live: bool, on_omitted: OnOmitted) -> Iterator[Item]:
     """The sources that a text file names; paths count from its own folder, or the current one."""
-    try:
-        lines = [line for line in read_lines(path) if line and not line.startswith("#")]
-    except OSError as error:
-        raise UserError(f"cannot open the list {path}: {error.strerror}") from error
+    lines = [line for line in read_lines(path) if line and not line.startswith("#")]
     if not lines:
         raise UserError(f"the list {path} is empty: it has a path or address a line")
     for line in lines:

@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from yolox_ela.errors import UserError
+from yolox_ela.errors import EndedElsewhereError, UserError
+from yolox_ela.system.processes import RESUME, has_lost_process
 
 MEMORY = (
     "the memory is full ({detail}): give a smaller batch (-b), a smaller input (--image-size), "
@@ -24,11 +25,17 @@ HANDLES = (
     "(workers 0)"
 )
 PROCESSES = "no further process can be started: end others, or use workers 0"
+WORKER = (
+    "a loader process was killed or has crashed ({detail}), as a system does that has no memory "
+    f"left: {RESUME}, with fewer loader processes (workers 0) or --cache off if it happens again"
+)
+LOST = f"another process of the run has ended, or can no longer be reached; {RESUME}"
 DISK = "the disk of {path} is full: free space, or name another folder ({settings})"
 SETTINGS = "-o for results, YOLOX_ELA_CACHE for the cache, TMPDIR for temporary files"
 
 # What libraries say in errors of no kind of their own.
 OF_MEMORY = re.compile(r"can't allocate memory|bad allocation|Insufficient memory|std::bad_alloc")
+OF_WORKER = re.compile(r"(DataLoader worker \(pid[^)]*\)[^\n]*)")
 OF_SHARED = re.compile(r"shared memory|/torch_\d|insufficient shm|out of shm|Bus error", re.I)
 OF_HANDLES = re.compile(r"Too many open files")
 OF_DISK = re.compile(r"No space left on device")
@@ -40,15 +47,20 @@ REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 def explained() -> Iterator[None]:
     """Within `with`, turn what the machine lacks or the system refuses into one message.
 
+    So are processes that were killed: a loader process, or another one of the run.
+
     Mistakes of the program pass as they are.
 
     Raises:
         UserError: the memory, a disk, shared memory or the number of open files is at its limit,
             or a file cannot be reached.
+        EndedElsewhereError: another process of the run cannot be reached.
     """
     try:
         yield
     except (MemoryError, OSError, RuntimeError) as error:
+        if has_lost_process(error):
+            raise EndedElsewhereError(LOST) from error
         message = explanation(error)
         if not message:
             raise
@@ -67,6 +79,9 @@ def explanation(error: BaseException) -> str:
         return "" if isinstance(error, BrokenPipeError) else _of_system(error)
     if OF_SHARED.search(text):  # before memory, whose words it may contain
         return SHARED
+    worker = OF_WORKER.search(text)
+    if worker:
+        return WORKER.format(detail=worker[1].strip(" ."))
     if isinstance(error, MemoryError) or OF_MEMORY.search(text):
         detail = text.strip().splitlines()[-1][:120] if text.strip() else "no more can be taken"
         return MEMORY.format(detail=detail)

@@ -11,6 +11,7 @@ import torch
 from loguru import logger
 
 from yolox_ela.system.machine import usable_cores
+from yolox_ela.system.processes import processes_here
 
 LOOK_SECONDS = 0.2
 
@@ -18,8 +19,8 @@ LOOK_SECONDS = 0.2
 def threads_of_environment() -> int | None:
     """The number of threads that the user has set by OMP_NUM_THREADS, if any.
 
-    torchrun sets it to 1 for several processes where the user has not, so that a 1 means nothing
-    there.
+    torchrun and `-d` set it to 1 for several processes where the user has not, so that a 1 means
+    nothing there.
     """
     text = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     if not text.isdecimal() or int(text) == 0:  # OpenMP ignores these, too
@@ -27,11 +28,6 @@ def threads_of_environment() -> int | None:
     if text == "1" and "TORCHELASTIC_RUN_ID" in os.environ and processes_here() > 1:
         return None
     return int(text)
-
-
-def processes_here() -> int:
-    """Number of processes of this run on this machine, as torchrun says."""
-    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
 def most_threads() -> int:

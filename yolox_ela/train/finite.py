@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from yolox_ela.errors import UserError
 from yolox_ela.train.checkpoint import save_checkpoint
@@ -43,7 +43,25 @@ class FiniteGuard:
         """
         for step, row in enumerate(rows, last_step - len(rows) + 1):
             if not all(math.isfinite(value) for value in row):
-                self._stop("the loss", step, row, describe)
+                self._stop("the loss", step, by_name(row), describe)
+
+    def require_finite(
+        self, what: str, value: Tensor, step: int, describe: Callable[[int], Mapping[str, Any]]
+    ) -> None:
+        """Make sure that a loss or the norm of a gradient is finite, while the weights are as the
+        step has found them.
+
+        Args:
+            what: its name in the message.
+            value: the number, a tensor of no dimensions.
+            step: the step's number, from 1.
+            describe: as in `require_losses`.
+
+        Raises:
+            UserError: it is not finite.
+        """
+        if not value.isfinite():
+            self._stop(what, step, {what: value.item()}, describe)
 
     def require_weights(
         self, losses: Sequence[float], step: int, describe: Callable[[int], Mapping[str, Any]]
@@ -60,23 +78,38 @@ class FiniteGuard:
         """
         tensors = [t for t in self._network.state_dict().values() if t.is_floating_point()]
         if not torch.stack([tensor.isfinite().all() for tensor in tensors]).all():
-            self._stop("a weight", step, losses, describe)
+            self._stop("a weight", step, by_name(losses), describe)
 
     def _stop(
         self,
         what: str,
         step: int,
-        losses: Sequence[float],
+        values: Mapping[str, float],
         describe: Callable[[int], Mapping[str, Any]],
     ) -> NoReturn:
         path = self._folder.path / f"nonfinite_{self._process}.pth"
-        by_name = dict(zip(LOSS_PARTS, losses, strict=True))
-        content = {"step": step, "losses": by_name, "model": self._network.state_dict()}
+        path.parent.mkdir(parents=True, exist_ok=True)  # on another machine than the main process
+        content = {"step": step, "losses": dict(values), "model": self._network.state_dict()}
         save_checkpoint(path, {**content, **describe(step)})
         kept = "no state had been saved yet"
         if self._folder.state.exists():
             kept = f"the last good state is in {self._folder.state}"
         raise UserError(
-            f"{what} is not finite at step {step} (losses {by_name}); batch and weights are in "
-            f"{path}, {kept}. Lower lr, set grad_clip 10, or use --precision fp32"
+            f"{what} is not finite at step {step} ({dict(values)}); batch and weights are in "
+            f"{path}, {kept}. Lower lr, set grad_clip 10, or use --precision fp32; `python -m "
+            f"yolox_ela.train.replay {path}` names the layer{_condition(self._network)}"
         )
+
+
+def by_name(losses: Sequence[float]) -> dict[str, float]:
+    """A step's losses with their names."""
+    return dict(zip(LOSS_PARTS, losses, strict=True))
+
+
+def _condition(network: nn.Module) -> str:
+    """Steps on a GPU are only looked at together, unless --deterministic is given."""
+    if next(network.parameters()).device.type == "cpu":
+        return ""
+    return (
+        ", once the run has come here again with --resume --deterministic, which checks each step"
+    )

@@ -3,17 +3,20 @@
 from typing import Any
 
 import torch
+from loguru import logger
 from torch import Tensor
 
 from yolox_ela.augment.feed import Batch, Feed
 from yolox_ela.augment.loader import SampleKey
 from yolox_ela.augment.multiscale import input_size, network_input
 from yolox_ela.datasets.split import VocSplit
+from yolox_ela.system.determinism import is_deterministic
 from yolox_ela.train.finite import FiniteGuard
 from yolox_ela.train.progress import LOSS_PARTS
 from yolox_ela.train.records import RunRecords
 from yolox_ela.train.schedule import learning_rate
 from yolox_ela.train.step import TrainStep
+from yolox_ela.trained import package_name_of
 
 READ_INTERVAL = 10  # steps between reads of the loss, on a GPU
 
@@ -35,7 +38,9 @@ class RunSteps:
         accelerator = records.accelerator
         rank = f"rank{accelerator.process_index}"
         self.guard = FiniteGuard(records.folder, rank, step.network)
-        self.read_interval = 1 if accelerator.device.type == "cpu" else READ_INTERVAL
+        each = accelerator.device.type == "cpu" or is_deterministic()
+        self.read_interval = 1 if each else READ_INTERVAL
+        self._skipped_told = 0
         self._newest_keys: list[SampleKey] = []  # the newest step's, for `_describe_step`
         self._newest_samples: tuple[Tensor, Tensor] = (torch.empty(0), torch.empty(0))
 
@@ -49,6 +54,7 @@ class RunSteps:
             learning_rate(progress.step, self.total_steps, recipe),
             use_l1=epoch >= recipe.epochs - recipe.final_epochs,
             frozen=progress.step < recipe.freeze_backbone_steps,
+            check=self._check if self.read_interval == 1 else None,
         )
         self.records.add_losses(losses)
         progress.step += 1
@@ -66,6 +72,10 @@ class RunSteps:
     def is_read_step(self) -> bool:
         """Whether the losses are read after the last step even if it ended no epoch."""
         return self.records.progress.step % self.read_interval == 0
+
+    def _check(self, what: str, value: Tensor) -> None:
+        """Look at a step before it changes the weights, so that a dump can be replayed."""
+        self.guard.require_finite(what, value, self.records.progress.step + 1, self._describe_step)
 
     def _read_losses(self) -> list[float] | None:
         """Add the losses since the last read to the epoch's sums; None if there are none.
@@ -86,6 +96,13 @@ class RunSteps:
                 the trained ones.
         """
         losses = self._read_losses() or [0.0] * len(LOSS_PARTS)
+        if self.step.skipped > self._skipped_told:
+            logger.info(
+                "{} steps were skipped since fp16 overflowed; {} in this session",
+                self.step.skipped - self._skipped_told,
+                self.step.skipped,
+            )
+            self._skipped_told = self.step.skipped
         self.guard.require_weights(losses, self.records.progress.step, self._describe_step)
         self.step.require_following(self.last_rate())
 
@@ -93,6 +110,12 @@ class RunSteps:
         """What a dump of numbers that are not finite tells about a step (from 1) and its batch."""
         return {
             "lr": learning_rate(step - 1, self.total_steps, self.recipe),
+            "process": self.records.accelerator.process_index,
+            "input_size": list(input_size(step - 1, self.recipe)),
+            "use_l1": bool(self.step.network.head.use_l1),
+            "class_weights": self.step.network.head.class_weights,
+            "recipe": self.recipe.to_dict(),
+            "package_experiment": package_name_of(self.recipe),
             "last_batch_ids": [str(self.split.ids[key.image]) for key in self._newest_keys],
             "last_batch_images": self._newest_samples[0].cpu(),
             "last_batch_targets": self._newest_samples[1].cpu(),

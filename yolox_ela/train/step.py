@@ -1,6 +1,6 @@
 """One step of training: forward, loss, backward, optimizer, average."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,7 @@ class TrainStep:
         optimizer: SGD or AdamW, wrapped by accelerate.
         ema: the averaged weights.
         updated: whether any step has been taken, and not skipped because fp16 overflowed.
+        skipped: number of steps that were, since this object was made.
 
     Raises:
         UserError: the recipe asks for SyncBatchNorm, which only CUDA has, or for modules to freeze
@@ -63,7 +64,7 @@ class TrainStep:
             raise ValueError("class_weights are part of the recipe, but not given")
         network.head.class_weights = class_weights
         self.recipe, self.accelerator, self.compiled = recipe, accelerator, compile
-        self.updated = False
+        self.updated, self.skipped = False, 0
         frozen = frozen_modules(network, recipe.freeze)
         freeze(network, frozen)
         if frozen:
@@ -83,9 +84,16 @@ class TrainStep:
         self.watch = WeightWatch(self.model, self.ema.model)
 
     def __call__(
-        self, images: Tensor, targets: Tensor, lr: float, *, use_l1: bool, frozen: bool = False
+        self,
+        images: Tensor,
+        targets: Tensor,
+        lr: float,
+        *,
+        use_l1: bool,
+        frozen: bool = False,
+        check: Callable[[str, Tensor], None] | None = None,
     ) -> Mapping[str, Tensor | float]:
-        """Change the weights by one batch; nothing waits for the device.
+        """Change the weights by one batch; without `check`, nothing waits for the device.
 
         Several processes each pass their share of the batch. The loss is divided by the number of
         anchors with an object in all shares together, so that the shares' sizes do not matter.
@@ -96,6 +104,8 @@ class TrainStep:
             lr: learning rate.
             use_l1: add the L1 loss on boxes.
             frozen: leave the backbone's weights as they are at this step.
+            check: is called with "the loss" and, unless fp16 scales it, with "the gradient" and
+                its norm, before the weights change; it may raise.
 
         Returns:
             The losses of `Yolox.forward`, of which the mean over all processes is that of the
@@ -108,12 +118,17 @@ class TrainStep:
             torch.compiler.cudagraph_mark_step_begin()
             targets = pad_rows(targets)
         losses = self._share_foreground(self.model(images, targets))
+        if check is not None:
+            check("the loss", losses["total_loss"].detach())
         self.optimizer.zero_grad()
         self.accelerator.backward(losses["total_loss"])
+        if check is not None and self.accelerator.scaler is None:
+            check("the gradient", self._gradient_norm())
         if self.recipe.grad_clip > 0:
             self.accelerator.clip_grad_norm_(self.model.parameters(), self.recipe.grad_clip)
         self.optimizer.step()
         self.updated = self.updated or not self.optimizer.step_was_skipped
+        self.skipped += self.optimizer.step_was_skipped
         self.ema.update()
         return losses
 
@@ -128,6 +143,10 @@ class TrainStep:
         """
         if self.updated and lr > 0:
             self.watch.require_following()
+
+    def _gradient_norm(self) -> Tensor:
+        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        return torch.stack(torch._foreach_norm(gradients)).norm()
 
     def _share_foreground(self, losses: Mapping[str, Any]) -> Mapping[str, Any]:
         """Losses of this process's share, divided by the foreground of the whole batch.

@@ -1,0 +1,42 @@
+"""The code in docs/your-network.md and docs/hosts.md does what the pages say."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+def python_block(page, words):
+    """The one block of Python code on a page that contains these words."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    (code,) = [b for b in re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S) if words in b]
+    return code
+
+
+def run(page, words, **scope):
+    with torch.device("meta"):
+        exec(python_block(page, words), scope)
+    return scope
+
+
+def test_torchvision_and_pretrained_weights():
+    scope = run("your-network.md", "torchvision")
+    model = scope["model"]
+    assert sum(p.numel() for p in model.parameters()) == 25_721_000
+    weights = {k: v for k, v in model.state_dict().items() if not k.startswith("attention.")}
+    missing = run("your-network.md", "strict=False", model=model, weights=weights)["missing"]
+    assert len(missing) == 5 * 3
+
+
+def test_timm():
+    pytest.importorskip("timm", reason="timm, which is optional, is not installed")
+    model = run("your-network.md", "timm")["model"]
+    assert list(model.attention) == ["layer1", "layer2", "layer3", "layer4"]
+
+
+def test_a_host():
+    model = run("hosts.md", "deeplabv3")["model"]
+    assert sum(p.numel() for p in model.parameters()) == 39_797_461

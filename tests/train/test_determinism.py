@@ -1,0 +1,65 @@
+"""The same weights, however the samples come; and what --deterministic sets."""
+
+import os
+
+import pytest
+import torch
+
+from yolox_ela.augment.bank import open_images
+from yolox_ela.augment.feed import HostFeed
+from yolox_ela.network.model import build_yolox
+from yolox_ela.overrides import override
+from yolox_ela.system.determinism import WORKSPACE, compute_deterministically, is_deterministic
+from yolox_ela.train.accelerator import build_accelerator
+from yolox_ela.train.engine import Training
+from yolox_ela.train.run_folder import RunFolder
+
+
+def weights(folder, recipe, splits, cache):
+    """What two epochs make of the same start."""
+    folder.mkdir()
+    torch.manual_seed(0)
+    accelerator = build_accelerator("cpu", "fp32")
+    images = open_images(splits[0], recipe.image_size, cache, folder / "images")
+    feed = HostFeed(splits[0], recipe, accelerator.device, images)
+    path = RunFolder(folder)
+    training = Training(recipe, build_yolox(20), *splits, path, accelerator, trackers=(), feed=feed)
+    training.run()
+    return training.network.state_dict()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="loader processes are forked")
+def test_neither_workers_nor_caches_change_the_weights(tmp_path, tiny_recipe, tiny_splits):
+    runs = []
+    for workers, cache in ((0, "off"), (1, "ram"), (3, "disk")):
+        recipe = override(tiny_recipe, {"workers": workers, "epochs": 2, "final_fraction": 0.5})
+        runs.append(weights(tmp_path / str(workers), recipe, tiny_splits, cache))
+    for other in runs[1:]:
+        for name, tensor in runs[0].items():
+            assert torch.equal(other[name], tensor), name
+
+
+@pytest.fixture
+def as_before(monkeypatch):
+    """Puts back what the tested function sets for the whole process."""
+    monkeypatch.delenv(WORKSPACE, raising=False)
+    cudnn = torch.backends.cudnn
+    monkeypatch.setattr(cudnn, "benchmark", True)
+    monkeypatch.setattr(cudnn, "deterministic", False)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+def test_what_is_set(as_before):
+    """No GPU is needed to see it, but one to see what it does."""
+    assert not is_deterministic()
+    compute_deterministically()
+    assert is_deterministic()
+    assert os.environ[WORKSPACE] == ":4096:8"
+    assert torch.backends.cudnn.deterministic
+    assert not torch.backends.cudnn.benchmark
+    assert torch.is_deterministic_algorithms_warn_only_enabled(), "an operation may have no form"
+    os.environ[WORKSPACE] = ":16:8"
+    compute_deterministically()
+    assert os.environ[WORKSPACE] == ":16:8", "the user's own choice stays"

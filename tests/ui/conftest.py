@@ -1,0 +1,50 @@
+"""The page as a browser or a client gets it, served by this process."""
+
+import threading
+from pathlib import Path
+
+import cv2
+import pytest
+
+from yolox_ela.choices import DETECTOR
+from yolox_ela.network.model import build_yolox
+from yolox_ela.predict import Detector
+
+PROJECT = Path(__file__).resolve().parents[2]
+PLAIN = "$x$ <b>plain</b>"  # a network without attention, whose names would be markup
+CLASSES = ("<img src=x onerror=alert(1)>", "$\\frac$")
+
+
+@pytest.fixture(scope="session")
+def photo(tmp_path_factory):
+    """A photograph of a cat, without the box that it has in the documentation."""
+    sheet = cv2.imread(str(PROJECT / "docs/pictures/detections.jpg"))
+    path = tmp_path_factory.mktemp("photo") / "cats & dogs.png"
+    cv2.imwrite(str(path), sheet[:, : sheet.shape[1] // 3])
+    return path
+
+
+@pytest.fixture(scope="session")
+def networks():
+    """The package's own detector, and one without attention that finds objects everywhere."""
+    detector = Detector.from_pretrained(image_size=224, device="cpu")
+    plain = Detector.from_model(
+        build_yolox(len(CLASSES)), CLASSES, image_size=64, device="cpu", score_threshold=0
+    )
+    return {DETECTOR: detector, PLAIN: plain}
+
+
+@pytest.fixture(scope="session")
+def address(networks):
+    """The address of a page that is served until the last test."""
+    pytest.importorskip("gradio", reason="gradio, of the extra ui, is not installed")
+    from yolox_ela.ui.page import build_page
+    from yolox_ela.ui.server import address_of, listen, server, upload_folder
+
+    with listen("127.0.0.1", 0) as listening, upload_folder():
+        running = server(build_page(networks, 0.3))
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
+        thread.start()
+        yield address_of(listening)
+        running.should_exit = True
+        thread.join()

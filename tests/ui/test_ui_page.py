@@ -1,0 +1,117 @@
+"""The page's answers, as a client of gradio gets them."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from yolox_ela.choices import DETECTOR
+from yolox_ela.images.read import read_image
+from yolox_ela.ui.answers import MOST_PIXELS
+
+gradio_client = pytest.importorskip("gradio_client", reason="gradio is not installed")
+httpx = pytest.importorskip("httpx", reason="gradio is not installed")
+
+PLAIN = "$x$ <b>plain</b>"
+
+
+@pytest.fixture(scope="module")
+def client(address, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("answers")
+    return gradio_client.Client(
+        address, verbose=False, download_files=folder, analytics_enabled=False
+    )
+
+
+def test_objects_and_threshold(client, networks, photo):
+    file = gradio_client.handle_file(photo)
+    plot, entry = client.predict(file, DETECTOR, 0.3, api_name="/detect")
+    expected = networks[DETECTOR](photo)
+    assert entry["detections"] == expected.to_dicts()
+    assert "cat" in expected.names
+    height, width = expected.image.shape[:2]
+    assert (entry["network"], entry["threshold"]) == (DETECTOR, 0.3)
+    assert (entry["image"], entry["width"], entry["height"]) == (photo.name, width, height)
+    shown = cv2.imread(plot)
+    losses, without_boxes = cv2.absdiff(shown, expected.plot()), cv2.absdiff(shown, expected.image)
+    assert losses.mean() < 8, "those of JPEG"
+    assert losses.mean() < without_boxes.mean()
+    _, entry = client.predict(file, DETECTOR, 1.0, api_name="/detect")
+    assert entry["detections"] == []
+
+
+def test_reads_what_the_package_reads(client, networks, photo, tmp_path):
+    """Turned by EXIF, and of 16 bits, as no browser shows it: the same objects."""
+    pixels = read_image(photo)
+    expected = networks[DETECTOR](pixels).to_dicts()
+    deep, turned = tmp_path / "deep.tif", tmp_path / "turned.png"
+    cv2.imwrite(str(deep), pixels.astype(np.uint16) * 257)
+    exif = Image.Exif()
+    exif[274] = 6  # to be turned clockwise by a quarter
+    image = Image.fromarray(np.ascontiguousarray(pixels[:, :, ::-1]))
+    image.transpose(Image.Transpose.ROTATE_90).save(turned, exif=exif)
+    for path in (deep, turned):
+        _, entry = client.predict(
+            gradio_client.handle_file(path), DETECTOR, 0.3, api_name="/detect"
+        )
+        assert entry["detections"] == expected, path.name
+
+
+def test_gates(client, photo):
+    file = gradio_client.handle_file(photo)
+    figure, reading = client.predict(file, DETECTOR, True, api_name="/gates")
+    assert Image.open(figure["value"]).width == 1500
+    assert reading["value"].startswith("Along a strip the gates of one channel have a standard")
+    assert "each strip has a line for each channel" in reading["value"].lower()
+    figure, reading = client.predict(file, PLAIN, True, api_name="/gates")
+    assert not figure["visible"]
+    assert reading["value"] == "This network has no attention."
+    for part in client.predict(file, DETECTOR, False, api_name="/gates"):
+        assert not part["visible"]
+
+
+def test_without_a_picture_nothing_is_shown(client):
+    assert client.predict(None, DETECTOR, 0.3, api_name="/detect") == (None, None)
+
+
+def test_a_broken_file_is_one_message(client, tmp_path, capfd):
+    path = tmp_path / "cats & dogs.jpg"
+    path.write_bytes(b"\xff\xd8\xff broken")
+    with pytest.raises(gradio_client.exceptions.AppError) as failed:
+        client.predict(gradio_client.handle_file(path), DETECTOR, 0.3, api_name="/detect")
+    message = str(failed.value)
+    assert message.startswith("cannot decode image cats &amp; dogs.jpg: "), "pages read it as HTML"
+    assert capfd.readouterr().err == "", "no traceback"
+    _, reading = client.predict(gradio_client.handle_file(path), DETECTOR, True, api_name="/gates")
+    assert reading["value"].startswith("cannot decode image cats & dogs.jpg: "), "plain text"
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_large_pictures_are_refused(client, address, tmp_path):
+    path = tmp_path / "large.png"
+    Image.new("1", (10_000, MOST_PIXELS // 10_000 + 1)).save(path)
+    with pytest.raises(gradio_client.exceptions.AppError, match="10000 x 10001 pixels: make it"):
+        client.predict(gradio_client.handle_file(path), DETECTOR, 0.3, api_name="/detect")
+    from yolox_ela.ui.server import LARGEST_FILE
+
+    assert json.loads(httpx.get(f"{address}config").text)["max_file_size"] == LARGEST_FILE
+
+
+def test_nothing_leaves_this_machine(address):
+    answer = httpx.get(address)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'self' ")
+    config = json.loads(httpx.get(f"{address}config").text)
+    assert config["analytics_enabled"] is False
+    foreign = httpx.get(address, headers={"Host": "example.org"})
+    assert foreign.status_code == 400, "a name that was made to mean this machine"
+
+
+def test_files_that_were_not_uploaded_stay_unread(client, address, photo):
+    assert httpx.get(f"{address}gradio_api/file={photo}").status_code == 403
+    payload = {"path": str(photo), "meta": {"_type": "gradio.FileData"}}
+    url = f"{address}gradio_api/call/detect"
+    event = httpx.post(url, json={"data": [payload, DETECTOR, 0.3]}).json()["event_id"]
+    assert "event: error" in httpx.get(f"{url}/{event}").text
