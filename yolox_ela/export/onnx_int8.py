@@ -38,8 +38,13 @@ def quantize(path: Path, calibration: Sequence[Tensor]) -> None:
     class Images(CalibrationDataReader):
         """Gives one image after the other, then None."""
 
-        def __init__(self) -> None:
-            self.images: Iterator[Tensor] = iter(calibration)
+        images: Iterator[Tensor] = iter(())
+
+        def __len__(self) -> int:
+            return len(calibration)
+
+        def set_range(self, start_index: int, end_index: int) -> None:
+            self.images = iter(calibration[start_index:end_index])
 
         def get_next(self) -> dict | None:
             image = next(self.images, None)
@@ -58,8 +63,8 @@ def quantize(path: Path, calibration: Sequence[Tensor]) -> None:
                 quant_format=QuantFormat.QDQ,
                 op_types_to_quantize=list(QUANTIZED),
                 per_channel=True,
-                # Both without sign: processors without VNNI instructions add products of an unsigned
-                # and a signed number in 16 bits, which are too few unless weights have 7 bits.
+                # Both without sign: without VNNI instructions, products of an unsigned and a signed
+                # number are added in 16 bits, which are too few unless the weights have 7 bits.
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QUInt8,
                 calibrate_method=CalibrationMethod.Percentile,
@@ -67,7 +72,7 @@ def quantize(path: Path, calibration: Sequence[Tensor]) -> None:
                 extra_options={
                     "WeightSymmetric": True,  # onnxruntime has one zero for all channels
                     "CalibPercentile": PERCENTILE,
-                    "CalibMaxIntermediateOutputs": 8,
+                    "CalibStridedMinMax": 1,  # what one image gives is counted before the next
                 },
             )
     finally:
