@@ -39,7 +39,7 @@ class Inserted(nn.ModuleDict):
     """The inserted modules by the name of their first site, with underscores for dots.
 
     Attributes:
-        site_keys: for each site, the key of its module.
+        site_keys: the key of the module of each site.
     """
 
     def __init__(self) -> None:

@@ -34,7 +34,7 @@ def gate_reading(statistics: Sequence[GateStatistics]) -> str:
     """Whether gates weight channels or positions, by their standard deviations.
 
     Args:
-        statistics: of each site and direction, on one photograph.
+        statistics: the statistics of each site and direction, on one photograph.
 
     Returns:
         One sentence; empty if there are no gates.

@@ -26,7 +26,7 @@ def plot_heats(
     Args:
         image: (H, W, 3) uint8 BGR.
         box: (4,) x1, y1, x2, y2 of the detection in pixels of the photograph.
-        heats: for each network by its name, the map at each place; the same places in all.
+        heats: the maps of each network, by its name, at the same places.
     """
     height, width = image.shape[:2]
     scale = min(1.0, LONGEST_SIDE / max(height, width))

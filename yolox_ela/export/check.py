@@ -33,9 +33,9 @@ class Differences:
     Attributes:
         raw_box: of the boxes that are best before NMS, in pixels of the input; NaN where NMS is
             inside the file.
-        raw_score: of all scores before NMS; NaN as above.
-        box: of the detections, in pixels of the input.
-        score: of the detections.
+        raw_score: the difference of all scores before NMS; NaN as above.
+        box: the difference of the detections' boxes, in pixels of the input.
+        score: the difference of the detections' scores.
         detections: number of detections of the network.
         unpaired: number of detections of one that the other does not have.
     """
