@@ -246,3 +246,12 @@ def call(project, capsys, monkeypatch):
         return subprocess.CompletedProcess(words, expect, out, err)
 
     return call
+
+
+@pytest.fixture(autouse=True)
+def precision_of_each_test():
+    """Accelerate keeps one precision for all of a process; a test may have left another one."""
+    yield
+    state = sys.modules.get("accelerate.state")
+    if state is not None:
+        state.AcceleratorState._reset_state(reset_partial_state=True)
