@@ -89,7 +89,7 @@ def listed(kind: Kind, length: int | None = None, words: str = "") -> Kind:
     """A list or tuple whose items are all of a kind.
 
     Args:
-        kind: that of the items.
+        kind: the kind of the items.
         length: their number, if it is fixed.
         words: the rule for messages, if it can be said better.
     """

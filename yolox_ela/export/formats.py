@@ -26,7 +26,7 @@ class Format:
         name: as `--format` takes it.
         title: its name in tables.
         suffix: the end of the file's name, by which it is recognised.
-        packages: for each Python package that it needs beside torch, what pip calls it.
+        packages: the name that pip has for each Python package that it needs beside torch.
         outputs: those of `OUTPUTS` that it can have.
         free: whether batch and size of the input can be left open.
         int8: the further packages that quantize the network to 8 bits; None if nothing does.

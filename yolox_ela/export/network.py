@@ -27,7 +27,7 @@ class ToExport:
         network: see `exported_network`.
         metadata: what the file has to say of itself.
         opset: the version of ONNX's operators.
-        calibration: for int8: letterboxed images (1, 3, H, W), float, 0-255.
+        calibration: the images of int8: letterboxed images (1, 3, H, W), float, 0-255.
     """
 
     network: Yolox

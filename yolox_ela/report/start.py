@@ -15,7 +15,7 @@ class Gain:
         metric: the AP by which the data are judged; one of `METRICS`.
         start: this AP before training, 0 to 1.
         final: after the last epoch.
-        best: of the best epoch.
+        best: the score of the best epoch.
         best_epoch: its number.
     """
 

@@ -39,7 +39,7 @@ class Spread:
     """The variance of single runs.
 
     Attributes:
-        variance: in the unit of the scores, squared.
+        variance: the variance in the unit of the scores, squared.
         degrees: its degrees of freedom; 0 if nothing is known of it.
     """
 
