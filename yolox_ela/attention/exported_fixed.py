@@ -2,7 +2,7 @@
 
 Runtimes hold the maps between convolutions in a layout of their own, and change it wherever an
 operator does not know it. Here means are average pools, both convolutions are 2-D ones along the
-strip, and GroupNorm's factors are a 1 x 1 convolution that a runtime joins with the sigmoid, so that
+strip, and GroupNorm's factors are a 1 x 1 convolution that a runtime joins with the sigmoid: so
 the map itself never leaves that layout.
 """
 

@@ -5,8 +5,8 @@ numbers. Compared with `ELA.forward`, `FastELA`
 * keeps strips in the memory order of a channels_last map, (L, C), so that gates need no copies,
 * takes sums for means: GroupNorm does not see a factor of its input if its epsilon has the square,
 * writes the strips of a square map, and the zeros between them, into one strip,
-* computes a depthwise convolution as one product of the weights and shifted views of that strip, and
-  any other as one matrix product, of which shifted views are then added,
+* computes a depthwise convolution as one product of the weights and shifted views of that strip,
+  and any other as one matrix product, of which shifted views are then added,
 * multiplies the map in place, without memory for a second map.
 """
 
