@@ -51,7 +51,9 @@ def test_cells_have_the_size_that_the_step_is_trained_at(sample_split, recipe):
     plain = training_cells(recipe, sample_split, 0)
     # Seeds change the pictures too, so the size is chosen by how far it may vary.
     share = next(
-        s for s in (0.4, 0.7, 1.0) if input_size(0, override(recipe, {"multiscale": s})).height != 96
+        s
+        for s in (0.4, 0.7, 1.0)
+        if input_size(0, override(recipe, {"multiscale": s})).height != 96
     )
     varied = override(recipe, {"multiscale": share})
     size = input_size(0, varied)
