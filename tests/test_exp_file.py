@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from yolox_ela.attention import CA, ECA, ela_s
+from yolox_ela.commands.stated import stated_recipe
 from yolox_ela.errors import UserError
 from yolox_ela.exp_file import own_experiments
 from yolox_ela.experiment import Experiment, load_experiment
@@ -320,6 +321,35 @@ class TestFinding:
     def test_folder(self, tmp_path):
         with pytest.raises(UserError, match=tmp_path.name):
             load_experiment(tmp_path)
+
+    @pytest.mark.parametrize("ending", ["raise SystemExit", "raise GeneratorExit", "1 / 0"])
+    def test_attention_that_ends_in_any_way(self, written, ending):
+        build = f"def build(channels):\n    {ending}\n"
+        exp = load_experiment(written(f"{HEAD}{build}exp = Experiment(attention=build)"))
+        with pytest.raises(UserError, match=r"attention of mine fails for .* channels"):
+            exp.build_model()
+        module = f"class Ends(ECA):\n    def forward(self, x):\n        {ending}\n"
+        exp = load_experiment(written(f"{HEAD}{module}exp = Experiment(attention=Ends)"))
+        with pytest.raises(UserError, match=r"Ends .* fails for a map"):
+            exp.build_model()
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("exp = Experiment(lr={[]: 1})", "unhashable"),
+            (f"exp = Experiment(lr={'-' * 3000}1)", "RecursionError"),
+            (f"exp = Experiment(epochs=0x{'f' * 5000})", "'epochs' = a value of type int must be"),
+            ("exp = Experiment(name='\\ud800')", "'name' = .* must be the name of a folder"),
+            ("raise GeneratorExit", "fails to run: GeneratorExit"),
+        ],
+        ids=["unhashable", "deep", "huge", "half a character", "own end"],
+    )
+    def test_odd_content(self, written, text, said):
+        """What is read of the file before it is run leaves it to the run to say what is wrong."""
+        path = written(HEAD + text)
+        assert stated_recipe(path) is None
+        with pytest.raises(UserError, match=rf"mine\.py.*{said}"):
+            load_experiment(path)
 
     def test_no_python_file(self, written):
         with pytest.raises(UserError, match=r"mine\.txt"):

@@ -13,5 +13,10 @@ class UserError(Exception):
         super().__init__(message.rpartition(marker)[2].strip())
 
 
+# What code of others may raise, such as an experiment's file: by sys.exit, it would end a command
+# without a word.
+ANY_FAILURE = (Exception, SystemExit, GeneratorExit)
+
+
 class EndedElsewhereError(UserError):
     """Another process of the same run has failed, and reports why; this one only ends."""

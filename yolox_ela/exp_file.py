@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from yolox_ela.errors import UserError
+from yolox_ela.errors import ANY_FAILURE, UserError
 from yolox_ela.overrides import did_you_mean
 from yolox_ela.recipe import Recipe, setting_fields
 
@@ -86,7 +86,7 @@ def blame(path: Path) -> Iterator[None]:
         yield
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
-    except (Exception, SystemExit) as error:  # sys.exit would end the command without a word
+    except ANY_FAILURE as error:
         raise UserError(f"{path} fails to run: {type(error).__name__}: {error}") from error
 
 

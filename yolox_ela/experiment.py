@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from yolox_ela.attention_text import parse_attention
-from yolox_ela.errors import UserError
+from yolox_ela.errors import ANY_FAILURE, UserError
 from yolox_ela.exp_file import (
     blame,
     find_experiment,
@@ -111,7 +111,7 @@ class Experiment(Recipe):
         label = f"attention of {self.name or 'the experiment'}"
         try:
             module = build(channels)
-        except Exception as error:  # the user's code, which may fail in any way
+        except ANY_FAILURE as error:  # the user's code, which may fail in any way
             raise UserError(
                 f"{label} fails for {channels} channels: {type(error).__name__}: {error}"
                 f"{source_of(None, build)}; choose other options of the module, or other sites"

@@ -36,6 +36,7 @@ from yolox_ela.recipe_rules import (
     SIZE,
     ZOOM,
 )
+from yolox_ela.schema import shown
 from yolox_ela.sizes import SITES, in_network_order
 
 MOST_ADAMW_LR = 0.01  # the largest `lr` that AdamW is given
@@ -224,7 +225,7 @@ class Recipe:
         for setting in setting_fields(self):
             value = getattr(self, setting.name)
             if said := complaint(value, hints[setting.name]):
-                raise UserError(f"recipe field '{setting.name}' = {value!r} {said}")
+                raise UserError(f"recipe field '{setting.name}' = {shown(value)} {said}")
         self._require_agreement()
 
     def _require_agreement(self) -> None:

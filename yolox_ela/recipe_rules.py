@@ -13,7 +13,10 @@ from yolox_ela.sizes import SITES, SIZES
 
 def _is_folder_name(name: str) -> bool:
     plain = not any(c in '/\\:*?"<>|' or ord(c) < 32 for c in name)
-    return plain and name.strip(". ") != "" and len(os.fsencode(name)) <= 200
+    try:
+        return plain and name.strip(". ") != "" and len(os.fsencode(name)) <= 200
+    except UnicodeEncodeError:  # half a character
+        return False
 
 
 def _are_different(entries: tuple[str, ...]) -> bool:

@@ -56,7 +56,7 @@ def require_names(classes: Any, source: Path, entry: str = "'classes'") -> list[
     Raises:
         UserError: the value is something else.
     """
-    if not classes or fault(classes, listed(TEXT)):
+    if fault(classes, listed(TEXT)) or not classes:
         raise UserError(
             f"{source}: its entry {entry} must be a list of class names in the order of its "
             f"class predictors, not {shown(classes)}"

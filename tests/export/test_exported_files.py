@@ -1,6 +1,7 @@
 """Exported files are opened by their suffix wherever weights are, with the same results."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,11 +9,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from yolox_ela.commands import evaluate, evaluate_options, export, export_options
 from yolox_ela.datasets.sample import generate_sample
 from yolox_ela.errors import UserError
 from yolox_ela.export.check import check_images
+from yolox_ela.export.metadata import Metadata
 from yolox_ela.export.runtimes import open_exported
 from yolox_ela.predict import Detector
 
@@ -85,6 +88,54 @@ def test_what_a_file_cannot_do_is_refused(folder):
     broken.write_bytes((folder / "decoded.onnx").read_bytes()[:1000])
     with pytest.raises(UserError, match="is damaged"):
         open_exported(broken)
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".torchscript", ".pt2"])
+def test_files_that_are_none(suffix, tmp_path):
+    path = tmp_path / f"network{suffix}"
+    for content in (b"", b"none"):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=rf"network\{suffix} is no .* file, or is damaged"):
+            open_exported(path)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(UserError, match="is a pipe, not a file"):
+        open_exported(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("names", "5", "'names' must be a list of class names"),
+        ("names", '["a", "a"]', "'names' has a twice"),
+        ("names", "[" * 50_000, "its names cannot be read"),
+        ("image_size", "640", "'image_size' must be height and width"),
+        ("image_size", "[33, 64]", "'image_size' must be height and width"),
+        ("outputs", '"boxes"', "'outputs' must be one of raw, decoded, nms"),
+        ("batch", "-1", "'batch' must be a whole number"),
+        ("score_threshold", "NaN", "'score_threshold' must be a number from 0 to 1"),
+        ("white", "[1]", "'white' must be a list of 2"),
+    ],
+)
+def test_metadata_that_cannot_be(name, value, said):
+    texts = Metadata(("cat", "dog"), (64, 64)).texts()
+    assert Metadata.of_texts(texts, "a.onnx") == Metadata(("cat", "dog"), (64, 64))
+    with pytest.raises(UserError, match=rf"a\.onnx.*{said}"):
+        Metadata.of_texts(texts | {name: value}, "a.onnx")
+
+
+def test_outputs_that_do_not_fit_the_metadata(tmp_path):
+    """Names beyond the outputs would be given to no object, or to the wrong ones."""
+    path = tmp_path / "other.torchscript"
+    texts = Metadata(("cat", "dog"), (64, 64)).texts()
+    network = torch.jit.script(torch.nn.Flatten(2))
+    torch.jit.save(network, path, _extra_files={"yolox_ela.json": json.dumps(texts)})
+    with pytest.raises(UserError, match=r"the shapes \(1, 3, 4096\) for 1 images and 2 cl"):
+        Detector.from_checkpoint(path, device="cpu")(np.zeros((64, 64, 3), np.uint8))
+    network = torch.jit.script(torch.nn.Linear(5, 5))
+    torch.jit.save(network, path, _extra_files={"yolox_ela.json": json.dumps(texts)})
+    with pytest.raises(UserError, match=r"other\.torchscript cannot be run"):
+        Detector.from_checkpoint(path, device="cpu")(np.zeros((64, 64, 3), np.uint8))
 
 
 def test_eval_scores_a_file_like_its_weights(folder, tmp_path):

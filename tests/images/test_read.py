@@ -298,3 +298,12 @@ def test_a_changed_byte_of_a_png(photograph, tmp_path, at):
     path.write_bytes(data)
     with pytest.raises(UserError, match=r"a\.png"):
         read_image(path)
+
+
+def test_a_tiff_whose_directory_lacks_the_size(picture, tmp_path):
+    """Pillow raises TypeError."""
+    path = tmp_path / "two.tif"
+    picture.save(path, save_all=True, append_images=[picture])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(UserError, match=r"two\.tif"):
+        read_image(path)

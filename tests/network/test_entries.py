@@ -53,6 +53,11 @@ def test_an_entry_classes_goes_first(saved):
         ({"recipe": "modifiers: []"}, "'recipe' must be a mapping of a run's settings, not 'modi"),
         ({"recipe": [1, 2]}, r"'recipe' must be a mapping .* not \[1, 2\]"),
         ({"recipe": None}, "'recipe' must be a mapping .* not None"),
+        ({"classes": torch.ones(2)}, "'classes' must be a list of class names"),
+        (
+            {"recipe": recipe(name="\ud800")},
+            "'recipe' has name = .*, which must be the name of",
+        ),
         ({"recipe": {1: 2}}, "'recipe' must be a mapping"),
         ({"recipe": {"lr": 0.1}}, "'recipe' lacks name, classes, image_size, epochs, seed, train_"),
         ({"recipe": recipe(classes="cat")}, "'recipe' has classes = 'cat', which must be a tuple"),

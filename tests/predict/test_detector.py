@@ -418,6 +418,23 @@ def test_detector_percent(options):
 
 
 @pytest.mark.parametrize("image", [5, None, [5], [None]])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"score_threshold": "0.5"},
+        {"nms_iou": [0.5]},
+        {"max_detections": 2.5},
+        {"max_detections": "3"},
+        {"only": "cat"},
+        {"only": 5},
+        {"only": [None]},
+    ],
+)
+def test_options_of_another_type(zero_shot, options):
+    with pytest.raises(UserError, match=f"{next(iter(options))} .* must be"):
+        Detector(everything_runner(zero_shot), **options)
+
+
 def test_detector_no_picture(image):
     detector = Detector.from_model(build_yolox(20), VOC_CLASSES, image_size=64, device="cpu")
     with pytest.raises(UserError):

@@ -86,3 +86,12 @@ def test_time_limit():
 def test_no_picture(given):
     with pytest.raises(UserError):
         as_bgr(given, UNDECIDED)
+
+
+def test_pil_images_whose_file_is_damaged_or_closed(png):
+    cut = Image.open(io.BytesIO(png[:500]))
+    closed = Image.open(io.BytesIO(png))
+    closed.close()
+    for image in (cut, closed):
+        with pytest.raises(UserError, match=r"\(a PIL image\): it is damaged"):
+            as_bgr(image, UNDECIDED)

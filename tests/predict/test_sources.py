@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from yolox_ela.errors import UserError
@@ -100,6 +101,10 @@ def test_live_and_pictures_in_memory(folder):
         ("missing.txt", r"cannot read missing\.txt"),
         ("lists.txt", "names another list"),
         (-1, "numbered from 0, not -1"),
+        (10**30, "numbered from 0, not 1000"),
+        ("9" * 5000, "numbered from 0, not 9999"),
+        ("http://[::1", "is no address of the web: Invalid IPv6"),
+        (torch.zeros(3, 4, 4), "not tensor"),
         (1.5, "not 1.5"),
         (None, "not None"),
     ],
@@ -115,3 +120,7 @@ def test_refused(folder, given, message):
 def test_names():
     sources = (2, "http://host/a/photo.jpg?x=1", "rtsp://cam.local", Path("x/clip.mp4"))
     assert [name_of(source) for source in sources] == ["camera2", "photo", "cam.local", "clip"]
+
+
+def test_a_name_that_is_too_long_is_that_of_no_file():
+    assert items("x" * 5000) == [Path("x" * 5000)]

@@ -1,5 +1,6 @@
 """The file of a study: what it may say, and one clear error for what it may not."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,11 @@ def test_paths_are_meant_from_the_folder_of_the_study(written, tmp_path, monkeyp
         ("[0, 3]", "[0, 3, 0]", "seed 0 is named twice"),
         ("[0, 3]", "[0.5]", "seeds must be a list of whole numbers"),
         ("[0, 3]", "[]", "seeds must be a list of whole numbers"),
+        ("[0, 3]", f"[{'9' * 5000}]", "cannot be read as TOML: Exceeds the limit"),
+        ("[0, 3]", "[" * 20000, "cannot be read as TOML"),
+        ('start = "coco"', f'start = "{"x" * 300}"', "[study]: start: there is no file"),
+        ('"nano_ela_s"\nsites', '"a/\\u0000.py"\nsites', "[methods.neck]: exp must be a text in"),
+        ("epochs = 2", f"epochs = 0x{'f' * 5000}", "[recipes.short]: epochs must be a text, a"),
         ('start = "coco"', 'start = "coc"', "[study]: start: there is no file"),
         (
             'exp = "nano_ela_s"\nsites',
@@ -188,3 +194,9 @@ def test_the_package_s_own_studies_can_be_read(path):
     study = read_study(path)
     assert study.question
     assert len(trainings(study)) >= 6
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "study.toml")
+    with pytest.raises(UserError, match="it is a pipe, not a file"):
+        read_study(tmp_path)

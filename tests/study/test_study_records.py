@@ -1,5 +1,7 @@
 """What is kept of a run: small, and its scores can be computed again."""
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 
@@ -64,3 +66,40 @@ def test_damaged(tmp_path):
     (tmp_path / "run.npz").write_bytes(b"PK")
     with pytest.raises(UserError, match="is damaged"):
         load_record(tmp_path / "run.npz")
+
+
+def test_files_with_changed_bytes(tmp_path, crowded):
+    """They are read, where the byte means nothing, or refused in one message."""
+    split, found = crowded
+    save_record(tmp_path / "run.npz", Record({"lr": "0.1"}, None, found))
+    keep_objects(tmp_path / "objects.npz", SavedEvaluation(found, split, {}))
+    rng = np.random.default_rng(0)
+    for name, load in (("run.npz", load_record), ("objects.npz", load_objects)):
+        path, refused = tmp_path / name, 0
+        content = path.read_bytes()
+        for _ in range(40):
+            changed = bytearray(content)
+            for at in rng.integers(0, len(content), 3):
+                changed[at] ^= 255
+            path.write_bytes(changed)
+            with suppress(UserError):
+                load(path)
+                refused -= 1
+            refused += 1
+        assert refused > 30
+
+
+def test_content_that_cannot_be(tmp_path, crowded):
+    _, found = crowded
+    path = tmp_path / "run.npz"
+    save_record(path, Record({"lr": "0.1"}, None, found))
+    arrays = dict(np.load(path))
+    for changes, said in (
+        ({"about": np.array('{"asked": 5, "row": null}')}, "'asked' must be a mapping"),
+        ({"about": np.array("[" * 50_000)}, "recursion"),
+        ({"scores": np.full(len(found), np.nan, np.float16)}, "scores are not from 0 to 1"),
+        ({"labels": arrays["labels"][:5]}, "labels is not an array of shape"),
+    ):
+        np.savez(path, **arrays | changes)
+        with pytest.raises(UserError, match=said):
+            load_record(path)

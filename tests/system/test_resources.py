@@ -135,3 +135,15 @@ def test_mistakes_of_the_program_pass():
     assert explanation(BrokenPipeError(errno.EPIPE, "Broken pipe")) == ""
     assert "too long" in explanation(OSError(errno.ENAMETOOLONG, "File name too long", "x" * 300))
     assert "permissions" in explanation(PermissionError(errno.EACCES, "Permission denied", "a"))
+
+
+def test_symbolic_links_in_a_circle(tmp_path):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+
+    def resolve():  # what pathlib says before Python 3.13
+        raise RuntimeError(f"Symlink loop from '{loop}'")
+
+    for look in (resolve, loop.read_bytes):
+        with pytest.raises(UserError, match=r"loop: its symbolic links lead in"), explained():
+            look()

@@ -227,3 +227,11 @@ class TestRefused:
     def test_checking_writes_nothing(self, tmp_path):
         require_record(tmp_path / "results.csv")
         assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("content", ["x" * 200_000, '"' + "x" * 200_000], ids=["long", "open"])
+    def test_a_cell_without_end(self, tmp_path, content):
+        path = tmp_path / "results.csv"
+        path.write_text(content)
+        for attempt in (require_record, read_rows):
+            with pytest.raises(UserError, match=r"field larger than.*; save it as CSV"):
+                attempt(path)

@@ -20,6 +20,8 @@ from yolox_ela.commands import (
     train_options,
 )
 from yolox_ela.commands.entry import COMMANDS
+from yolox_ela.commands.options import require_outputs
+from yolox_ela.errors import UserError
 from yolox_ela.named_recipes import RECIPES
 from yolox_ela.network.starts import STARTS
 from yolox_ela.recipe import Recipe, setting_fields
@@ -153,6 +155,7 @@ REFUSED = [
     (f"{TRAIN} --occupy", "no option --occupy: not needed: no memory is reserved ahead"),
     (f"{TRAIN} -dcpu", "no option -dcpu; to give -d a value, write -d cpu"),
     (f"{TRAIN} --epoch 3", "no option --epoch; did you mean --epochs"),
+    (f"{TRAIN} --time-limit {'9' * 400}h", "is not a length of time, as in 2h"),
     (f"{EVAL} --trt", "no option --trt: not supported: TensorRT is not used"),
     (f"{EVAL} --fuse", "eval always folds BatchNorm"),
     (f"{PREDICT} image --path a.jpg", "use the pictures' paths themselves"),
@@ -325,3 +328,44 @@ def test_a_missing_system_library(library, tmp_path):
         assert line.startswith(f"error: OpenCV cannot be loaded: {library}: ")
         assert "libgl1 libglib2.0-0" in line
         assert "opencv-python-headless" in line
+
+
+def test_results_replace_no_input(tmp_path):
+    """Those of an earlier run they do replace."""
+    data = tmp_path / "data"
+    data.mkdir()
+    for name, content in (
+        ("a.jpg", b"\xff\xd8"),
+        ("a.pth", b"PK\3\4"),
+        ("a.xml", b"<annotation/>"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(UserError, match="is no JSON file, and would be lost"):
+            require_outputs(Namespace(json=tmp_path / name), "json")
+        assert (tmp_path / name).read_bytes() == content
+    for path in (data / "annotations.json", tmp_path / "scores.json"):
+        path.write_text('{"images": []}')
+        require_outputs(Namespace(json=path, data=None), "json")
+    with pytest.raises(UserError, match=r"annotations\.json belongs to --data"):
+        require_outputs(Namespace(json=data / "annotations.json", data=data), "json")
+    require_outputs(Namespace(json=tmp_path / "scores.json", data=data), "json")
+
+
+def test_without_an_output_or_a_current_folder(tmp_path):
+    """As `yolox-ela ... >&-`, and where another program has removed the folder."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    program = f"{sys.executable} -m yolox_ela table results --from none.csv"
+    for start, code, said in (
+        (f"{program} >&-", 2, "error: --from none.csv: there is no such file\n"),
+        (f"{program} >&- 2>&-", 2, ""),
+        (f"rmdir {gone}; {program}", 2, "error: the current folder: No such file or directory; "),
+    ):
+        folder = gone if "gone" in start else tmp_path
+        env = environment() | {"PYTHONPATH": str(PROJECT)}
+        done = subprocess.run(
+            start, shell=True, capture_output=True, text=True, cwd=folder, env=env
+        )
+        assert done.returncode == code, done.stderr
+        assert done.stderr.startswith(said)
+        assert done.stderr.count("\n") == (1 if said else 0)

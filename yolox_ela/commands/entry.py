@@ -41,10 +41,23 @@ COMMANDS = {
 
 def main() -> NoReturn:
     """The program `yolox-ela`: runs/ and datasets/ lie in the current folder."""
+    _open_closed_streams()
     with ending_with_reader():
         name = _command_name(sys.argv[1:])
     sys.argv = [f"{PROGRAM} {name}", *sys.argv[2:]]
-    run_command(name, Path.cwd())
+    try:
+        home = Path.cwd()
+    except OSError as error:
+        print(f"error: the current folder: {error.strerror}; change to another", file=sys.stderr)
+        sys.exit(EXIT_ERROR)
+    run_command(name, home)
+
+
+def _open_closed_streams() -> None:
+    """Give the program an output where it was started without one, as by `>&-`."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
 
 
 def _command_name(words: Sequence[str]) -> str:
@@ -68,6 +81,7 @@ def run_command(name: str, home: Path) -> NoReturn:
 
     The options are read and checked first, since what does the work takes seconds to import.
     """
+    _open_closed_streams()
     interrupts = _interrupts()
     module = f"yolox_ela.commands.{COMMANDS[name][0]}"
 
@@ -101,6 +115,7 @@ def launcher_words() -> list[str]:
 
 def run(main: Callable[[], int]) -> NoReturn:
     """Run the `main` of a script of its own, as `run_command` runs a command."""
+    _open_closed_streams()
     interrupts = _interrupts()
     interrupts.begin_work()
     _run(main, interrupts)

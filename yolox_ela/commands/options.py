@@ -17,7 +17,7 @@ from yolox_ela.errors import UserError
 from yolox_ela.exp_file import find_experiment
 from yolox_ela.export.formats import is_exported
 from yolox_ela.recipe import Recipe
-from yolox_ela.system.files import require_writable, write_atomically
+from yolox_ela.system.files import exists, require_writable, write_atomically
 
 SCREEN = Path("-")
 DATA_FILES = (".json", ".yaml", ".yml")
@@ -213,11 +213,25 @@ def require_file(option: str, path: Path | None) -> None:
 
 
 def require_outputs(args: argparse.Namespace, *names: str) -> None:
-    """Raise UserError if a file to write cannot be written."""
+    """Raise UserError if a file to write cannot be written, or would replace an input."""
     for name in names:
         path = getattr(args, name)
         if path is not None and path != SCREEN:
             require_writable(path)
+            if name != "output":  # of a table, which may be any text
+                _require_json_or_new(path)
+            data = getattr(args, "data", None)
+            if data is not None and exists(path) and path.resolve().is_relative_to(data.resolve()):
+                raise UserError(f"{path} belongs to --data {data}: name a file elsewhere")
+
+
+def _require_json_or_new(path: Path) -> None:
+    """Raise UserError if results, which are JSON, would replace a picture, weights or the like."""
+    if path.is_file():
+        with path.open("rb") as file:
+            start = file.read(64).strip()
+        if start and start[:1] not in (b"{", b"["):
+            raise UserError(f"{path} is no JSON file, and would be lost: name another file")
 
 
 def require_output_folder(option: str, path: Path | None) -> None:

@@ -207,7 +207,7 @@ def whole_or_auto(low: int) -> Callable[[str], int | str]:
 
 def duration(text: str) -> float:
     """Read a length of time, as in 2h, 30m, 90s or 1h30m; returns seconds."""
-    found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", text)
+    found = re.fullmatch(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", text)
     hours, minutes, seconds = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
     total = 3600 * hours + 60 * minutes + seconds
     if total == 0:

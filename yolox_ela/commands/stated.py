@@ -27,7 +27,7 @@ def stated_recipe(path: Path | None) -> Recipe | None:
         return Recipe()
     try:
         tree = ast.parse(find_experiment(path).read_bytes())
-    except (SyntaxError, ValueError):  # running the file says what is wrong
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # running it says what is wrong
         return None
     values = None
     for node in tree.body:
@@ -40,7 +40,7 @@ def stated_recipe(path: Path | None) -> Recipe | None:
     try:
         recipe = Recipe(**(values or {}))
         recipe.validate()
-    except (TypeError, UserError):  # running the file says which field, and of which file
+    except (TypeError, ValueError, UserError):  # running the file says which field, and which file
         return None
     return recipe
 
@@ -73,7 +73,7 @@ def _settings(node: ast.Assign) -> dict[str, Any] | None:
             continue
         try:
             value = ast.literal_eval(keyword.value)
-        except ValueError:
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
             return None
         if keyword.arg is None:
             return None

@@ -17,7 +17,8 @@ from yolox_ela.errors import UserError
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.evaluate.sound import require_sound
 from yolox_ela.images.values import ValueRange
-from yolox_ela.system.files import require_regular, write_atomically
+from yolox_ela.system.array_files import read_arrays
+from yolox_ela.system.files import exists, write_atomically
 from yolox_ela.system.program import command_text
 
 
@@ -75,30 +76,19 @@ def load_evaluation(path: Path) -> SavedEvaluation:
     Raises:
         UserError: the file is missing, damaged, or not a saved evaluation.
     """
-    try:
-        require_regular(path, "name the folder of a run")
-        with np.load(path, allow_pickle=False) as arrays:
-            found = {name: arrays[name] for name in arrays.files}
-        return _checked(found)
-    except FileNotFoundError as error:
+    if not exists(path):
         raise UserError(
             f"no {path}: name the folder of a run that has been evaluated, or one that "
             f"{command_text('eval')} --report has written"
-        ) from error
-    except UserError:
-        raise
-    except Exception as error:  # numpy raises many kinds for a damaged or foreign file
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise UserError(
-            f"{path} is damaged or no saved evaluation: {reason}; evaluate the weights again"
-        ) from error
+        )
+    return read_arrays(path, _checked, "evaluate the weights again")
 
 
 def _checked(arrays: Mapping[str, np.ndarray]) -> SavedEvaluation:
     """The evaluation in the arrays of a file.
 
     Raises:
-        KeyError, TypeError, ValueError: an array is missing, or they do not belong together.
+        Exception: an array is missing, or they do not belong together.
     """
     # Older files lack what has a default.
     split: dict[str, Any] = {

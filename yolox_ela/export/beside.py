@@ -5,6 +5,7 @@ from pathlib import Path
 
 from yolox_ela.errors import UserError
 from yolox_ela.export.metadata import Metadata
+from yolox_ela.system.files import read_text
 
 
 def write_beside(metadata: Metadata, path: Path) -> None:
@@ -26,9 +27,9 @@ def read_beside(path: Path) -> Metadata:
     """
     file = file_beside(path)
     try:
-        texts = json.loads(file.read_text(encoding="utf-8"))
+        texts = json.loads(read_text(file))
     except FileNotFoundError as error:
         raise UserError(f"{path} has its metadata in {file}, which is missing") from error
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{file} is damaged: {error}") from error
     return Metadata.of_texts(texts, str(file))

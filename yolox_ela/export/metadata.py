@@ -3,9 +3,24 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 from yolox_ela.errors import UserError
+from yolox_ela.input_size import UNIT, is_image_size
+from yolox_ela.saved_settings import require_names
+from yolox_ela.schema import (
+    AMOUNT,
+    COUNT,
+    SHARE,
+    TEXT,
+    Kind,
+    choice,
+    listed,
+    mapped,
+    record,
+    require,
+)
 
 SECTION = "yolox_ela"  # the name of this part in files that have parts
 INPUT, OUTPUT = "images", "output"
@@ -25,6 +40,21 @@ OUTPUT_TEXTS = {
     "labels: int64 (D,) class indices from 0; images_of_boxes: int64 (D,) position of each box's "
     "picture in the batch; ordered by picture and class, best score first",
 }
+SIZE = Kind(
+    f"height and width, two multiples of {UNIT}",
+    lambda value: isinstance(value, list) and len(value) == 2 and all(map(is_image_size, value)),
+)
+CONTENT = record(
+    {
+        "image_size": SIZE,
+        "outputs": choice(OUTPUT_TEXTS),
+        "batch": COUNT,
+        "any_size": Kind("true or false", lambda value: isinstance(value, bool)),
+        "white": listed(AMOUNT, 2),
+        **dict.fromkeys(("score_threshold", "nms_iou"), SHARE),
+        **dict.fromkeys(("experiment", "weights", "precision", "version"), TEXT),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -74,20 +104,23 @@ class Metadata:
         Raises:
             UserError: the file was written by another program, or is damaged.
         """
+        remedy = "export it again from its weights"
+        require(texts, mapped(TEXT), Path(file), remedy)
         missing = [field.name for field in fields(cls) if field.name not in texts]
         if missing:
             raise UserError(
                 f"{file} does not say its {missing[0]}: it was not written by yolox-ela export; "
-                "export it again from its weights"
+                f"{remedy}"
             )
         values: dict[str, Any] = {}
         for field in fields(cls):
             try:
-                value = json.loads(texts[field.name])
-            except ValueError as error:
+                values[field.name] = json.loads(texts[field.name])
+            except (ValueError, RecursionError) as error:
                 raise UserError(f"{file} is damaged: its {field.name} cannot be read") from error
-            values[field.name] = tuple(value) if isinstance(value, list) else value
-        return cls(**values)
+        require(values, CONTENT, Path(file), remedy)
+        require_names(values["names"], Path(file), "'names'")
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
     def with_batch(self, batch: int) -> "Metadata":
         """The same for another number of images at a time."""

@@ -71,16 +71,13 @@ def open_file(path: Path, device: str) -> Opened:
     """Open an ONNX file; CUDA is used if onnxruntime has it.
 
     Raises:
-        UserError: the file is damaged, or onnxruntime lacks the device.
+        UserError: it has no metadata, or onnxruntime lacks the device.
     """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    try:
-        session = onnxruntime.InferenceSession(path, options, providers=_providers(device))
-    except onnxruntime.capi.onnxruntime_pybind11_state.InvalidProtobuf as error:
-        raise UserError(f"{path} is no ONNX file, or is damaged: {error}") from error
+    session = onnxruntime.InferenceSession(path, options, providers=_providers(device))
     meta = Metadata.of_texts(session.get_modelmeta().custom_metadata_map, str(path))
 
     def run(images: Tensor) -> tuple[Tensor, ...]:

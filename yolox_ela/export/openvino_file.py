@@ -36,7 +36,7 @@ def open_file(path: Path, device: str) -> Opened:
     """Open an OpenVINO file, on the CPU.
 
     Raises:
-        UserError: the file is damaged or has no weights beside it, or another device is asked for.
+        UserError: the file has no metadata or no weights beside it, or another device is asked for.
     """
     import openvino
 
@@ -45,10 +45,7 @@ def open_file(path: Path, device: str) -> Opened:
     if not path.with_suffix(".bin").is_file():
         raise UserError(f"{path} has its weights in {path.with_suffix('.bin')}, which is missing")
     core = openvino.Core()
-    try:
-        model = core.read_model(path)
-    except RuntimeError as error:
-        raise UserError(f"{path} is no OpenVINO file, or is damaged: {error}") from error
+    model = core.read_model(path)
     texts: dict[str, str] = {}
     if model.has_rt_info([SECTION]):
         texts = dict(model.get_rt_info([SECTION]).value)

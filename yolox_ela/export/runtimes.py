@@ -1,6 +1,7 @@
 """Opening an exported file of any format, as a `Runner` that detects like the network itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -24,6 +25,8 @@ from yolox_ela.export.opened import Opened
 from yolox_ela.images.values import ValueRange
 from yolox_ela.input_size import ImageSize, InputSize
 from yolox_ela.network.runner import Runner
+from yolox_ela.system.files import exists, is_folder, require_regular
+from yolox_ela.system.resources import explanation
 
 OPENERS: dict[str, Callable[[Path, str], Opened]] = {
     "onnx": onnx_file.open_file,
@@ -39,6 +42,9 @@ OPENERS: dict[str, Callable[[Path, str], Opened]] = {
 def open_exported(path: Path, device: str = "auto") -> Opened:
     """Open an exported file by its suffix.
 
+    Its `run` raises UserError where the file's program fails, or gives something else than the
+    metadata say.
+
     Raises:
         UserError: there is no such file, it is damaged or of another program, packages are
             missing, or it cannot run on the device.
@@ -47,10 +53,55 @@ def open_exported(path: Path, device: str = "auto") -> Opened:
     if kind is None:
         suffixes = ", ".join(each.suffix for each in FORMATS.values())
         raise UserError(f"{path} is no exported file: their names end in {suffixes}")
-    if not path.exists():
+    if not exists(path):
         raise UserError(f"{path}: there is no such file")
+    if not is_folder(path):  # as CoreML's are
+        require_regular(path, "name an exported file")
     kind.require()
-    return OPENERS[kind.name](path, device)
+    with _blamed(f"{path} is no {kind.title} file, or is damaged"):
+        opened = OPENERS[kind.name](path, device)
+
+    def run(images: Tensor) -> tuple[Tensor, ...]:
+        with _blamed(f"{path} cannot be run"):
+            outputs = opened.run(images)
+        if not _fits(outputs, opened.metadata, len(images)):
+            shapes = ", ".join(str(tuple(output.shape)) for output in outputs)
+            raise UserError(
+                f"{path} is damaged: its output has the shapes {shapes} for {len(images)} images "
+                f"and {len(opened.metadata.names)} classes; export it again from its weights"
+            )
+        return outputs
+
+    return Opened(opened.metadata, run)
+
+
+@contextmanager
+def _blamed(said: str) -> Iterator[None]:
+    """Turn the errors of a runtime into one message: each has kinds of its own."""
+    try:
+        yield
+    except (UserError, MemoryError, ImportError):
+        raise
+    except Exception as error:
+        if explanation(error):  # of the machine
+            raise
+        raise UserError(f"{said}: {str(error) or type(error).__name__}") from error
+
+
+def _fits(outputs: tuple[Tensor, ...], meta: Metadata, images: int) -> bool:
+    """Whether the outputs are those of `Metadata.outputs`, for this many images."""
+    classes = len(meta.names)
+    if meta.outputs != "nms":
+        (output,) = outputs
+        return output.dim() == 3 and output.shape[::2] == (images, 5 + classes)
+    boxes, scores, labels, pictures = outputs
+    rows = boxes.shape[:1]
+    return (
+        boxes.shape[1:] == (4,)
+        and all(each.shape == rows for each in (scores, labels, pictures))
+        and bool(((labels >= 0) & (labels < classes)).all())
+        and bool(((pictures >= 0) & (pictures < images)).all())
+    )
 
 
 def runner_of(opened: Opened, *, image_size: ImageSize | None = None) -> Runner:

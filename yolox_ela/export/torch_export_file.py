@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torch.export import Dim, ExportedProgram
 
-from yolox_ela.errors import UserError
 from yolox_ela.export.metadata import SECTION, Metadata
 from yolox_ela.export.network import ToExport
 from yolox_ela.export.opened import Opened
@@ -38,14 +37,11 @@ def open_file(path: Path, device: str) -> Opened:
     """Open a file of torch.export. Only open files that you trust: they are programs.
 
     Raises:
-        UserError: the file is damaged.
+        UserError: the file has no metadata.
     """
     on = select_device(device)
     extra = {EXTRA: ""}
-    try:
-        program = torch.export.load(path, extra_files=extra)
-    except (RuntimeError, ValueError, AssertionError) as error:
-        raise UserError(f"{path} is no file of torch.export, or is damaged: {error}") from error
+    program = torch.export.load(path, extra_files=extra)
     meta = Metadata.of_texts(json.loads(extra[EXTRA] or "{}"), str(path))
     if on.type != "cpu":
         from torch.export.passes import move_to_device_pass

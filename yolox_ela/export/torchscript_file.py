@@ -7,7 +7,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from yolox_ela.errors import UserError
 from yolox_ela.export.metadata import SECTION, Metadata
 from yolox_ela.export.network import ToExport
 from yolox_ela.export.opened import Opened
@@ -28,16 +27,13 @@ def open_file(path: Path, device: str) -> Opened:
     """Open a TorchScript file. Only open files that you trust: they are programs.
 
     Raises:
-        UserError: the file is damaged.
+        UserError: the file has no metadata.
     """
     on = select_device(device)
     extra = {EXTRA: ""}
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            module = torch.jit.load(path, map_location=on, _extra_files=extra)
-    except RuntimeError as error:
-        raise UserError(f"{path} is no TorchScript file, or is damaged: {error}") from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = torch.jit.load(path, map_location=on, _extra_files=extra)
     meta = Metadata.of_texts(json.loads(extra[EXTRA] or "{}"), str(path))
 
     @torch.inference_mode()

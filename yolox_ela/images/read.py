@@ -1,8 +1,8 @@
 """Reading image files: the same pixels for training, evaluation, prediction and reports."""
 
 import io
-import struct
-import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,15 +28,6 @@ STARTS = {
     b"II+\0": "tiff",
     b"MM\0+": "tiff",
 }
-DAMAGE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    struct.error,
-    zlib.error,
-    cv2.error,
-    Image.DecompressionBombError,
-)
 
 
 class Decoded(NamedTuple):
@@ -93,7 +84,7 @@ def decode(data: bytes, path: Path) -> Decoded:
         UserError: it cannot be decoded.
     """
     kind, oddity = _kind(data), ""
-    try:
+    with told_as_damage(path, data):
         if kind == "jpeg":
             pixels, oddity = jpeg.decode_jpeg(data)
         elif kind == "tiff":
@@ -103,10 +94,28 @@ def decode(data: bytes, path: Path) -> Decoded:
         else:
             return Decoded(_by_pillow(data))
         return Decoded(upright(pixels, orientation_of(data, kind)), oddity)
+
+
+@contextmanager
+def told_as_damage(path: Path, data: bytes = b"") -> Iterator[None]:
+    """Within `with`, turn what a decoder raises into one message: for damaged files, libraries have
+    errors of nearly every kind.
+
+    Args:
+        path: the file, for messages.
+        data: its content, by which a file of another kind is told.
+
+    Raises:
+        UserError: the file cannot be decoded.
+    """
+    try:
+        yield
+    except (UserError, MemoryError):
+        raise
     except UnidentifiedImageError as error:
         raise UserError(f"cannot decode image {path}: {_what_else(data, path)}") from error
-    except DAMAGE as error:
-        reason = getattr(error, "err", None) or str(error)
+    except Exception as error:
+        reason = getattr(error, "err", None) or str(error) or type(error).__name__
         raise UserError(
             f"cannot decode image {path}: it is damaged or of an unusual kind ({reason}); replace "
             "it or save it anew"
@@ -128,18 +137,14 @@ def decode_undamaged(data: bytes, path: Path) -> Decoded:
         )
     if kind == "jpeg":
         return decoded
-    try:  # Pillow reports some damage that OpenCV ignores
+    frames = 1
+    with told_as_damage(path), suppress(UnidentifiedImageError):
+        # Pillow reports some damage that OpenCV ignores, and does not know all TIFF of deep pixels.
         if kind == "tiff":
             require_checksums(data)
         with Image.open(io.BytesIO(data)) as image:
             image.load()
             frames = getattr(image, "n_frames", 1)
-    except UnidentifiedImageError:  # a TIFF of more than 8 bits that only OpenCV reads
-        return decoded
-    except DAMAGE as error:
-        raise UserError(
-            f"cannot decode image {path}: it is damaged ({error}); replace it"
-        ) from error
     if frames > 1:
         return Decoded(decoded.pixels, f"the first of {frames} pictures in the file is used")
     return decoded
@@ -169,13 +174,8 @@ def image_header(path: Path) -> tuple[tuple[int, int], int]:
     if kind == "tiff":  # only some versions of Pillow turn the size by the orientation
         height, width = decode(data, path).pixels.shape[:2]
         return (width, height), 1
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            size = image.size
-    except UnidentifiedImageError as error:
-        raise UserError(f"cannot decode image {path}: {_what_else(data, path)}") from error
-    except DAMAGE as error:
-        raise UserError(f"cannot read image {path}: {error}") from error
+    with told_as_damage(path, data), Image.open(io.BytesIO(data)) as image:
+        size = image.size
     orientation = orientation_of(data, kind)
     return upright_size(size, orientation), orientation
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 
-from yolox_ela.errors import UserError
+from yolox_ela.errors import ANY_FAILURE, UserError
 from yolox_ela.input_size import InputSize
 from yolox_ela.network.model import AttentionPafpn
 from yolox_ela.sizes import STRIDES
@@ -78,7 +78,7 @@ def _require_working(
         )
     try:
         module = copy.deepcopy(module)
-    except Exception as error:  # the user's code, which may fail in any way
+    except ANY_FAILURE as error:  # the user's code, which may fail in any way
         raise UserError(
             f"{label} cannot be copied, as averaging the weights needs: "
             f"{type(error).__name__}: {error}"
@@ -89,7 +89,7 @@ def _require_working(
     used_twice = x * x  # as the layer beside the module, whose gradient needs the map unchanged
     try:
         out = module.train()(x)
-    except Exception as error:
+    except ANY_FAILURE as error:
         raise UserError(f"{label} fails {given}: {type(error).__name__}: {error}") from error
     _require_map(out, image, f"{label} returns", given)
     if site in USED_TWICE and x._version > 0:
@@ -118,7 +118,7 @@ def _require_working(
     with torch.no_grad():
         try:
             out = module.eval()(image.clone())
-        except Exception as error:
+        except ANY_FAILURE as error:
             raise UserError(
                 f"{label} fails in evaluation mode {given}: {type(error).__name__}: {error}"
             ) from error

@@ -20,7 +20,7 @@ from yolox_ela.network.entries import checked_entries
 from yolox_ela.network.model import Yolox
 from yolox_ela.network.normalisation import to_bgr_bytes
 from yolox_ela.sizes import SIZES
-from yolox_ela.system.files import require_regular
+from yolox_ela.system.files import exists, require_regular
 
 # The numpy scalars that upstream's trainer saves beside its weights, under their names in numpy 1
 # and 2; reading a file may unpickle these and plain tensors only.
@@ -78,11 +78,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             entry has an invalid value.
     """
     path = Path(path)
-    if not path.exists():
+    if not exists(path):
         raise UserError(f"no checkpoint at {path}; give the path of a .pth file with -c")
     require_regular(path, "give a file of weights with -c")
     try:
-        if _is_safetensors(path):
+        is_safetensors = _is_safetensors(path)
+        if is_safetensors:
             content: Any = _read_safetensors(path)
         else:
             with torch.serialization.safe_globals(NUMPY_SCALARS):
@@ -97,7 +98,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         ) from error
     if not isinstance(content, dict):
         raise UserError(f"{path} holds a {type(content).__name__}, not a state dict")
-    if "classes" in content and _is_safetensors(path):
+    if "classes" in content and is_safetensors:
         content["classes"] = _names_in_metadata(content["classes"], path)
     require_dense(content, path)
     return checked_entries(content, path)
@@ -122,7 +123,7 @@ def _names_in_metadata(text: str, path: Path) -> list[Any]:
     """The class names in the metadata of a safetensors file, which consist of texts."""
     try:
         names = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         names = None
     if not isinstance(names, list):
         raise UserError(

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, overload
 
@@ -27,6 +28,7 @@ from yolox_ela.predict.pipeline import in_order
 from yolox_ela.predict.result import Result
 from yolox_ela.predict.sources import Item, Source, Video, find_items
 from yolox_ela.predict.video import Frames, NewestFrames
+from yolox_ela.schema import TEXT, fault, listed
 from yolox_ela.system.device import select_device
 
 OnError = Callable[[Any, UserError], None]
@@ -83,10 +85,12 @@ class Detector:
         score_threshold = runner.score_threshold if score_threshold is None else score_threshold
         nms_iou = runner.nms_iou if nms_iou is None else nms_iou
         for name, value in (("score_threshold", score_threshold), ("nms_iou", nms_iou)):
-            if not 0 <= value <= 1:
-                raise UserError(f"{name} {value} must be between 0 and 1")
-        if max_detections is not None and max_detections < 1:
-            raise UserError(f"max_detections {max_detections} must be at least 1")
+            if not isinstance(value, Real) or not 0 <= value <= 1:
+                raise UserError(f"{name} {value} must be a number between 0 and 1")
+        if max_detections is not None and not (
+            isinstance(max_detections, Integral) and max_detections >= 1
+        ):
+            raise UserError(f"max_detections {max_detections} must be a whole number, at least 1")
         runner.require(score_threshold, nms_iou)
         self.runner = runner
         self.settings = EvalSettings(runner.image_size, score_threshold, nms_iou)
@@ -362,6 +366,8 @@ def _labels(only: Sequence[str] | None, classes: Sequence[str]) -> list[int] | N
     """The indices of named classes; None for all."""
     if only is None:
         return None
+    if isinstance(only, str) or fault(only, listed(TEXT)):
+        raise UserError(f"only {only!r} must be a list of names of classes")
     for name in only:
         if name not in classes:
             hint = did_you_mean(name, classes) or f"there are {', '.join(classes)}"

@@ -35,8 +35,8 @@ def download(url: str, *, seconds: float = SECONDS, most: int = BYTES) -> bytes:
         UserError: there is no answer, an answer that is no picture, or one beyond the limits.
     """
     end = time.monotonic() + seconds
-    request = Request(url, headers={"User-Agent": "yolox_ela"})
     try:
+        request = Request(url, headers={"User-Agent": "yolox_ela"})
         with urlopen(request, timeout=min(SILENCE, seconds)) as response:
             kind = response.headers.get_content_type()
             if kind == STREAM or kind.startswith("video/"):

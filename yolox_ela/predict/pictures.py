@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from yolox_ela.errors import UserError
-from yolox_ela.images.read import decode_undamaged, read_image, to_bgr
+from yolox_ela.images.read import decode_undamaged, read_image, to_bgr, told_as_damage
 from yolox_ela.images.values import ValueRange
 from yolox_ela.predict.download import download, is_web
 
@@ -33,10 +33,12 @@ def as_bgr(picture: Picture, values: ValueRange, *, rgb: bool = False) -> np.nda
     if isinstance(picture, np.ndarray):
         return _of_array(picture, rgb=rgb)
     if isinstance(picture, Image.Image):
-        upright = ImageOps.exif_transpose(picture)
-        if upright.mode.startswith("I") or upright.mode == "F":
-            return to_bgr(np.ascontiguousarray(upright), values, Path("(a PIL image)"))
-        return np.ascontiguousarray(np.asarray(upright.convert("RGB"))[:, :, ::-1])
+        name = Path("(a PIL image)")
+        with told_as_damage(name):  # which may read its file only now
+            upright = ImageOps.exif_transpose(picture)
+            if upright.mode.startswith("I") or upright.mode == "F":
+                return to_bgr(np.ascontiguousarray(upright), values, name)
+            return np.ascontiguousarray(np.asarray(upright.convert("RGB"))[:, :, ::-1])
     if isinstance(picture, bytes):
         name = Path("(bytes)")
         return to_bgr(decode_undamaged(picture, name).pixels, values, name)

@@ -16,6 +16,7 @@ from yolox_ela.errors import UserError
 from yolox_ela.images.read import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from yolox_ela.predict.download import is_web
 from yolox_ela.predict.pictures import Picture
+from yolox_ela.system.files import exists, is_folder
 
 Source: TypeAlias = Picture | int
 SYSTEM_FILES = ("thumbs.db", "desktop.ini", "icon\r")  # besides names that begin with a dot
@@ -65,12 +66,10 @@ def find_items(
     elif isinstance(given, (str, Path)):
         yield from _of_text(given, live, on_omitted)
     elif isinstance(given, (int, np.integer)) and not isinstance(given, bool):
-        if given < 0:
-            raise UserError(f"cameras are numbered from 0, not {given}")
-        yield Video(int(given), live=True)
+        yield _camera(str(given))
     elif isinstance(given, (np.ndarray, bytes, Image.Image)):
         yield given
-    elif isinstance(given, Iterable):
+    elif isinstance(given, Iterable) and not hasattr(given, "__array__"):  # as tensors have
         for one in given:
             yield from find_items(one, live=live, on_omitted=on_omitted)
     else:
@@ -97,16 +96,16 @@ def picture_suffixes() -> tuple[str, ...]:
 def _of_text(given: str | Path, live: bool, on_omitted: OnOmitted) -> Iterator[Item]:
     text, path = str(given), Path(given)
     if is_web(given):
-        suffix = Path(urlsplit(text).path).suffix.lower()
+        suffix = _suffix_of_address(text)
         streams = live or suffix in STREAM_SUFFIXES
         yield Video(text, live=streams) if streams or suffix in VIDEO_SUFFIXES else text
     elif text.lower().startswith(STREAM_STARTS):
         yield Video(text, live=True)
-    elif path.is_dir():
+    elif is_folder(path):
         yield from _of_folder(path, live, on_omitted)
-    elif path.exists() or not _is_pattern(text):
-        if text.isdecimal() and not path.exists():
-            yield Video(int(text), live=True)
+    elif exists(path) or not _is_pattern(text):
+        if text.isdecimal() and not exists(path):
+            yield _camera(text)
         else:
             yield from _of_file(path, live, on_omitted)
     else:
@@ -157,7 +156,22 @@ def _of_list(path: Path, live: bool, on_omitted: OnOmitted) -> Iterator[Item]:
         if line.endswith(".txt"):
             raise UserError(f"the list {path} names another list, {line}")
         beside = path.parent / line
-        yield from _of_text(beside if beside.exists() else line, live, on_omitted)
+        yield from _of_text(beside if exists(beside) else line, live, on_omitted)
+
+
+def _camera(number: str) -> Video:
+    """The camera of a number, which cannot be large."""
+    if not number.isdecimal() or len(number) > 9:
+        raise UserError(f"cameras are numbered from 0, not {number[:20]}")
+    return Video(int(number), live=True)
+
+
+def _suffix_of_address(text: str) -> str:
+    """The suffix of the file that an address of the web names."""
+    try:
+        return Path(urlsplit(text).path).suffix.lower()
+    except ValueError as error:
+        raise UserError(f"{text} is no address of the web: {error}") from error
 
 
 def _is_pattern(text: str) -> bool:

@@ -7,7 +7,6 @@ change where an overlap is within that rounding of a threshold; the row has the 
 
 import io
 import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +17,9 @@ from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.evaluate.saved import SavedEvaluation
+from yolox_ela.evaluate.sound import require_sound_detections, require_sound_split
+from yolox_ela.schema import MOST, TEXT, fault, mapped
+from yolox_ela.system.array_files import read_arrays
 from yolox_ela.system.files import require_writable, write_atomically
 from yolox_ela.tables.record import RunRow, append_row
 
@@ -70,21 +72,25 @@ def load_record(path: Path) -> Record:
     Raises:
         UserError: the file is missing or damaged.
     """
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            about = json.loads(str(arrays["about"]))
-            parts = np.ascontiguousarray(arrays["boxes"].transpose(0, 2, 1))
-            boxes = parts.view(np.int32).reshape(4, -1).T.astype(np.float64)
-            boxes[:, 2:] += boxes[:, :2]
-            found = Detections(
-                images=arrays["images"].astype(np.int64),
-                boxes=(boxes / PARTS).astype(np.float32),
-                scores=arrays["scores"].astype(np.float32),
-                labels=arrays["labels"].astype(np.int64),
-            )
-            return Record(about["asked"], about["row"] and RunRow(**about["row"]), found)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is damaged: {error}; delete it to run this again") from error
+    return read_arrays(path, _record, "delete it to run this again")
+
+
+def _record(arrays: Mapping[str, np.ndarray]) -> Record:
+    """The record in the arrays of a file; raises whatever they make impossible."""
+    about = json.loads(str(arrays["about"]))
+    if said := fault(about["asked"], mapped(TEXT), "asked"):
+        raise ValueError(said)
+    parts = np.ascontiguousarray(arrays["boxes"].transpose(0, 2, 1))
+    boxes = parts.view(np.int32).reshape(4, -1).T.astype(np.float64)
+    boxes[:, 2:] += boxes[:, :2]
+    found = Detections(
+        images=arrays["images"].astype(np.int64),
+        boxes=(boxes / PARTS).astype(np.float32),
+        scores=arrays["scores"].astype(np.float32),
+        labels=arrays["labels"].astype(np.int64),
+    )
+    require_sound_detections(found, MOST, MOST)  # of how many images is said by `objects.npz`
+    return Record(about["asked"], about["row"] and RunRow(**about["row"]), found)
 
 
 def keep_objects(path: Path, evaluation: SavedEvaluation) -> VocSplit:
@@ -124,16 +130,19 @@ def load_objects(path: Path) -> VocSplit:
     Raises:
         UserError: the file is missing or damaged.
     """
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return VocSplit(
-                classes=tuple(arrays["classes"].tolist()),
-                paths=arrays["ids"],
-                headline=str(arrays["headline"]),
-                **{name: arrays[name] for name in _OBJECTS},
-            )
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is damaged or missing: {error}") from error
+    return read_arrays(path, _objects, "name another output folder with -o")
+
+
+def _objects(arrays: Mapping[str, np.ndarray]) -> VocSplit:
+    """The images and objects in the arrays of a file; raises whatever they make impossible."""
+    split = VocSplit(
+        classes=tuple(arrays["classes"].tolist()),
+        paths=arrays["ids"],
+        headline=str(arrays["headline"]),
+        **{name: arrays[name] for name in _OBJECTS},
+    )
+    require_sound_split(split)
+    return split
 
 
 def write_rows(path: Path, rows: Sequence[RunRow]) -> None:

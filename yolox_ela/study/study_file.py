@@ -25,6 +25,7 @@ Every method is trained by every recipe on all data with every seed. Reading it 
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +43,8 @@ from yolox_ela.named_recipes import RECIPES
 from yolox_ela.overrides import did_you_mean, override
 from yolox_ela.recipe import Recipe
 from yolox_ela.recipe_rules import FOLDER_NAME
+from yolox_ela.schema import MOST
+from yolox_ela.system.files import is_file, is_folder, read_text
 
 ZERO_SHOT = "zero-shot"  # the name of the start without any training
 RANDOM_START = "none"  # as `train -c` says it
@@ -122,13 +125,13 @@ def read_study(path: Path) -> Study:
     Raises:
         UserError: the file is missing or no TOML, or says what cannot be run; names the section.
     """
-    if path.is_dir():
+    if is_folder(path):
         path = path / "study.toml"
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        content = tomllib.loads(read_text(path, "utf-8-sig"))
     except FileNotFoundError as error:
         raise UserError(f"no study at {path}; docs/studies.md shows how to write one") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: no TOML, or no UTF-8
         raise UserError(f"{path} cannot be read as TOML: {error}") from error
     try:
         return _study(path, content)
@@ -236,7 +239,7 @@ def _weights(given: str, path: Path, where: str) -> str:
     """Weights by name or file, which there must be."""
     names = (*START_NAMES, DETECTOR)
     file = path.parent / given
-    if given not in (*names, RANDOM_START) and not file.is_file():
+    if given not in (*names, RANDOM_START) and not is_file(file):
         raise UserError(
             f"{where}: there is no file {file}; give a file of weights, or {', '.join(names)}"
         )
@@ -252,7 +255,7 @@ def located(given: str, path: Path) -> str:
     """
     file = path.parent / given
     is_path = "/" in given or bool(Path(given).suffix)
-    return str(file.resolve()) if is_path or file.is_file() else given
+    return str(file.resolve()) if is_path or is_file(file) else given
 
 
 def _seeds(given: Any) -> tuple[int, ...]:
@@ -262,7 +265,7 @@ def _seeds(given: Any) -> tuple[int, ...]:
     )
     if not right or not given:
         raise UserError("[study]: seeds must be a list of whole numbers, as in seeds = [0, 1, 2]")
-    twice = sorted({seed for seed in given if given.count(seed) > 1})
+    twice = sorted(seed for seed, times in Counter(given).items() if times > 1)
     if twice:
         raise UserError(f"[study]: seed {twice[0]} is named twice, which would be one run")
     return tuple(given)
@@ -277,8 +280,8 @@ def _table(content: Mapping[str, Any], section: str) -> Mapping[str, Any]:
 
 def _text_of(values: Mapping[str, Any], key: str, where: str = "[study]") -> str:
     found = values.get(key, "")
-    if not isinstance(found, str):
-        raise UserError(f"{where}: {key} must be a text in quotes")
+    if not isinstance(found, str) or "\0" in found:
+        raise UserError(f"{where}: {key} must be a text in quotes, without zero bytes")
     return found
 
 
@@ -293,9 +296,16 @@ def as_word(value: Any, where: str, key: str) -> str:
     """A value of the file as the command line takes it: a list with commas between."""
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, (str, int, float)):
+    if _is_plain(value):
         return str(value)
-    if isinstance(value, list) and all(isinstance(v, (str, int, float)) for v in value):
+    if isinstance(value, list) and all(map(_is_plain, value)):
         # The comma behind a single name says that it is no file of names.
         return ",".join(map(str, value)) + ("," if len(value) == 1 else "")
     raise UserError(f"{where}: {key} must be a text, a number, true, false, or a list of these")
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value can be a word of a command line."""
+    if isinstance(value, str):
+        return "\0" not in value
+    return isinstance(value, float) or (isinstance(value, int) and abs(value) <= MOST)

@@ -61,6 +61,8 @@ def other_kind(path: Path) -> str:
         mode = Path(path).stat().st_mode
     except FileNotFoundError:
         return ""
+    except ValueError as error:  # a zero byte in the name
+        raise OSError(errno.EINVAL, str(error), str(path)) from error
     return next((words for holds, words in KINDS if holds(mode)), "")
 
 

@@ -40,6 +40,8 @@ OF_SHARED = re.compile(r"shared memory|/torch_\d|insufficient shm|out of shm|Bus
 OF_HANDLES = re.compile(r"Too many open files")
 OF_DISK = re.compile(r"No space left on device")
 OF_DEVICE = re.compile(r"out of memory", re.I)
+OF_LOOP = re.compile(r"Symlink loop from '(.*)'")  # of pathlib
+LOOP = "{path}: its symbolic links lead in a circle; name another file or folder"
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -88,6 +90,8 @@ def explanation(error: BaseException) -> str:
     for pattern, message in ((OF_HANDLES, HANDLES), (OF_DEVICE, DEVICE_MEMORY)):
         if pattern.search(text):
             return message
+    if loop := OF_LOOP.search(text):
+        return LOOP.format(path=loop[1])
     if OF_DISK.search(text):
         return DISK.format(path="a folder that is written to", settings=SETTINGS)
     return ""
@@ -110,6 +114,8 @@ def _of_system(error: OSError) -> str:
         return ""
     if error.errno == errno.ENAMETOOLONG:
         return f"the name {str(path)[:60]}... is too long: give a shorter one"
+    if error.errno == errno.ELOOP:
+        return LOOP.format(path=path)
     if error.errno in REFUSED:
         return f"{path}: {error.strerror}; change its permissions, or name another file or folder"
     if error.errno == errno.EIO:

@@ -9,13 +9,14 @@ import csv
 import io
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, fields
 from datetime import date
 from functools import cache
 from pathlib import Path
 from types import NoneType
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 from yolox_ela.errors import UserError
 from yolox_ela.field_rules import (
@@ -30,6 +31,9 @@ from yolox_ela.field_rules import (
 from yolox_ela.input_size import FORM, ImageSize, is_image_size, one_form, parse_image_size
 from yolox_ela.system.files import require_writable
 from yolox_ela.system.program import command_text
+
+if TYPE_CHECKING:
+    import _csv
 
 PROTOCOLS = ("voc07", "voc0712", "custom")
 
@@ -186,8 +190,8 @@ def require_record(path: Path) -> tuple[str, ...]:
         return COLUMNS
     if not os.access(path, os.W_OK):
         raise UserError(f"cannot write {path}: make it writable, or name another file")
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        return _columns(path, next(csv.reader(file), None), optional=set())
+    with _opened(path, errors="replace") as table:
+        return _columns(path, next(table, None), optional=set())
 
 
 def read_rows(path: Path) -> list[RunRow]:
@@ -202,18 +206,29 @@ def read_rows(path: Path) -> list[RunRow]:
             "with --record"
         )
     rows = []
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with _opened(path) as table:
+        columns = _columns(path, next(table, None), optional=OPTIONAL)
+        for cells in table:
+            if cells and tuple(cells) != columns:
+                rows.append(_read_row(columns, cells, f"{path}, line {table.line_num}"))
+    return rows
+
+
+@contextmanager
+def _opened(path: Path, *, errors: str = "strict") -> Iterator["_csv._reader"]:
+    """The lines of a CSV file, each a list of cells; `errors` as for `open`.
+
+    Raises:
+        UserError: the file is no CSV in UTF-8.
+    """
+    with path.open(encoding="utf-8-sig", errors=errors, newline="") as file:
         table = csv.reader(file)
         try:
-            columns = _columns(path, next(table, None), optional=OPTIONAL)
-            for cells in table:
-                if cells and tuple(cells) != columns:
-                    rows.append(_read_row(columns, cells, f"{path}, line {table.line_num}"))
+            yield table
         except (UnicodeDecodeError, csv.Error) as error:
             raise UserError(
                 f"{path}, after line {table.line_num}: {error}; save it as CSV in UTF-8"
             ) from error
-    return rows
 
 
 def _columns(path: Path, header: Sequence[str] | None, *, optional: set[str]) -> tuple[str, ...]:
