@@ -26,6 +26,7 @@ from yolox_ela.experiment import Experiment
 from yolox_ela.network.weights import read_checkpoint
 from yolox_ela.overrides import override
 from yolox_ela.system.claim import claim_folder
+from yolox_ela.tasks.detection import Detection
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
 from yolox_ela.train.run_folder import START_FILES, RunFolder
@@ -46,7 +47,8 @@ def train(path, recipe, splits):
         folder.check(resume=resume)
         torch.manual_seed(0)
         accelerator = build_accelerator("cpu", "fp32")
-        training = Training(recipe, recipe.build_model(), *splits, folder, accelerator, trackers=())
+        task = Detection(recipe, *splits, accelerator)
+        training = Training(recipe, recipe.build_model(), task, folder, accelerator, trackers=())
         if resume:
             training.resume()
         training.run()

@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,11 +12,9 @@ import torch
 from accelerate.state import AcceleratorState
 
 from yolox_ela.commands import evaluate as evaluate_command
-from yolox_ela.commands import evaluate_options, train_options
+from yolox_ela.commands import evaluate_options, train_host, train_options
 from yolox_ela.commands import train as train_command
-from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
-from yolox_ela.evaluate.results_file import read_results
 from yolox_ela.evaluate.results_text import format_results
 from yolox_ela.evaluate.scores import METRICS
 from yolox_ela.system.logs import ignore_foreign_warnings
@@ -49,6 +47,8 @@ class Evaluation:
         """The table that the command prints."""
         if not self.results:
             return f"{self.images} images, not scored"
+        if "task" in self.results:
+            return train_host.results_text(dict(self.results))
         return format_results(dict(self.results))
 
 
@@ -107,14 +107,14 @@ def train(experiment: str | Path | None = None, **settings: Any) -> TrainedRun:
             if not training.out_of_time:
                 raise KeyboardInterrupt
             known = folder.results.is_file()
-            kept = read_results(folder.results) if known else {}
+            kept = training.task.read_results(folder.results) if known else {}
         else:
             kept = results
             if training.accelerator.is_main_process:
                 page = train_command.keep(args, finished, results)
         return TrainedRun(
-            **_scores(kept, training.test_split),
-            images=len(training.test_split),
+            **_scores(kept, training.task.columns.headline, training.task.columns.scores),
+            images=len(training.task.test_samples),
             report=page,
             results=kept,
             folder=folder.path,
@@ -145,14 +145,17 @@ def evaluate(checkpoint: str | Path | None = None, **settings: Any) -> Evaluatio
         found = evaluate_command.run(args, held)
     results = found.results or {}
     return Evaluation(
-        **_scores(results, found.split), images=len(found.split), report=found.page, results=results
+        **_scores(results, found.split.headline, METRICS),
+        images=len(found.split),
+        report=found.page,
+        results=results,
     )
 
 
-def _scores(results: Mapping[str, Any], split: VocSplit) -> dict[str, Any]:
+def _scores(results: Mapping[str, Any], headline: str, metrics: Iterable[str]) -> dict[str, Any]:
     return {
-        "scores": {metric: results.get(metric) for metric in METRICS},
-        "headline": split.headline,
+        "scores": {metric: results.get(metric) for metric in metrics},
+        "headline": headline,
         "per_class": results.get("per_class", {}),
     }
 

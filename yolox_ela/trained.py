@@ -12,7 +12,8 @@ from yolox_ela.exp_file import own_experiments
 from yolox_ela.experiment import BASELINE, Experiment, load_experiment
 from yolox_ela.network.weights import read_checkpoint, state_dict_of
 from yolox_ela.overrides import override, recorded_settings
-from yolox_ela.recipe import Recipe, setting_fields
+from yolox_ela.recipe import Recipe
+from yolox_ela.run_settings import setting_fields
 
 ATTENTION = "backbone.attention."
 # Settings that decide how the network is built and what its input is.

@@ -22,7 +22,8 @@ from yolox_ela.commands import (
 from yolox_ela.commands.entry import COMMANDS
 from yolox_ela.named_recipes import RECIPES
 from yolox_ela.network.starts import STARTS
-from yolox_ela.recipe import Recipe, setting_fields
+from yolox_ela.recipe import Recipe
+from yolox_ela.run_settings import setting_fields
 from yolox_ela.train.tracker_names import TRACKER_NAMES
 from yolox_ela.train.trackers import TRACKERS
 

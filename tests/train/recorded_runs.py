@@ -16,6 +16,7 @@ from yolox_ela.datasets.load import load_split
 from yolox_ela.experiment import Experiment
 from yolox_ela.network.model import build_yolox
 from yolox_ela.overrides import override
+from yolox_ela.tasks.detection import Detection
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
 from yolox_ela.train.run_folder import RunFolder
@@ -94,7 +95,8 @@ def begin(path, name, splits, weights, *, resume=False, stop_after=0):
     torch.manual_seed(0)
     network = build_yolox(20, RUNS[name][0])
     network.load_state_dict(weights, strict=False)
-    training = Recorded(recipe_of(name), network, *splits, folder, accelerator, trackers=())
+    task = Detection(recipe_of(name), *splits, accelerator)
+    training = Recorded(recipe_of(name), network, task, folder, accelerator, trackers=())
     training.stop_after = stop_after
     if resume:
         training.resume()

@@ -7,6 +7,7 @@ from yolox_ela.attention import ela_s
 from yolox_ela.errors import UserError
 from yolox_ela.network.model import build_yolox
 from yolox_ela.overrides import override
+from yolox_ela.tasks.detection import Detection
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
 from yolox_ela.train.replay import main, replay
@@ -44,7 +45,8 @@ def failed(folder, recipe, splits, kind, monkeypatch):
     torch.manual_seed(0)
     network = build_yolox(20, ela_s)
     accelerator = build_accelerator("cpu", recipe.precision)
-    training = Training(recipe, network, *splits, RunFolder(folder), accelerator, trackers=())
+    task = Detection(recipe, *splits, accelerator)
+    training = Training(recipe, network, task, RunFolder(folder), accelerator, trackers=())
     take, before = training.steps.take, {}
 
     def spoiled(batch):
