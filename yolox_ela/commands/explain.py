@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from yolox_ela.choices import DETECTOR, WITHOUT_ATTENTION, WITHOUT_POSITIONS
+from yolox_ela.commands import explain_classifier
 from yolox_ela.commands.explain_options import CHANGED, NO_NETWORK
 from yolox_ela.commands.options import SCREEN, write_result
 from yolox_ela.errors import UserError
+from yolox_ela.exp_file import trains_other_network
 from yolox_ela.experiment import Experiment, load_experiment
 from yolox_ela.explain.explanation import Explanation, explain, require_request
 from yolox_ela.explain.networks import without_attention
@@ -29,6 +31,8 @@ from yolox_ela.system.threads import limit_threads
 def main(args: argparse.Namespace) -> int:
     """Run the command; see `explain_options.parse`."""
     limit_threads()
+    if trains_other_network(args.experiment):
+        return explain_classifier.main(args, page_folders)
     networks = detectors(args)
     require_request(list(networks.values()), args.classes, args.place, args.method)
     if args.output is None:
