@@ -95,6 +95,32 @@ def test_every_parameter_is_trained_and_mixed_precision_computes(kind, data_of, 
         assert parameter.dtype == torch.float32
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "score", "settings"),
+    [
+        ("segmentation", "miou", {"epochs": 10, "lr": 0.1}),
+        (
+            "yolof",
+            "ap50",
+            {"epochs": 40, "lr": 0.03, "grad_clip": 4.0, "shift": 0, "overfit": 6},
+        ),
+    ],
+)
+def test_it_learns(kind, score, settings, data_of, tmp_path):
+    """Masks and boxes reach the loss where they belong: a network that starts at random finds them.
+
+    YOLOF on the images that it has seen, segmentation on others.
+    """
+    settings = {"batch_size": 2, "ema_decay": 0.0, "schedule": "cosine", "flip_prob": 0, **settings}
+    exp = experiment(kind, eval_interval=100, **settings)
+    training = begin(tmp_path, exp, data_of[kind])
+    for module in training.network.modules():
+        if isinstance(module, torch.nn.Dropout2d):
+            module.p = 0.0
+    assert training.run()[score] > 0.7
+
+
 def test_schedules(data_of, tmp_path):
     rates = {}
     for schedule in ("steps", "cosine", "poly"):

@@ -13,6 +13,11 @@ def body(width, stride):
     return nn.Sequential(*layers, nn.Dropout2d(0.1))
 
 
+def halving(width):
+    conv = nn.Conv2d(width, width, 3, stride=2, padding=1, bias=False)
+    return conv, nn.BatchNorm2d(width), nn.ReLU()
+
+
 class Classifier(nn.Module):
     def __init__(self, classes):
         super().__init__()
@@ -34,9 +39,13 @@ class Segmenter(nn.Module):
 
 
 class Detector(nn.Module):
+    """Five strides of 2, so that a place sees the whole of an object."""
+
     def __init__(self, classes):
         super().__init__()
-        self.backbone = nn.Sequential(body(32, 4), nn.MaxPool2d(8))
+        self.backbone = nn.Sequential(
+            body(32, 2), *(layer for _ in range(4) for layer in halving(32))
+        )
         self.decoder = nn.Conv2d(32, len(SIDES) * (classes + 4), 1)
         nn.init.normal_(self.decoder.weight, std=0.01)
         nn.init.constant_(self.decoder.bias, 0.0)
