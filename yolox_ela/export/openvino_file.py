@@ -12,6 +12,7 @@ from yolox_ela.export import onnx_file
 from yolox_ela.export.metadata import INPUT, SECTION, Metadata
 from yolox_ela.export.network import ToExport, is_kept_in_float
 from yolox_ela.export.opened import Opened
+from yolox_ela.export.quiet import quiet
 
 QUANTIZED = ("Convolution", "GroupConvolution")
 
@@ -66,7 +67,8 @@ def open_file(path: Path, device: str) -> Opened:
 
 def _quantized(model: Any, job: ToExport) -> Any:
     """The model with its convolutions in 8 bits, ranges as in the calibration images."""
-    import nncf
+    with quiet():
+        import nncf
 
     images = nncf.Dataset(job.calibration, lambda image: {INPUT: image.numpy()})
     as_they_are = [
@@ -74,14 +76,15 @@ def _quantized(model: Any, job: ToExport) -> Any:
         for node in model.get_ops()
         if node.get_type_name() not in QUANTIZED or is_kept_in_float(node.get_friendly_name())
     ]
-    return nncf.quantize(
-        model,
-        images,
-        preset=nncf.QuantizationPreset.MIXED,  # SiLU's values are not symmetric
-        subset_size=len(job.calibration),
-        ignored_scope=nncf.IgnoredScope(names=as_they_are, validate=False),
-        # Weights of 7 bits, since OpenVINO adds products in 16 bits where VNNI instructions lack.
-        advanced_parameters=nncf.AdvancedQuantizationParameters(
-            overflow_fix=nncf.OverflowFix.ENABLE
-        ),
-    )
+    with quiet():
+        return nncf.quantize(
+            model,
+            images,
+            preset=nncf.QuantizationPreset.MIXED,  # SiLU's values are not symmetric
+            subset_size=len(job.calibration),
+            ignored_scope=nncf.IgnoredScope(names=as_they_are, validate=False),
+            # Weights of 7 bits, since OpenVINO adds products in 16 bits where VNNI instructions lack.
+            advanced_parameters=nncf.AdvancedQuantizationParameters(
+                overflow_fix=nncf.OverflowFix.ENABLE
+            ),
+        )
