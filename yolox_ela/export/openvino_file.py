@@ -25,7 +25,8 @@ def write(job: ToExport, path: Path) -> None:
     onnx_file.write(replace(job, metadata=replace(job.metadata, precision="fp32")), source)
     model = openvino.convert_model(source)
     if job.metadata.precision == "int8":
-        model = _quantized(model, job)
+        with quiet():
+            model = _quantized(model, job)
     for key, text in job.metadata.texts().items():
         model.set_rt_info(text, [SECTION, key])
     # By default the weights would be rounded to 16 bits.
@@ -67,8 +68,7 @@ def open_file(path: Path, device: str) -> Opened:
 
 def _quantized(model: Any, job: ToExport) -> Any:
     """The model with its convolutions in 8 bits, ranges as in the calibration images."""
-    with quiet():
-        import nncf
+    import nncf
 
     images = nncf.Dataset(job.calibration, lambda image: {INPUT: image.numpy()})
     as_they_are = [
@@ -76,15 +76,14 @@ def _quantized(model: Any, job: ToExport) -> Any:
         for node in model.get_ops()
         if node.get_type_name() not in QUANTIZED or is_kept_in_float(node.get_friendly_name())
     ]
-    with quiet():
-        return nncf.quantize(
-            model,
-            images,
-            preset=nncf.QuantizationPreset.MIXED,  # SiLU's values are not symmetric
-            subset_size=len(job.calibration),
-            ignored_scope=nncf.IgnoredScope(names=as_they_are, validate=False),
-            # Weights of 7 bits, since OpenVINO adds products in 16 bits where VNNI instructions lack.
-            advanced_parameters=nncf.AdvancedQuantizationParameters(
-                overflow_fix=nncf.OverflowFix.ENABLE
-            ),
-        )
+    return nncf.quantize(
+        model,
+        images,
+        preset=nncf.QuantizationPreset.MIXED,  # SiLU's values are not symmetric
+        subset_size=len(job.calibration),
+        ignored_scope=nncf.IgnoredScope(names=as_they_are, validate=False),
+        # Weights of 7 bits, since OpenVINO adds products in 16 bits where VNNI instructions lack.
+        advanced_parameters=nncf.AdvancedQuantizationParameters(
+            overflow_fix=nncf.OverflowFix.ENABLE
+        ),
+    )
