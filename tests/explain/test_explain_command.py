@@ -62,7 +62,8 @@ def test_a_page_for_each_picture(typed, tmp_path, capsys):
     [
         (["photos/people.png", "-f", "nano"], "-f nano says how a network is built"),
         (["photos/people.png", "--beside", "lost.pth"], "--beside lost.pth: there is no such file"),
-        (["photos/people.png", "--beside", "none", "coco"], "--beside none means no other network"),
+        (["photos/people.png", "--beside", "none,coco"], "--beside none means no other network"),
+        (["--beside", "a.onnx", "photos"], "--beside a.onnx is an exported file"),
         (["photos/people.png", "--beside-experiment", "nano"], "give them with --beside"),
         (["photos/people.png", "--detection", 1, "--max", 2], "--max has no meaning"),
         (["."], "no pictures or videos in"),

@@ -1,4 +1,4 @@
-"""Networks of every kind, exported to ONNX, compute the same in onnxruntime."""
+"""Networks of every kind compute the same as exported files."""
 
 import onnx
 import pytest
@@ -40,3 +40,13 @@ def test_the_file_computes_what_the_network_does(
     dims = images.type.tensor_type.shape.dim
     wanted = ["batch", 3, "height", "width"] if free else [2, 3, *image_size]
     assert [dim.dim_param or dim.dim_value for dim in dims] == wanted
+
+
+@pytest.mark.slow
+def test_torch_export_leaves_batch_and_size_open(tmp_path):
+    """The pictures come one, two and several at a time, and in three sizes."""
+    model, meta = lively_network(["ela_s"], "nano"), Metadata(NAMES, (64, 96), "decoded", 0, True)
+    found = run_case(model, meta, tmp_path / "model.pt2", kind="torch_export")
+    assert found.detections > 20
+    assert found.box < 1e-2
+    assert found.score < 1e-4

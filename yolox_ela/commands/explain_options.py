@@ -24,8 +24,9 @@ from yolox_ela.commands.options import (
     require_outputs,
     require_weights,
 )
-from yolox_ela.commands.parser import Parser, whole
+from yolox_ela.commands.parser import Parser, several, whole
 from yolox_ela.errors import UserError
+from yolox_ela.export.formats import is_exported
 from yolox_ela.sizes import SITES
 
 CHANGED = (WITHOUT_POSITIONS, WITHOUT_ATTENTION)
@@ -33,7 +34,7 @@ NO_NETWORK = "none"
 EXAMPLES = (
     "photo.jpg folder/",
     "-c runs/nano_ela_s/best.pth photo.jpg --beside runs/nano/best.pth",
-    "photo.jpg --classes dog --place dark5 C3_n4 --method gradcam",
+    "photo.jpg --classes dog --place dark5,C3_n4 --method gradcam",
 )
 
 
@@ -47,6 +48,12 @@ def parse(home: Path) -> argparse.Namespace:
     args.home = home
     require_network(args)
     require_weights(args.checkpoint)
+    for option, weights in (("-c", args.checkpoint), *(("--beside", w) for w in args.beside or ())):
+        if is_exported(weights):
+            raise UserError(
+                f"{option} {weights} is an exported file, which has no gradients: name the weights "
+                "that it is from"
+            )
     require_beside(args)
     if args.detection and "max" in args.given:
         raise UserError("--detection names the detections, so that --max has no meaning")
@@ -87,11 +94,11 @@ def build_parser() -> Parser:
     beside = parser.add_argument_group("networks beside it")
     beside.add_argument(
         "--beside",
-        nargs="+",
+        type=several(),
         metavar="WHAT",
         help=f"weights as for -c; {WITHOUT_POSITIONS}, the same network with a constant for each "
-        f"channel in place of its attention; {WITHOUT_ATTENTION}, with one for all channels; or "
-        f"{NO_NETWORK} (default: these two if it has attention)",
+        f"channel in place of its attention; {WITHOUT_ATTENTION}, with one for all channels; "
+        f"several with commas between; or {NO_NETWORK} (default: these two if it has attention)",
     )
     beside.add_argument(
         "--beside-experiment",
@@ -114,11 +121,11 @@ def _add_what(parser: Parser) -> None:
     what = parser.add_argument_group("what is explained")
     what.add_argument(
         "--detection",
-        type=whole(1),
-        nargs="+",
+        type=several(whole(1)),
         default=[],
         metavar="N",
-        help="numbers of detections, best score first, of these classes (default: the best ones)",
+        help="numbers of detections, best score first, of these classes, as in 1,3 (default: the "
+        "best ones)",
     )
     what.add_argument(
         "--max",
@@ -131,10 +138,10 @@ def _add_what(parser: Parser) -> None:
     add_thresholds(what)
     what.add_argument(
         "--place",
-        nargs="+",
+        type=several(),
         default=list(SITES),
-        metavar="NAME",
-        help=f"sites ({', '.join(SITES)}) or modules, as in head.stems.0 (default: the sites)",
+        metavar="NAMES",
+        help=f"sites ({', '.join(SITES)}) or modules, as in dark5,head.stems.0 (default: sites)",
     )
     what.add_argument(
         "--method",

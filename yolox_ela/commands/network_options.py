@@ -16,7 +16,7 @@ from yolox_ela.commands.options import (
     add_experiment,
     require_experiment,
 )
-from yolox_ela.commands.parser import Parser, image_size, share
+from yolox_ela.commands.parser import Parser, image_size, several, share
 from yolox_ela.errors import UserError
 
 
@@ -83,7 +83,7 @@ def add_classes(group: Group) -> None:
     """--classes, in one word, since what is looked at may stand behind it."""
     group.add_argument(
         "--classes",
-        type=lambda text: text.split(","),
+        type=several(),
         metavar="NAMES",
         help="report these classes alone, as in cat,dog (default: all)",
     )

@@ -205,6 +205,11 @@ def device_name(text: str) -> str:
     return text
 
 
+def several(read: Callable[[str], Any] = str) -> Callable[[str], list[Any]]:
+    """Reads values with commas between; for commands whose inputs may stand behind the option."""
+    return lambda text: [read(part) for part in text.split(",")]
+
+
 def whole_or_auto(low: int) -> Callable[[str], int | str]:
     """Reads `auto`, or a whole number of at least `low`."""
     read = whole(low)

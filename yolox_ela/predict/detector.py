@@ -73,7 +73,10 @@ class Detector:
             UserError: it is run by something else than torch.
         """
         if self.runner.model is None:
-            raise UserError("this detector is not run by torch: open the weights that it came from")
+            raise UserError(
+                "this is an exported file, whose inside cannot be looked at: open the weights that "
+                "it is from"
+            )
         return self.runner.model
 
     @classmethod
