@@ -51,6 +51,7 @@ def test_onnx_computes_convolutions_in_8_bits_but_for_those_that_lose_by_it(job,
     require_near(onnx_file.open_file(path, "cpu"), job)
 
 
+@pytest.mark.slow
 def test_openvino_computes_the_same_convolutions_in_8_bits_and_prints_nothing(job, tmp_path, capfd):
     openvino = pytest.importorskip("openvino")
     pytest.importorskip("nncf")
