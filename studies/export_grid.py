@@ -105,7 +105,7 @@ def run_case(
         found.append(compare(network, Predictions(opened), batches, meta))
         require_equal(found[0], meta)
 
-    job = ToExport(exported_network(model, meta), meta, opset)
+    job = ToExport(exported_network(model, meta, kind), meta, opset)
     write_proven(job, FORMATS[kind], path, prove)
     return found[0]
 

@@ -17,7 +17,7 @@ def job():
     detector = Detector.from_pretrained(image_size=SIZE[0], device="cpu")
     meta = Metadata(detector.classes, SIZE, precision="int8")
     images = letterboxed(check_images(), SIZE).float().contiguous().split(1)
-    return ToExport(exported_network(detector.model, meta), meta, 17, images)
+    return ToExport(exported_network(detector.model, meta, "onnx"), meta, 17, images)
 
 
 def scores(images, predict):

@@ -37,7 +37,7 @@ def batches():
 
 def test_a_file_of_a_perturbed_network_is_refused(model, batches, tmp_path):
     """One gate of one site is off, which a glance at the detections would not show."""
-    broken = exported_network(model, META)
+    broken = exported_network(model, META, "torchscript")
     norm = broken.backbone.attention["C3_n3"].gate_h[1]
     norm.bias.data += 1
     path = tmp_path / "model.torchscript"
@@ -51,7 +51,7 @@ def test_a_file_of_a_perturbed_network_is_refused(model, batches, tmp_path):
         write_proven(ToExport(broken, META, 17), FORMATS["torchscript"], path, prove)
     assert path.read_text() == "an older file"
     assert list(tmp_path.iterdir()) == [path]
-    kind, whole = FORMATS["torchscript"], exported_network(model, META)
+    kind, whole = FORMATS["torchscript"], exported_network(model, META, "torchscript")
     assert write_proven(ToExport(whole, META, 17), kind, path, prove) == [path]
     assert open_exported(path).metadata == META
 

@@ -39,7 +39,8 @@ def networks(tmp_path_factory):
     )
     path = tmp_path_factory.mktemp("exported") / EXPORTED
     meta = Metadata(CLASSES, (64, 64), score_threshold=0.0)
-    torchscript_file.write(ToExport(exported_network(plain.model, meta), meta, 17), path)
+    network = exported_network(plain.model, meta, "torchscript")
+    torchscript_file.write(ToExport(network, meta, 17), path)
     return {
         DETECTOR: detector,
         PLAIN: plain,

@@ -68,7 +68,7 @@ def main(args: argparse.Namespace) -> int:
         version=package_version("yolox_ela"),
     )
     job = ToExport(
-        exported_network(loaded.model, meta),
+        exported_network(loaded.model, meta, args.kind.name),
         meta,
         args.opset,
         () if data is None else data.calibration(args, meta),
