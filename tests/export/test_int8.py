@@ -13,11 +13,12 @@ SIZE = (224, 224)
 
 
 @pytest.fixture(scope="module")
-def job():
+def job_of():
+    """What the writer of a format gets."""
     detector = Detector.from_pretrained(image_size=SIZE[0], device="cpu")
     meta = Metadata(detector.classes, SIZE, precision="int8")
     images = letterboxed(check_images(), SIZE).float().contiguous().split(1)
-    return ToExport(exported_network(detector.model, meta, "onnx"), meta, 17, images)
+    return lambda kind: ToExport(exported_network(detector.model, meta, kind), meta, 17, images)
 
 
 def scores(images, predict):
@@ -35,7 +36,8 @@ def require_near(opened, job):
     assert 1e-4 < gap < 0.2
 
 
-def test_onnx_computes_convolutions_in_8_bits_but_for_those_that_lose_by_it(job, tmp_path):
+def test_onnx_computes_convolutions_in_8_bits_but_for_those_that_lose_by_it(job_of, tmp_path):
+    job = job_of("onnx")
     onnx = pytest.importorskip("onnx")
     path = tmp_path / "int8.onnx"
     onnx_file.write(job, path)
@@ -52,7 +54,10 @@ def test_onnx_computes_convolutions_in_8_bits_but_for_those_that_lose_by_it(job,
 
 
 @pytest.mark.slow
-def test_openvino_computes_the_same_convolutions_in_8_bits_and_prints_nothing(job, tmp_path, capfd):
+def test_openvino_computes_the_same_convolutions_in_8_bits_and_prints_nothing(
+    job_of, tmp_path, capfd
+):
+    job = job_of("openvino")
     openvino = pytest.importorskip("openvino")
     pytest.importorskip("nncf")
     path = tmp_path / "int8.xml"
