@@ -35,7 +35,7 @@ def main(args: argparse.Namespace) -> int:
     require_outside(args.output, args.sources)
     limit_threads()
     if trains_other_network(args.experiment):
-        return explain_classifier.main(args, page_folders)
+        return explain_classifier.main(args, lambda folder: page_folders(items, folder))
     networks = detectors(args)
     require_request(list(networks.values()), args.classes or (), args.place, args.method)
     with ExitStack() as held:  # the folder is released at the end, also after an error

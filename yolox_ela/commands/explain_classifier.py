@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from torchvision.transforms.v2 import functional as vf
 from yolox_ela.choices import WITHOUT_ATTENTION
 from yolox_ela.commands.explain_options import NO_NETWORK
 from yolox_ela.commands.options import SCREEN, write_result
+from yolox_ela.commands.sources import output_folder
 from yolox_ela.errors import UserError
 from yolox_ela.experiment import load_trainable
 from yolox_ela.explain.classifier import (
@@ -27,9 +28,9 @@ from yolox_ela.explain.classifier import (
 from yolox_ela.images.read import read_image
 from yolox_ela.network.weights import plain_state, read_checkpoint
 from yolox_ela.overrides import did_you_mean, override, recorded_settings
+from yolox_ela.predict.sources import Item
 from yolox_ela.report.page import plain_values, write_report
 from yolox_ela.run_settings import setting_fields
-from yolox_ela.system.claim import claim_folder, claim_new_folder
 from yolox_ela.system.device import select_device
 from yolox_ela.tasks.classification import BORDER, Classification
 from yolox_ela.tasks.host_task import normalised
@@ -41,36 +42,34 @@ KEPT = ("classes", "image_size", "attention_start", "attention")
 OTHERS = ("detection", "max", "conf", "nms", "size", "method", "attention")
 
 
-def main(args: argparse.Namespace, folders: Callable[[list[Path], Path], dict[Path, Path]]) -> int:
+def main(args: argparse.Namespace, pages: Callable[[Path], Mapping[Item, Path]]) -> int:
     """Run the command; see `explain_options.parse`.
 
     Args:
         args: the options.
-        folders: gives each picture the folder of its page, inside of another one.
+        pages: gives each picture the folder of its page, inside of another one.
     """
     require_options(args)
     exp, networks = networks_of(args)
-    label = chosen_label(args.classes, exp.classes)
+    label = chosen_label(args.classes or (), exp.classes)
     first = next(iter(networks.values()))
     place = args.place[0] if "place" in args.given else last_block(first)
-    if args.output is None:
-        claim = claim_new_folder(args.home / "runs", "explain")
-    else:
-        claim = claim_folder(args.output, "name another folder with -o")
     entries: list[dict[str, Any]] = []
     with ExitStack() as held:  # the folder is released at the end, also after an error
-        folder = held.enter_context(claim).path
-        for path, target in folders(args.paths, folder).items():
-            image = seen_by(path, exp)
+        folder = output_folder(args.output, args.home, "explain", held)
+        for item, target in pages(folder).items():
+            if not isinstance(item, (str, Path)):
+                raise UserError("a classifier is explained on pictures in files: name some")
+            image = seen_by(Path(item), exp)
             section = maps_section(image, maps_of(image, networks, place, label), exp.classes)
-            facts = {"picture": str(path), "place": place, "weights": args.checkpoint}
-            page = write_report(target, path.name, facts, [section])
+            facts = {"picture": str(item), "place": place, "weights": args.checkpoint}
+            page = write_report(target, Path(item).name, facts, [section])
             found = section.numbers[0]
-            said = f"{path}: {found['class']} {found['softmax']:.2f}: {page}"
+            said = f"{item}: {found['class']} {found['softmax']:.2f}: {page}"
             print(said, file=sys.stderr if args.json == SCREEN else sys.stdout)
-            entries.append({"image": str(path), "page": str(page), "maps": section.numbers})
-    if args.json:
-        write_result(plain_values(entries), args.json)
+            entries.append({"image": str(item), "page": str(page), "maps": section.numbers})
+        if args.json:
+            write_result(plain_values(entries), args.json)
     return 0
 
 
@@ -142,7 +141,7 @@ def load(experiment: Path, weights: str) -> tuple[Classification, nn.Module]:
     return exp, network
 
 
-def chosen_label(names: list[str], classes: tuple[str, ...]) -> int | None:
+def chosen_label(names: Sequence[str], classes: tuple[str, ...]) -> int | None:
     """The number of the class to explain; None for the likeliest."""
     if not names:
         return None
