@@ -47,3 +47,13 @@ def test_ends_quietly_when_nobody_reads_its_output(tmp_path, words):
         process.stdout.close()
         said = process.stderr.read()
     assert (process.returncode, said) == (141, b"")
+
+
+def test_ctrl_c_at_its_very_end(tmp_path):
+    """When the work is done and Python closes what is left: the exit code stays as it is."""
+    lines = ["import atexit, os, signal", "from yolox_ela.commands.entry import run"]
+    lines += ["atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT))", "run(lambda: 0)"]
+    env = {**environment(), "PYTHONPATH": str(PROJECT)}
+    command = [sys.executable, "-c", "\n".join(lines)]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -123,6 +123,7 @@ def _run(main: Callable[[], int], interrupts: Interrupts) -> NoReturn:
         try:
             with explained():
                 code = main()
+            interrupts.ignore()  # from here on, Python itself would end by the signal
             sys.exit(code)
         except EndedElsewhereError as error:
             interrupts.ignore()

@@ -1,5 +1,6 @@
 """The steps of a run: one after the other, their losses read and checked."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from yolox_ela.train.progress import LOSS_PARTS
 from yolox_ela.train.records import RunRecords
 from yolox_ela.train.schedule import learning_rate
 from yolox_ela.train.step import TrainStep
+from yolox_ela.train.together import together
 from yolox_ela.trained import package_name_of
 
 READ_INTERVAL = 10  # steps between reads of the loss, on a GPU
@@ -35,10 +37,10 @@ class RunSteps:
         self.step, self.feed, self.split, self.records = step, feed, split, records
         self.recipe, self.steps_per_epoch = records.recipe, records.steps_per_epoch
         self.total_steps = self.steps_per_epoch * self.recipe.epochs
-        accelerator = records.accelerator
-        rank = f"rank{accelerator.process_index}"
+        self.accelerator = records.accelerator
+        rank = f"rank{self.accelerator.process_index}"
         self.guard = FiniteGuard(records.folder, rank, step.network)
-        each = accelerator.device.type == "cpu" or is_deterministic()
+        each = self.accelerator.device.type == "cpu" or is_deterministic()
         self.read_interval = 1 if each else READ_INTERVAL
         self._skipped_told = 0
         self._newest_keys: list[SampleKey] = []  # the newest step's, for `_describe_step`
@@ -74,8 +76,15 @@ class RunSteps:
         return self.records.progress.step % self.read_interval == 0
 
     def _check(self, what: str, value: Tensor) -> None:
-        """Look at a step before it changes the weights, so that a dump can be replayed."""
-        self.guard.require_finite(what, value, self.records.progress.step + 1, self._describe_step)
+        """Look at a step before it changes the weights, so that a dump can be replayed.
+
+        All processes look at the same moment; if several find wrong numbers, one of them says so.
+        """
+        number = self.records.progress.step + 1
+        together(
+            self.accelerator,
+            lambda: self.guard.require_finite(what, value, number, self._describe_step),
+        )
 
     def _read_losses(self) -> list[float] | None:
         """Add the losses since the last read to the epoch's sums; None if there are none.
@@ -84,7 +93,8 @@ class RunSteps:
             UserError: one of them is not finite; see `FiniteGuard`.
         """
         rows = self.records.read_losses()
-        self.guard.require_losses(rows, self.records.progress.step, self._describe_step)
+        step = self.records.progress.step
+        together(self.accelerator, lambda: self.guard.require_losses(rows, step, self._describe_step))
         self.records.sum_losses(rows)
         return rows[-1] if rows else None
 
@@ -103,14 +113,18 @@ class RunSteps:
                 self.step.skipped,
             )
             self._skipped_told = self.step.skipped
-        self.guard.require_weights(losses, self.records.progress.step, self._describe_step)
-        self.step.require_following(self.last_rate())
+
+        def check() -> None:
+            self.guard.require_weights(losses, self.records.progress.step, self._describe_step)
+            self.step.require_following(self.last_rate())
+
+        together(self.accelerator, check)
 
     def _describe_step(self, step: int) -> dict[str, Any]:
         """What a dump of numbers that are not finite tells about a step (from 1) and its batch."""
         return {
             "lr": learning_rate(step - 1, self.total_steps, self.recipe),
-            "process": self.records.accelerator.process_index,
+            "process": self.accelerator.process_index,
             "input_size": list(input_size(step - 1, self.recipe)),
             "use_l1": bool(self.step.network.head.use_l1),
             "class_weights": self.step.network.head.class_weights,
