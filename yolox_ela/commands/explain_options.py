@@ -57,7 +57,7 @@ def parse(home: Path) -> argparse.Namespace:
     for path in args.paths:
         if path.is_dir():
             raise UserError(f"{path} is a folder: name pictures, as in {path}/*.jpg")
-    require_output_folder("-o", args.output)
+    require_output_folder("-o", args.output or home / "runs")
     require_outputs(args, "json")
     return args
 
