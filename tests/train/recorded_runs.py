@@ -89,7 +89,6 @@ def begin(path, name, splits, weights, *, resume=False, stop_after=0):
     """
     folder = RunFolder(path)
     accelerator = build_accelerator("cpu", "fp32")
-    accelerator.end_training = lambda: None  # the next run needs the processes' connection
     if accelerator.is_main_process:
         folder.path.mkdir(parents=True, exist_ok=True)
     accelerator.wait_for_everyone()
