@@ -51,9 +51,7 @@ class Place:
             except OSError:
                 return
 
-    def train(
-        self, *words: str, full_after: str = "", **environment: str
-    ) -> tuple[int, list[str]]:
+    def train(self, *words: str, full_after: str = "", **environment: str) -> tuple[int, list[str]]:
         """Run the command; the exit code, and what it has printed.
 
         Args:

@@ -1,6 +1,5 @@
 """The steps of a run: one after the other, their losses read and checked."""
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -94,7 +93,9 @@ class RunSteps:
         """
         rows = self.records.read_losses()
         step = self.records.progress.step
-        together(self.accelerator, lambda: self.guard.require_losses(rows, step, self._describe_step))
+        together(
+            self.accelerator, lambda: self.guard.require_losses(rows, step, self._describe_step)
+        )
         self.records.sum_losses(rows)
         return rows[-1] if rows else None
 
