@@ -1,4 +1,4 @@
-"""Devices and precisions that a machine does not have are refused by name; a run's own end with it."""
+"""Devices and precisions that a machine lacks are refused by name; a run leaves no state behind."""
 
 import pytest
 from accelerate import Accelerator, PartialState

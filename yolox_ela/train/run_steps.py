@@ -1,5 +1,6 @@
 """The steps of a run: one after the other, their losses read and checked."""
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -79,11 +80,9 @@ class RunSteps:
 
         All processes look at the same moment; if several find wrong numbers, one of them says so.
         """
-        number = self.records.progress.step + 1
-        together(
-            self.accelerator,
-            lambda: self.guard.require_finite(what, value, number, self._describe_step),
-        )
+        step = self.records.progress.step + 1
+        check = partial(self.guard.require_finite, what, value, step, self._describe_step)
+        together(self.accelerator, check)
 
     def _read_losses(self) -> list[float] | None:
         """Add the losses since the last read to the epoch's sums; None if there are none.
@@ -91,11 +90,9 @@ class RunSteps:
         Raises:
             UserError: one of them is not finite; see `FiniteGuard`.
         """
-        rows = self.records.read_losses()
-        step = self.records.progress.step
-        together(
-            self.accelerator, lambda: self.guard.require_losses(rows, step, self._describe_step)
-        )
+        rows, step = self.records.read_losses(), self.records.progress.step
+        check = partial(self.guard.require_losses, rows, step, self._describe_step)
+        together(self.accelerator, check)
         self.records.sum_losses(rows)
         return rows[-1] if rows else None
 
