@@ -39,7 +39,7 @@ def test_folder(folder):
         *(folder / name for name in names[1]),
     ]
     assert len(said) == 1
-    assert "1 files are left out (.doc)" in said[0]
+    assert "1 file is left out (.doc)" in said[0]
 
 
 def test_patterns(folder):

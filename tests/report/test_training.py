@@ -51,15 +51,17 @@ def test_cells_have_the_size_that_the_step_is_trained_at(sample_split, recipe):
     plain = training_cells(recipe, sample_split, 0)
     # Seeds change the pictures too, so the size is chosen by how far it may vary.
     share = next(
-        s for s in (0.4, 0.7, 1.0) if input_size(0, override(recipe, {"multiscale": s})) != 96
+        s
+        for s in (0.4, 0.7, 1.0)
+        if input_size(0, override(recipe, {"multiscale": s})).height != 96
     )
     varied = override(recipe, {"multiscale": share})
-    side = input_size(0, varied)
+    size = input_size(0, varied)
     for cell, same in zip(training_cells(varied, sample_split, 0), plain, strict=True):
-        assert cell.image.shape == (side, side, 3)
+        assert cell.image.shape == (*size, 3)
         assert cell.image.dtype == np.uint8
         for mark, unscaled in zip(cell.marks, same.marks, strict=True):
-            np.testing.assert_allclose(mark.box, unscaled.box * side / 96, rtol=1e-5)
+            np.testing.assert_allclose(mark.box, unscaled.box * size.height / 96, rtol=1e-5)
 
 
 def test_a_photograph_that_is_gone_leaves_a_note_and_no_more(damaged_split, recipe):

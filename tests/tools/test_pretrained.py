@@ -72,14 +72,15 @@ def test_refused(trained, package, tmp_path):
 
 
 def test_weights_that_are_not_there(call, package, project, data):
-    error = call("tools/demo.py", data, expect=2).stderr
+    images = data / "VOCdevkit" / "VOC2007" / "JPEGImages"
+    error = call("tools/demo.py", images, expect=2).stderr
     assert "no weights 'nano_ela_s'" in error
     assert "-c coco" in error
     assert (
         "-c cocoo: there is no such file"
-        in call("tools/demo.py", data, "--weights", "cocoo", expect=2).stderr
+        in call("tools/demo.py", images, "--weights", "cocoo", expect=2).stderr
     )
-    words = ["tools/demo.py", data, "-f", project / "exps" / "nano.py"]
+    words = ["tools/demo.py", images, "-f", project / "exps" / "nano.py"]
     assert "give them with -c" in call(*words, expect=2).stderr
 
 

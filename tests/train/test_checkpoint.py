@@ -34,6 +34,7 @@ def test_full_disk_is_named(tmp_path):
     save_checkpoint(path, {"step": 1})
 
     def to_full_disk(temporary):
+        temporary.unlink(missing_ok=True)
         temporary.symlink_to("/dev/full")
         temporary.write_bytes(b"x" * 10)
 

@@ -173,6 +173,27 @@ class TestResume:
         assert_equal_tensors(resumed.network.state_dict(), whole.network.state_dict())
         assert_equal_tensors(resumed.ema.model.state_dict(), whole.ema.model.state_dict())
 
+    def test_killed_before_the_first_save_of_an_epoch(self, tmp_path, tiny_recipe, tiny_splits):
+        """The evaluation of the start is kept: the run can go on, and begins with its scores."""
+
+        class Broken(Training):
+            def _train_step(self, batch):
+                raise RuntimeError
+
+        recipe = override(
+            tiny_recipe, {"epochs": 1, "final_fraction": 0.0, "evaluate_start": "always"}
+        )
+        with pytest.raises(RuntimeError):
+            start(tmp_path / "run", recipe, tiny_splits, kind=Broken).run()
+        resumed = start(tmp_path / "run", recipe, tiny_splits, resume=True)
+        assert [row["epoch"] for row in resumed.progress.history] == [0]
+        resumed.run()
+        whole = start(tmp_path / "whole", recipe, tiny_splits)
+        whole.run()
+        assert [row["epoch"] for row in resumed.progress.history] == [0, 1]
+        assert resumed.progress.history[0] == whole.progress.history[0]
+        assert_equal_tensors(resumed.network.state_dict(), whole.network.state_dict())
+
     @pytest.mark.parametrize("epoch", [2, 3])
     def test_killed_during_an_evaluation(
         self, whole_run, tmp_path, tiny_recipe, tiny_splits, epoch

@@ -133,8 +133,10 @@ def _of_folder(folder: Path, live: bool, on_omitted: OnOmitted) -> Iterator[Item
     known = (*picture_suffixes(), *VIDEO_SUFFIXES)
     wanted = [path for path in files if path.suffix.lower() in known]
     if others := sorted({path.suffix.lower() or path.name for path in files} - set(known)):
+        number = len(files) - len(wanted)
+        they = f"{number} {'files are' if number > 1 else 'file is'}"
         on_omitted(
-            f"{folder}: {len(files) - len(wanted)} files are left out ({', '.join(others)}); "
+            f"{folder}: {they} left out ({', '.join(others)}); "
             f"pictures end in {', '.join(IMAGE_SUFFIXES)} or another suffix that Pillow reads, "
             f"videos in {', '.join(VIDEO_SUFFIXES)}"
         )

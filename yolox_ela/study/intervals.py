@@ -57,7 +57,8 @@ class Estimate:
         seeds: the number of seeds that it is a mean over.
         covers_seeds: whether the interval covers other seeds, beside other test images.
         seed_deviation: the standard deviation of the difference by seeds; NaN if unknown.
-        image_deviation: that by the images beyond what differs from run to run.
+        image_deviation: the standard deviation of the difference by images, beyond what
+            differs from run to run.
     """
 
     value: float

@@ -92,7 +92,7 @@ def keep_objects(path: Path, evaluation: SavedEvaluation) -> VocSplit:
 
     Args:
         path: the file, one for all runs that are compared.
-        evaluation: that of a run.
+        evaluation: the evaluation of a run.
 
     Returns:
         The images and objects, whose class order counts for all records.

@@ -144,7 +144,7 @@ class Training:
     def _train(self, stop: StopRequest) -> dict[str, Any] | None:
         """Run steps until the end or a stop; the last evaluation's results, if there was one."""
         results = None
-        if self.progress.step == 0 and self.evaluates_start:
+        if self.progress.step == 0 and self.evaluates_start and not self.progress.history:
             self._evaluate_start()
         if self.records.epoch_is_open():  # stopped while it was evaluated
             results = self._end_epoch()
@@ -259,12 +259,13 @@ class Training:
             self.saver.save_weights(self.ema.result(), row, self.origin, is_best=False)
 
     def _evaluate_start(self) -> None:
-        """Evaluate the starting weights, as epoch 0 of the history."""
+        """Evaluate the starting weights, as epoch 0 of the history; a resumed run keeps it."""
         row = {"epoch": 0, **headline(self._evaluate())}
         self.progress.history.append(row)
         logger.info(
             "before training: {}", score_text(row, self.records.metric) or "nothing to score"
         )
+        self.save_state()
 
     def _evaluate(self) -> dict[str, Any]:
         """Evaluate the averaged weights on the test split; every process gets the same results."""
