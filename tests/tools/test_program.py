@@ -7,6 +7,7 @@ import pytest
 from command_line import ONE_EPOCH, PROJECT, environment, exp
 
 from yolox_ela.commands.entry import COMMANDS
+from yolox_ela.commands.launcher import launch
 
 
 def program(folder, *words, expect=0):
@@ -57,3 +58,14 @@ def test_ctrl_c_at_its_very_end(tmp_path):
     command = [sys.executable, "-c", "\n".join(lines)]
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_process_that_has_told_of_an_error_ends_at_once(capfd, monkeypatch):
+    """Else the launcher would kill it, and take it for one that has not said why."""
+    lines = ["import atexit, os, time", "from yolox_ela.commands.entry import run"]
+    lines += ["from yolox_ela.errors import EndedElsewhereError, UserError", "def main():"]
+    lines += ["    atexit.register(time.sleep, 60)"]  # as long as connections may take to close
+    lines += ["    raise (UserError, EndedElsewhereError)[int(os.environ['RANK'])]('not finite')"]
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
+    assert launch([sys.executable, "-c", "\n".join([*lines, "run(main)"])], 2) == 2
+    assert capfd.readouterr().err.splitlines() == ["error: rank 0: not finite"]

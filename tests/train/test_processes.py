@@ -34,7 +34,7 @@ def two(tiny_voc, zero_shot_weights, folder):
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr
     return torch.load(folder / "noted.pth", weights_only=True)
