@@ -51,7 +51,7 @@ def state_of_caller() -> Iterator[None]:
     accelerate keeps one device and one precision for the whole program and refuses others. Where
     several processes run, their connection is kept.
     """
-    states = [AcceleratorState, GradientState]
+    states: list[Any] = [AcceleratorState, GradientState]
     if "WORLD_SIZE" not in os.environ:
         states.append(PartialState)
     kept = [dict(state._shared_state) for state in states]
@@ -62,7 +62,7 @@ def state_of_caller() -> Iterator[None]:
         _set_states(states, kept)
 
 
-def _set_states(states: Sequence[type], entries: Sequence[Mapping[str, Any]]) -> None:
+def _set_states(states: Sequence[Any], entries: Sequence[Mapping[str, Any]]) -> None:
     # All objects of these classes share one dictionary each, so it is filled, not replaced.
     for state, content in zip(states, entries, strict=True):
         state._shared_state.clear()
