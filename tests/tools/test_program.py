@@ -60,6 +60,17 @@ def test_ctrl_c_at_its_very_end(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_ctrl_c_while_an_object_is_deleted(tmp_path):
+    """As loaders are at the end of a training that has been asked to stop: nothing is printed."""
+    lines = ["import os, signal", "from yolox_ela.commands.entry import run", "class Kept:"]
+    lines += ["    def __del__(self):", "        os.kill(os.getpid(), signal.SIGINT)"]
+    lines += ["def main():", "    kept = Kept()", "    del kept", "    return 0", "run(main)"]
+    env = {**environment(), "PYTHONPATH": str(PROJECT)}
+    command = [sys.executable, "-c", "\n".join(lines)]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_the_process_that_has_told_of_an_error_ends_at_once(capfd, monkeypatch):
     """Else the launcher would kill it, and take it for one that has not said why."""
     lines = ["import atexit, os, time", "from yolox_ela.commands.entry import run"]
