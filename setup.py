@@ -53,6 +53,7 @@ DEV = [
     *EXPORT["export"],
     *EXPORT["openvino"],
     *UI,
+    "playwright>=1.49,<2",  # drives the Chromium of the machine, where there is one
     "mkdocs>=1.6,<2",
     "mkdocstrings[python]>=0.30,<2",  # 0.x for Python 3.10
     "pymdown-extensions>=10.14,<14",

@@ -17,6 +17,8 @@ from studies.speed.table import format_timings, timings_as_json
 from yolox_ela.errors import UserError
 from yolox_ela.exp_file import own_experiments
 from yolox_ela.experiment import BASELINE, load_experiment
+from yolox_ela.export.metadata import Metadata
+from yolox_ela.export.network import ela_form
 from yolox_ela.network.fuse import exportable
 from yolox_ela.network.inference import FAST, predictor
 from yolox_ela.network.model import Yolox
@@ -26,7 +28,7 @@ from yolox_ela.tables.timing import interleave
 WAYS = {
     "fused": "PyTorch as in Detector: BatchNorm folded, channels last",
     "onnxruntime": "ONNX file of fixed size, all graph optimizations",
-    "openvino": "the same file, fp32, for latency",
+    "openvino": "OpenVINO file of fixed size, fp32, for latency",
 }
 OPSET = 17
 Task = Callable[[], object]
@@ -63,7 +65,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             for way in args.way:
                 task = TASKS[way]
                 tasks = {
-                    name: task(network, images, Path(folder, f"{name}_{size}.onnx"))
+                    name: task(network, images, Path(folder, f"{name}_{size}_{way}.onnx"))
                     for name, network in networks.items()
                 }
                 timings = interleave(tasks, rounds=args.rounds, min_seconds=0.02)
@@ -90,7 +92,7 @@ def _onnxruntime(network: Yolox, images: torch.Tensor, file: Path) -> Task:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    session = onnxruntime.InferenceSession(_exported(network, images, file), options)
+    session = onnxruntime.InferenceSession(_exported(network, images, file, "onnx"), options)
     return partial(session.run, None, {"images": images.numpy()})
 
 
@@ -102,7 +104,8 @@ def _openvino(network: Yolox, images: torch.Tensor, file: Path) -> Task:
         "INFERENCE_NUM_THREADS": 1,
         "INFERENCE_PRECISION_HINT": "f32",
     }
-    compiled = openvino.Core().compile_model(_exported(network, images, file), "CPU", settings)
+    model = _exported(network, images, file, "openvino")
+    compiled = openvino.Core().compile_model(model, "CPU", settings)
     request = compiled.create_infer_request()
     return lambda: [request.infer({0: images.numpy()})[compiled.output(0)]]
 
@@ -114,11 +117,11 @@ TASKS: dict[str, Callable[[Yolox, torch.Tensor, Path], Task]] = {
 }
 
 
-def _exported(network: Yolox, images: torch.Tensor, file: Path) -> Path:
-    if not file.exists():
-        model = exportable(network, square=True)
-        with torch.no_grad():
-            torch.onnx.export(
-                model, (images,), file, input_names=["images"], opset_version=OPSET, dynamo=False
-            )
+def _exported(network: Yolox, images: torch.Tensor, file: Path, kind: str) -> Path:
+    meta = Metadata((), (images.shape[2], images.shape[3]))
+    model = exportable(network, ela_form(meta, kind))
+    with torch.no_grad():
+        torch.onnx.export(
+            model, (images,), file, input_names=["images"], opset_version=OPSET, dynamo=False
+        )
     return file

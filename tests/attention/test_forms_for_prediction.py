@@ -9,6 +9,7 @@ from torch import nn
 
 from yolox_ela.attention import ela_b, ela_l, ela_s, ela_t
 from yolox_ela.attention.exported import ExportedELA
+from yolox_ela.attention.exported_fixed import FixedSizeELA
 from yolox_ela.attention.fast import FastELA
 
 LAYOUTS = (torch.contiguous_format, torch.channels_last)
@@ -59,6 +60,9 @@ def test_exported_form(build):
             x = image(2, h, w)
             found = ExportedELA(module, square=square)(x)
             torch.testing.assert_close(found, module(x), atol=1e-5, rtol=0)
+            for expanded in (True, False):
+                found = FixedSizeELA(module, expanded=expanded)(x)
+                torch.testing.assert_close(found, module(x), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("square", [True, False])
@@ -76,6 +80,31 @@ def test_onnx_of_the_exported_form_at_other_sizes(square, tmp_path):
         x = image(n, h, w)
         (answer,) = session.run(None, {"x": x.numpy()})
         np.testing.assert_allclose(answer, module(x).detach().numpy(), atol=1e-5, rtol=0)
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")  # sizes become constants
+def test_onnxruntime_keeps_the_map_in_its_blocked_layout(tmp_path):
+    """Only strips change their layout between the convolutions before and after the attention."""
+    onnx = pytest.importorskip("onnx")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    convolutions = [nn.Conv2d(64, 64, 1) for _ in range(2)]
+    ela = FixedSizeELA(trained(ela_s, gate_scale=2.0), expanded=True)
+    network, x = nn.Sequential(convolutions[0], ela, convolutions[1]).eval(), image(1, 12, 20)
+    file, optimised = tmp_path / "ela.onnx", tmp_path / "optimised.onnx"
+    torch.onnx.export(network, (x,), file, input_names=["x"], dynamo=False)
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(optimised)
+    (answer,) = onnxruntime.InferenceSession(file, options).run(None, {"x": x.numpy()})
+    with torch.no_grad():
+        np.testing.assert_allclose(answer, network(x), atol=1e-5, rtol=0)
+    nodes = onnx.load(optimised).graph.node
+    blocked = [node for node in nodes if node.domain == "com.microsoft.nchwc"]
+    if not blocked:
+        pytest.skip("onnxruntime has no blocked layout on this processor")
+    assert [node.op_type for node in blocked].count("Upsample") == 2
+    # For the input and the output, and for each of the two strips around its GroupNorm.
+    for kind in ("ReorderInput", "ReorderOutput"):
+        assert [node.op_type for node in blocked].count(kind) == 1 + 2
 
 
 def test_strips_of_square_maps_go_through_the_exported_layers_together():

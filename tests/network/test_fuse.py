@@ -7,6 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+from yolox_ela.attention.exported import ExportedELA
+from yolox_ela.attention.exported_fixed import FixedSizeELA
 from yolox_ela.experiment import load_experiment
 from yolox_ela.network.fuse import exportable, fuse, fuse_batchnorm
 
@@ -42,19 +44,25 @@ def test_same_predictions_without_batchnorm(name):
 
 @pytest.mark.parametrize("name", ["nano_ela_s", "nano_ela_t"])
 @pytest.mark.parametrize(
-    "form",
-    [fuse, partial(exportable, square=True), partial(exportable, square=False)],
-    ids=["fuse", "square", "any shape"],
+    ("fused", "square_only"),
+    [
+        (fuse, False),
+        (partial(exportable, form=partial(ExportedELA, square=True)), True),
+        (partial(exportable, form=partial(ExportedELA, square=False)), False),
+        (partial(exportable, form=partial(FixedSizeELA, expanded=True)), False),
+        (partial(exportable, form=partial(FixedSizeELA, expanded=False)), False),
+    ],
+    ids=["fuse", "square", "any shape", "expanded", "strips"],
 )
-def test_attention_for_prediction_and_export(name, form):
+def test_attention_for_prediction_and_export(name, fused, square_only):
     """The maps that the head is given, where attention changes a tenth and more."""
     model = trained(name)
     plain = fuse_batchnorm(model).to(memory_format=torch.channels_last).backbone
     without = fuse_batchnorm(model).backbone
     without.site_keys.clear()
-    fast = form(model).to(memory_format=torch.channels_last).backbone
+    fast = fused(model).to(memory_format=torch.channels_last).backbone
     for shape in [(1, 3, 64, 64), (2, 3, 96, 96), (2, 3, 64, 96)]:
-        if shape[2] != shape[3] and getattr(form, "keywords", {}).get("square"):
+        if shape[2] != shape[3] and square_only:
             continue
         images = torch.randint(0, 256, shape, generator=torch.Generator().manual_seed(1)).float()
         with torch.inference_mode():
@@ -68,7 +76,7 @@ def test_attention_for_prediction_and_export(name, form):
 def test_the_network_itself_is_left_as_it_was():
     model = trained("nano_ela_s").train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    fuse_batchnorm(model), fuse(model), exportable(model, square=True)
+    fuse_batchnorm(model), fuse(model), exportable(model, partial(FixedSizeELA, expanded=True))
     assert model.training
     assert before.keys() == model.state_dict().keys()
     assert all(torch.equal(before[name], t) for name, t in model.state_dict().items())

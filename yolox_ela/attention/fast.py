@@ -5,7 +5,8 @@ numbers. Compared with `ELA.forward`, `FastELA`
 * keeps strips in the memory order of a channels_last map, (L, C), so that gates need no copies,
 * takes sums for means: GroupNorm does not see a factor of its input if its epsilon has the square,
 * writes the strips of a square map, and the zeros between them, into one strip,
-* computes the convolution as one product of weights and shifted views of that strip,
+* computes a depthwise convolution as one product of the weights and shifted views of that strip,
+  and any other as one matrix product, of which shifted views are then added,
 * multiplies the map in place, without memory for a second map.
 """
 
@@ -34,13 +35,12 @@ class FastELA(nn.Module):
         nhwc = x.permute(0, 2, 3, 1)
         s_h, s_w = nhwc.sum(2), nhwc.sum(1)  # (N, H, C), (N, W, C): W and H times the means
         if self.gate_w is None and height == width:
-            both = self._scaled(self.gate_h([s_h, s_w], factor=width))  # (N, 2, H, C)
-            y_h, y_w = both[:, 0], both[:, 1]
+            y_h, y_w = self._scaled(self.gate_h([s_h, s_w], factor=width)).unbind(1)
         else:
             gate_w = self.gate_h if self.gate_w is None else self.gate_w
             y_h = self._scaled(self.gate_h([s_h], factor=width))[:, 0]
             y_w = self._scaled(gate_w([s_w], factor=height))[:, 0]
-        nhwc.mul_(y_h[:, :, None]).mul_(y_w[:, None])
+        nhwc.mul_(y_h).mul_(y_w.transpose(1, 2))
         return x
 
     def _scaled(self, gates: Tensor) -> Tensor:
@@ -54,7 +54,7 @@ class _StripGate(nn.Module):
         gate: the layers of an `ELA`.
     """
 
-    weight: Tensor  # depthwise (k, C), otherwise (groups, C / groups, k C / groups)
+    weight: Tensor  # depthwise (k, C), otherwise (groups, k C / groups, C / groups)
     gamma: Tensor
     beta: Tensor
     zeros: Tensor  # the padding
@@ -68,51 +68,51 @@ class _StripGate(nn.Module):
         self.num_groups, self.eps = norm.num_groups, norm.eps
         self.depthwise = conv.groups == conv.out_channels
         weight = conv.weight.detach()
-        self.taps = weight[0].numel()  # numbers that one output is computed from
-        weight = weight[:, 0].t() if self.depthwise else weight.reshape(conv.groups, -1, self.taps)
+        weight = conv.weight.detach()  # (C, C / groups, k)
+        if self.depthwise:
+            weight = weight[:, 0].t()
+        else:
+            by_group = weight.unflatten(0, (conv.groups, -1))  # groups, outputs, inputs, k
+            weight = by_group.permute(0, 3, 1, 2).flatten(1, 2)
         self.register_buffer("weight", weight.clone(memory_format=torch.contiguous_format))
         self.register_buffer("gamma", norm.weight.detach().clone())
         self.register_buffer("beta", norm.bias.detach().clone())
         self.register_buffer("zeros", weight.new_zeros(1, self.kernel // 2, conv.out_channels))
 
     def forward(self, sums: list[Tensor], *, factor: int) -> Tensor:
-        """The gates of S strips (N, L, C) that are `factor` times the means: (N, S, L, C)."""
-        convolved = self._depthwise(sums) if self.depthwise else self._grouped(sums)
-        images, strips, length, channels = convolved.shape
-        # As a map of width 1 in channels_last memory, for which GroupNorm has a kernel.
-        column = convolved.view(images * strips, length, 1, channels).permute(0, 3, 1, 2)
-        eps = self.eps * factor**2
-        logits = torch.group_norm(column, self.num_groups, self.gamma, self.beta, eps)
-        return logits.sigmoid_().permute(0, 2, 3, 1).view(images, strips, length, channels)
-
-    def _depthwise(self, sums: list[Tensor]) -> Tensor:
-        """(N, L, C) -> (N, S, L, C), each channel convolved with its own kernel."""
+        """The gates of S strips (N, L, C) that are `factor` times the means: (N, S, L, 1, C)."""
         images, length, channels = sums[0].shape
-        padded = self._padded(sums)  # (N, P, C)
-        strip, position = (length + self.kernel // 2) * channels, channels
-        shifted = padded.as_strided(
-            (images, len(sums), length, self.kernel, channels),
-            (padded.stride(0), strip, position, position, 1),
-        )
-        return (shifted * self.weight).sum(3)
-
-    def _grouped(self, sums: list[Tensor]) -> Tensor:
-        """(N, L, C) -> (N, S, L, C), the channels of each group convolved with one another."""
-        images, length, channels = sums[0].shape
-        padded = self._padded(sums, transposed=True)  # (N, C, P)
-        shifted = padded.as_strided(
-            (channels, self.kernel, images, len(sums), length),
-            (padded.stride(1), 1, padded.stride(0), length + self.kernel // 2, 1),
-        )
-        product = torch.bmm(self.weight, shifted.reshape(self.groups, self.taps, -1))
-        return product.view(channels, images, len(sums), length).permute(1, 2, 3, 0).contiguous()
-
-    def _padded(self, sums: list[Tensor], *, transposed: bool = False) -> Tensor:
-        """The strips with zeros around each, as one strip (N, P, C), transposed (N, C, P)."""
-        zeros = self.zeros.expand(sums[0].shape[0], -1, -1)
+        zeros = self.zeros if images == 1 else self.zeros.expand(images, -1, -1)
         parts = [zeros]
         for strip in sums:
             parts += [strip, zeros]
-        if transposed:
-            return torch.cat([part.transpose(1, 2) for part in parts], 2)
-        return torch.cat(parts, 1)
+        convolve = self._depthwise if self.depthwise else self._grouped
+        strips = convolve(torch.cat(parts, 1), len(sums), length)
+        eps = self.eps * factor**2
+        logits = torch.group_norm(strips, self.num_groups, self.gamma, self.beta, eps)
+        gates = logits.sigmoid_().permute(0, 2, 3, 1)
+        return gates.reshape(images, len(sums), length, 1, channels)
+
+    def _depthwise(self, padded: Tensor, strips: int, length: int) -> Tensor:
+        """(N, P, C), S strips with zeros around -> (N S, C, L, 1) in channels_last memory."""
+        images, size, channels = padded.shape
+        shifted = padded.as_strided(
+            (images, strips, length, self.kernel, channels),
+            (size * channels, (length + self.kernel // 2) * channels, channels, channels, 1),
+        )
+        column = (images * strips, channels, length, 1)
+        memory = (length * channels, 1, channels, channels)
+        return (shifted * self.weight).sum(3).as_strided(column, memory)
+
+    def _grouped(self, padded: Tensor, strips: int, length: int) -> Tensor:
+        """(N, P, C), S strips with zeros around -> (N S, C, L, 1)."""
+        images, size, channels = padded.shape
+        width, positions = channels // self.groups, images * size
+        by_group = padded.as_strided((self.groups, width, positions), (width, 1, channels))
+        products = torch.bmm(self.weight, by_group)  # (groups, k width, N P)
+        tap = width * positions
+        shifted = products.as_strided(
+            (images, strips, self.groups, width, self.kernel, length),
+            (size, length + self.kernel // 2, self.kernel * tap, positions, tap + 1, 1),
+        )
+        return shifted.sum(4).view(images * strips, channels, length, 1)

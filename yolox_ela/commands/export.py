@@ -68,11 +68,13 @@ def main(args: argparse.Namespace) -> int:
         version=package_version("yolox_ela"),
     )
     job = ToExport(
-        exported_network(loaded.model, meta),
+        exported_network(loaded.model, meta, args.kind.name),
         meta,
         args.opset,
         () if data is None else data.calibration(args, meta),
     )
+    if job.calibration:
+        print(f"measuring the ranges of 8 bits on {len(job.calibration)} training images")
     proof = Proof(args, loaded, exp, meta, data)
     written = write_proven(job, args.kind, args.output, proof)
     sizes = ", ".join(f"{file} ({_size(file):.1f} MB)" for file in reversed(written))

@@ -23,7 +23,6 @@ from yolox_ela.system.files import require_writable, write_atomically
 SCREEN = Path("-")
 DATA_FILES = (".json", ".yaml", ".yml")
 DOCS = "docs/usage.md explains the commands, docs/recipe.md the recipe."
-JSON_HELP = "write the results as JSON; - for the screen (default: nowhere)"
 IMAGE_SIZE_HELP = "size of the network input: a multiple of 32, or two of them, HEIGHT,WIDTH"
 IMAGE_SIZE_NAMES = ("--image-size", "--imgsz", "--tsize", "--size")
 CHECKPOINT_NAMES = ("-c", "--checkpoint", "--ckpt")
@@ -131,6 +130,17 @@ def add_overrides(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--fields", action=ShowFields, help="list the recipe fields with defaults and meaning"
     )
+
+
+def add_output_folder(group: Group, help: str, *names: str, **options: Any) -> None:
+    """-o, a folder to write into; `names` are other spellings."""
+    group.add_argument("-o", "--output", *names, type=Path, metavar="DIR", help=help, **options)
+
+
+def add_json(group: Group) -> None:
+    """--json."""
+    text = "write the results as JSON; - for the screen (default: nowhere)"
+    group.add_argument("--json", type=Path, metavar="FILE", help=text)
 
 
 def add_record_options(group: Group, project: Path) -> None:

@@ -18,12 +18,13 @@ from yolox_ela.commands.keywords import read_arguments
 from yolox_ela.commands.options import (
     CHECKPOINT_NAMES,
     EXPERIMENT_NAMES,
-    JSON_HELP,
     add_data_options,
     add_device,
     add_experiment,
     add_field_option,
     add_image_size,
+    add_json,
+    add_output_folder,
     add_overrides,
     add_record_options,
     command_parser,
@@ -270,20 +271,14 @@ def add_trials(parser: Parser) -> None:
 def add_outputs(parser: Parser, home: Path) -> None:
     """What a run writes, and where."""
     output = parser.add_argument_group("output")
-    output.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="DIR",
-        help="the run's folder (default: runs/NAME, or runs/NAME-2 and so on)",
-    )
+    add_output_folder(output, "the run's folder (default: runs/NAME, or runs/NAME-2 and so on)")
     output.add_argument(
         "--resume",
         action="store_true",
         help="continue the run in -o, or the newest one of -f; without -f the newest of all, with "
         "its own settings (default: off)",
     )
-    output.add_argument("--json", type=Path, metavar="FILE", help=JSON_HELP)
+    add_json(output)
     output.add_argument(
         "--no-report", action="store_true", help="write no report.html at the end (default: off)"
     )

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from yolox_ela.choices import NMS_IOU, SCORE_THRESHOLD
 from yolox_ela.errors import UserError
 
 SECTION = "yolox_ela"  # the name of this part in files that have parts
@@ -52,8 +53,8 @@ class Metadata:
     outputs: str = "decoded"
     batch: int = 1
     any_size: bool = False
-    score_threshold: float = 0.3
-    nms_iou: float = 0.45
+    score_threshold: float = SCORE_THRESHOLD
+    nms_iou: float = NMS_IOU
     experiment: str = ""
     weights: str = ""
     precision: str = "fp32"

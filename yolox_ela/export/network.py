@@ -1,11 +1,16 @@
 """The network as it is exported, and its raw outputs decoded."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from yolox_ela.attention import ELA
+from yolox_ela.attention.exported import ExportedELA
+from yolox_ela.attention.exported_fixed import FixedSizeELA
 from yolox_ela.export.metadata import Metadata
 from yolox_ela.network.fuse import exportable
 from yolox_ela.network.loss.anchors import decode
@@ -42,18 +47,33 @@ class ToExport:
         return torch.full((self.metadata.batch or 2, 3, *self.metadata.image_size), 114.0)
 
 
-def exported_network(model: Yolox, metadata: Metadata) -> Yolox:
+def exported_network(model: Yolox, metadata: Metadata, kind: str) -> Yolox:
     """A copy on the CPU for inference, with the outputs that the metadata say, but without NMS.
 
     BatchNorm is folded into the convolutions, and so is the rearrangement of pixels before the
     first one, which not every format can express.
+
+    Args:
+        model: the trained network.
+        metadata: what the file has to say of itself.
+        kind: the format's name, a key of `formats.FORMATS`.
     """
-    height, width = metadata.image_size
-    square = height == width and not metadata.any_size
-    network = exportable(model, square=square).cpu().float()
+    network = exportable(model, ela_form(metadata, kind)).cpu().float()
     network.head.decode_in_inference = metadata.outputs != "raw"
     network.backbone.backbone.stem = _without_focus(network.backbone.backbone.stem)
     return network.requires_grad_(False)
+
+
+def ela_form(metadata: Metadata, kind: str) -> Callable[[ELA], nn.Module]:
+    """The form in which a file of this kind has ELA.
+
+    It is `FixedSizeELA` where that is known to be faster: in files of onnxruntime and OpenVINO that
+    take one size of images and compute in floating point. All others have `ExportedELA`.
+    """
+    if kind in ("onnx", "openvino") and metadata.precision == "fp32" and not metadata.any_size:
+        return partial(FixedSizeELA, expanded=kind == "onnx")
+    height, width = metadata.image_size
+    return partial(ExportedELA, square=height == width and not metadata.any_size)
 
 
 def _without_focus(stem: Any) -> nn.Module:

@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Callable
-from functools import partial
 from itertools import pairwise
 from typing import TypeVar
 
@@ -10,7 +9,6 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from yolox_ela.attention import ELA
-from yolox_ela.attention.exported import ExportedELA
 from yolox_ela.attention.fast import FastELA
 from yolox_ela.network.model import Yolox
 
@@ -42,14 +40,14 @@ def fuse(model: Yolox) -> Yolox:
     return _with_ela(fuse_batchnorm(model), FastELA)
 
 
-def exportable(model: Yolox, *, square: bool) -> Yolox:
-    """`fuse_batchnorm`, and every ELA in its form for export.
+def exportable(model: Yolox, form: Callable[[ELA], nn.Module]) -> Yolox:
+    """`fuse_batchnorm`, and every ELA in a form for export.
 
     Args:
         model: the trained network, which is copied.
-        square: whether the exported network will see square images only, of whatever size.
+        form: makes the form from an ELA: `ExportedELA` or `FixedSizeELA` with its options.
     """
-    return _with_ela(fuse_batchnorm(model), partial(ExportedELA, square=square))
+    return _with_ela(fuse_batchnorm(model), form)
 
 
 def _with_ela(model: Yolox, form: Callable[[ELA], nn.Module]) -> Yolox:
