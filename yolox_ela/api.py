@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate.state import AcceleratorState
 
 from yolox_ela.commands import evaluate as evaluate_command
 from yolox_ela.commands import evaluate_options, train_host, train_options
@@ -19,6 +18,7 @@ from yolox_ela.evaluate.results_text import format_results
 from yolox_ela.evaluate.scores import METRICS
 from yolox_ela.system.logs import ignore_foreign_warnings
 from yolox_ela.system.resources import explained
+from yolox_ela.train.accelerator import state_of_caller
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def train(experiment: str | Path | None = None, **settings: Any) -> TrainedRun:
             f"devices={args.devices} starts processes, which a call cannot do: use yolox-ela "
             f"train -d {args.devices}, or start your program by torchrun or accelerate launch"
         )
-    with _state_of_caller(), ExitStack() as held:
+    with _program_as_before(), ExitStack() as held:
         finished = train_command.run(args, held)
         training, results = finished.training, finished.results
         folder = training.folder
@@ -141,7 +141,7 @@ def evaluate(checkpoint: str | Path | None = None, **settings: Any) -> Evaluatio
         UserError: what the command refuses, in the same words.
     """
     args = evaluate_options.parse(Path.cwd(), {"checkpoint": checkpoint, **settings})
-    with _state_of_caller(), ExitStack() as held:
+    with _program_as_before(), ExitStack() as held:
         found = evaluate_command.run(args, held)
     results = found.results or {}
     return Evaluation(
@@ -161,18 +161,13 @@ def _scores(results: Mapping[str, Any], headline: str, metrics: Iterable[str]) -
 
 
 @contextmanager
-def _state_of_caller() -> Iterator[None]:
-    """Leave torch's number of threads, and accelerate's device and precision, as they were.
-
-    accelerate otherwise refuses a second run with another precision in the same program.
-    """
+def _program_as_before() -> Iterator[None]:
+    """Leave torch's number of threads, and accelerate's device and precision, as they were."""
     threads = torch.get_num_threads()
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), state_of_caller():
             ignore_foreign_warnings()
             with explained():
                 yield
     finally:
         torch.set_num_threads(threads)
-        if "WORLD_SIZE" not in os.environ:
-            AcceleratorState._reset_state(reset_partial_state=True)

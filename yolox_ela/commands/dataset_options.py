@@ -78,7 +78,7 @@ def parse(home: Path) -> argparse.Namespace:
     args = parser.parse_args()
     args.home = home
     if args.part == "sample":
-        require_output_folder("-o", args.output)
+        require_output_folder("-o", args.output, of_data=True)
         return args
     args.recipe = override(Recipe(), pairs_to_dict(args.overrides))
     args.recipe.validate()

@@ -67,7 +67,7 @@ def require_tools(args: argparse.Namespace) -> None:
     field is given that has no effect.
     """
     require_data("--data", args.data)
-    require_output_folder("-o", args.output)
+    require_output_folder("-o", args.output, of_data=args.part != "stats")
     others = [name for name in pairs_to_dict(args.overrides) if name not in FIELDS]
     if others:
         raise UserError(

@@ -57,7 +57,7 @@ def parse(home: Path) -> argparse.Namespace:
     require_beside(args)
     if args.detection and "max" in args.given:
         raise UserError("--detection names the detections, so that --max has no meaning")
-    require_output_folder("-o", args.output)
+    require_output_folder("-o", args.output or home / "runs")
     require_outputs(args, "json")
     return args
 

@@ -15,6 +15,7 @@ from yolox_ela.commands.options import (
 )
 from yolox_ela.commands.parser import Parser, share, whole
 from yolox_ela.commands.stated import check_overrides
+from yolox_ela.datasets.around import require_outside_data
 from yolox_ela.errors import UserError
 from yolox_ela.export.formats import (
     DEFAULT_OPSET,
@@ -72,6 +73,7 @@ def parse(home: Path) -> argparse.Namespace:
             args.output = Path(args.output.name)
     require_possible(args)
     args.kind.require(int8=args.int8)
+    require_outside_data("-o", args.output)
     require_writable(args.output)
     return args
 

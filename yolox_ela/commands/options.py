@@ -12,6 +12,7 @@ from typing import Any
 from yolox_ela.choices import DETECTOR, START_NAMES
 from yolox_ela.commands.fields import ShowFields
 from yolox_ela.commands.parser import Parser, device_name, image_size
+from yolox_ela.datasets.around import require_outside_data
 from yolox_ela.datasets.names import parse_set
 from yolox_ela.errors import UserError
 from yolox_ela.exp_file import find_experiment
@@ -227,13 +228,27 @@ def require_outputs(args: argparse.Namespace, *names: str) -> None:
     for name in names:
         path = getattr(args, name)
         if path is not None and path != SCREEN:
+            require_outside_data(f"--{name.replace('_', '-')}", path)
             require_writable(path)
 
 
-def require_output_folder(option: str, path: Path | None) -> None:
-    """Raise UserError if the folder to write into is a file."""
-    if path is not None and path.exists() and not path.is_dir():
+def require_output_folder(option: str, path: Path | None, *, of_data: bool = False) -> None:
+    """Make sure that a folder can be written into.
+
+    Args:
+        option: the option that names it.
+        path: the folder; None for nothing to check.
+        of_data: whether it is to be a data set itself, and may be one already.
+
+    Raises:
+        UserError: it is a file, or lies inside a data set.
+    """
+    if path is None:
+        return
+    if path.exists() and not path.is_dir():
         raise UserError(f"{option} {path} is a file: name a folder")
+    if not of_data:
+        require_outside_data(option, path)
 
 
 def _either(names: Sequence[str]) -> str:

@@ -49,7 +49,7 @@ def parse(home: Path) -> argparse.Namespace:
             f"there is no picture '{first}': name pictures, folders or videos without it{camera}"
         )
     args.save = _kinds(args)
-    require_output_folder("-o", args.output)
+    require_output_folder("-o", args.output or home / "runs")
     require_outputs(args, "json")
     return args
 

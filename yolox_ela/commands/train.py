@@ -49,6 +49,7 @@ def main(args: argparse.Namespace) -> int:
     """Run the command; see `train_options.parse`."""
     with ExitStack() as held:  # the run's folder and log are released at the end, also by an error
         finished = run(args, held)
+        finished.training.accelerator.end_training()  # only one process has more to do
         if finished.results is None:
             return EXIT_INTERRUPTED
         if finished.training.accelerator.is_main_process:

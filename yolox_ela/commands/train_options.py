@@ -89,7 +89,7 @@ def parse(home: Path, keywords: Mapping[str, Any] | None = None) -> argparse.Nam
     if args.data_name and not args.record:
         raise UserError("--data-name names the data in the record: add --record, or leave it out")
     require_weights(args.checkpoint, "none")
-    require_output_folder("-o", args.output)
+    require_output_folder("-o", args.output or home / "runs")
     require_outputs(args, "json")
     if args.record and trains_other_network(args.experiment):
         if args.record == home / "exps" / "results.csv":  # whose rows are of YOLOX

@@ -114,7 +114,6 @@ class Training:
         with ExitStack() as stack:
             together(self.accelerator, lambda: stack.enter_context(self.trackers))
             results = self._train(stack.enter_context(StopRequest()))
-        self.accelerator.end_training()
         self.records.report_patience()
         if self.records.is_complete():
             self.records.report_start()

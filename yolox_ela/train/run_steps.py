@@ -1,6 +1,7 @@
 """The steps of a run: one after the other, their losses read and checked."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from loguru import logger
@@ -13,6 +14,7 @@ from yolox_ela.train.finite import FiniteGuard
 from yolox_ela.train.network_step import NetworkStep
 from yolox_ela.train.records import RunRecords
 from yolox_ela.train.task import Task
+from yolox_ela.train.together import together
 
 READ_INTERVAL = 10  # steps between reads of the loss, on a GPU
 
@@ -29,8 +31,8 @@ class RunSteps:
     def __init__(self, step: NetworkStep, task: Task, records: RunRecords) -> None:
         self.step, self.task, self.records = step, task, records
         self.recipe, self.steps_per_epoch = records.recipe, records.steps_per_epoch
-        accelerator = records.accelerator
-        rank = f"rank{accelerator.process_index}"
+        self.accelerator = records.accelerator
+        rank = f"rank{self.accelerator.process_index}"
         self.guard = FiniteGuard(
             records.folder,
             rank,
@@ -38,7 +40,7 @@ class RunSteps:
             records.columns.loss_names,
             replays=task.replays,
         )
-        each = accelerator.device.type == "cpu" or is_deterministic()
+        each = self.accelerator.device.type == "cpu" or is_deterministic()
         self.read_interval = 1 if each else READ_INTERVAL
         self._skipped_told = 0
         self._newest_keys: list[SampleKey] = []  # the newest step's, for `_describe_step`
@@ -74,8 +76,13 @@ class RunSteps:
         return self.records.progress.step % self.read_interval == 0
 
     def _check(self, what: str, value: Tensor) -> None:
-        """Look at a step before it changes the weights, so that a dump can be replayed."""
-        self.guard.require_finite(what, value, self.records.progress.step + 1, self._describe_step)
+        """Look at a step before it changes the weights, so that a dump can be replayed.
+
+        All processes look at the same moment; if several find wrong numbers, one of them says so.
+        """
+        step = self.records.progress.step + 1
+        check = partial(self.guard.require_finite, what, value, step, self._describe_step)
+        together(self.accelerator, check)
 
     def _read_losses(self) -> list[float] | None:
         """Add the losses since the last read to the epoch's sums; None if there are none.
@@ -83,8 +90,9 @@ class RunSteps:
         Raises:
             UserError: one of them is not finite; see `FiniteGuard`.
         """
-        rows = self.records.read_losses()
-        self.guard.require_losses(rows, self.records.progress.step, self._describe_step)
+        rows, step = self.records.read_losses(), self.records.progress.step
+        check = partial(self.guard.require_losses, rows, step, self._describe_step)
+        together(self.accelerator, check)
         self.records.sum_losses(rows)
         return rows[-1] if rows else None
 
@@ -103,14 +111,18 @@ class RunSteps:
                 self.step.skipped,
             )
             self._skipped_told = self.step.skipped
-        self.guard.require_weights(losses, self.records.progress.step, self._describe_step)
-        self.step.require_following(self.last_rate())
+
+        def check() -> None:
+            self.guard.require_weights(losses, self.records.progress.step, self._describe_step)
+            self.step.require_following(self.last_rate())
+
+        together(self.accelerator, check)
 
     def _describe_step(self, step: int) -> dict[str, Any]:
         """What a dump of numbers that are not finite tells about a step (from 1) and its batch."""
         return {
             "lr": self.task.learning_rate(step - 1),
-            "process": self.records.accelerator.process_index,
+            "process": self.accelerator.process_index,
             "recipe": self.recipe.to_dict(),
             "package_experiment": self.recipe.package_name,
             "last_batch_ids": [
