@@ -53,6 +53,7 @@ DEV = [
     *EXPORT["export"],
     *EXPORT["openvino"],
     *UI,
+    "playwright>=1.49,<2",  # drives the Chromium of the machine, where there is one
     "mkdocs>=1.6,<2",
     "mkdocstrings[python]>=0.30,<2",  # 0.x for Python 3.10
     "pymdown-extensions>=10.14,<14",
@@ -67,8 +68,15 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE", "NOTICE"],
     python_requires=">=3.10",
-    packages=[*find_packages(include=["yolox_ela", "yolox_ela.*"]), "yolox_ela.exps"],
-    package_dir={"yolox_ela.exps": "exps"},  # so that -f nano_ela_s works without a checkout
+    packages=[
+        *find_packages(include=["yolox_ela", "yolox_ela.*"]),
+        "yolox_ela.exps",
+        "yolox_ela.exps.hosts",
+    ],
+    package_dir={
+        "yolox_ela.exps": "exps",
+        "yolox_ela.exps.hosts": "exps/hosts",
+    },  # so that -f nano_ela_s works without a checkout
     package_data={"yolox_ela": ["py.typed", "report/page.html.jinja", "pretrained/*"]},
     install_requires=RUNTIME,
     entry_points={"console_scripts": ["yolox-ela = yolox_ela.commands.entry:main"]},

@@ -12,12 +12,12 @@ import itertools
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from yolox_ela.errors import UserError
-from yolox_ela.experiment import load_experiment
 from yolox_ela.export.check import (
     Differences,
     check_batches,
@@ -31,9 +31,9 @@ from yolox_ela.export.metadata import Metadata
 from yolox_ela.export.network import ToExport, exported_network
 from yolox_ela.export.runtimes import Predictions, open_exported
 from yolox_ela.export.write import write_proven
+from yolox_ela.named_attention import attention_of
 from yolox_ela.network.inference import PLAIN, predictor
-from yolox_ela.network.model import Yolox
-from yolox_ela.overrides import override
+from yolox_ela.network.model import Yolox, build_yolox
 
 ATTENTION = (
     "ela_t",
@@ -54,16 +54,17 @@ INPUTS = ((96, 96), (64, 128))
 NAMES = ("cat", 'dog "Rex"', "Zebra, ä")
 
 
-def lively_network(attention: str, size: str) -> Yolox:
+def lively_network(attention: Sequence[str], size: str) -> Yolox:
     """A network whose outputs depend on everything in it: statistics of BatchNorm from a forward
     pass, gates that are not near one half, scores that are not all the prior's 1%.
+
+    Args:
+        attention: names of modules, which the sites get in turn.
+        size: a key of `SIZES`.
     """
-    exp = override(
-        load_experiment("nano"),
-        {"classes": NAMES, "size": size, "attention": attention, "attention_start": "paper"},
-    )
-    model = exp.build_model()
+    builders = itertools.cycle([attention_of(name) for name in attention])
     torch.manual_seed(1)
+    model = build_yolox(len(NAMES), lambda channels: next(builders)(channels), size=size)
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.momentum = None  # the statistics of one batch
@@ -122,7 +123,7 @@ def main() -> int:
     print("attention size input opset outputs open | before NMS px, score | detections px, score")
     with tempfile.TemporaryDirectory() as folder:
         for attention, size in itertools.product(args.attention, args.size):
-            model = lively_network(attention, size)
+            model = lively_network([attention], size)
             for image_size, free in itertools.product(INPUTS, (False, True)):
                 meta = Metadata(
                     NAMES, image_size, next(outputs), 0 if free else 1, free, score_threshold=0.25

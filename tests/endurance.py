@@ -19,6 +19,7 @@ from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.sample import generate_sample
 from yolox_ela.experiment import Experiment
 from yolox_ela.overrides import override
+from yolox_ela.tasks.detection import Detection
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
 from yolox_ela.train.run_folder import RunFolder
@@ -63,7 +64,8 @@ def main() -> int:
     folder = RunFolder(place / "run")
     folder.path.mkdir()
     accelerator = build_accelerator("cpu", "fp32")
-    training = Measured(recipe, recipe.build_model(), *splits, folder, accelerator)
+    task = Detection(recipe, *splits, accelerator)
+    training = Measured(recipe, recipe.build_model(), task, folder, accelerator)
     started = time.monotonic()
     training.run()
     settled, last = training.rows[min(SETTLED, epochs) - 1], training.rows[-1]

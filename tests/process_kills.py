@@ -107,13 +107,13 @@ class Run:
         for process in self.processes():
             process.kill()
 
-    def end(self, since: float) -> Ended:
+    def end(self, since: float, start: int) -> Ended:
         """Wait until all is over.
 
         Args:
             since: when the first signal was sent, by time.monotonic.
+            start: number of lines that had been printed then.
         """
-        start = len(self.lines)
         while self.processes() and time.monotonic() - since < LATEST:
             time.sleep(0.2)
         seconds = time.monotonic() - since
@@ -219,12 +219,12 @@ def main() -> int:
                 run.wait_for(when)
             else:
                 time.sleep(when)
-            since = time.monotonic()
+            since, start = time.monotonic(), len(run.lines)
             act(run)
         except BaseException:
             run.kill()
             raise
-        ended = run.end(since)
+        ended = run.end(since, start)
         found = faults(ended, code, errors, kind)
         wrong += bool(found)
         print(f"## {name}: {ended.seconds:.1f} s, code {ended.code}: {found or 'as it should'}")

@@ -77,6 +77,8 @@ def test_options_exist(page):
     sources = [path for folder in folders for path in (PROJECT / folder).rglob("*.py")]
     source = "".join(path.read_text(encoding="utf-8") for path in sources)
     known = set(re.findall(rf'"({OPTION})"', source))
+    switches = re.findall(rf'"({OPTION})", action=argparse.BooleanOptionalAction', source)
+    known |= {f"--no-{name[2:]}" for name in switches}
     text = re.sub(LAUNCHERS, "", page.read_text(encoding="utf-8"), flags=re.S)
     named = set(re.findall(OPTION, text))
     assert named <= known | FOREIGN_OPTIONS

@@ -2,25 +2,23 @@
 
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate.state import AcceleratorState
 
 from yolox_ela.commands import evaluate as evaluate_command
-from yolox_ela.commands import evaluate_options, train_options
+from yolox_ela.commands import evaluate_options, train_host, train_options
 from yolox_ela.commands import train as train_command
-from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
-from yolox_ela.evaluate.results_file import read_results
 from yolox_ela.evaluate.results_text import format_results
 from yolox_ela.evaluate.scores import METRICS
 from yolox_ela.system.logs import ignore_foreign_warnings
 from yolox_ela.system.resources import explained
+from yolox_ela.train.accelerator import state_of_caller
 
 
 @dataclass(frozen=True)
@@ -49,6 +47,8 @@ class Evaluation:
         """The table that the command prints."""
         if not self.results:
             return f"{self.images} images, not scored"
+        if "task" in self.results:
+            return train_host.results_text(dict(self.results))
         return format_results(dict(self.results))
 
 
@@ -98,7 +98,7 @@ def train(experiment: str | Path | None = None, **settings: Any) -> TrainedRun:
             f"devices={args.devices} starts processes, which a call cannot do: use yolox-ela "
             f"train -d {args.devices}, or start your program by torchrun or accelerate launch"
         )
-    with _state_of_caller(), ExitStack() as held:
+    with _program_as_before(), ExitStack() as held:
         finished = train_command.run(args, held)
         training, results = finished.training, finished.results
         folder = training.folder
@@ -107,14 +107,14 @@ def train(experiment: str | Path | None = None, **settings: Any) -> TrainedRun:
             if not training.out_of_time:
                 raise KeyboardInterrupt
             known = folder.results.is_file()
-            kept = read_results(folder.results) if known else {}
+            kept = training.task.read_results(folder.results) if known else {}
         else:
             kept = results
             if training.accelerator.is_main_process:
                 page = train_command.keep(args, finished, results)
         return TrainedRun(
-            **_scores(kept, training.test_split),
-            images=len(training.test_split),
+            **_scores(kept, training.task.columns.headline, training.task.columns.scores),
+            images=len(training.task.test_samples),
             report=page,
             results=kept,
             folder=folder.path,
@@ -141,35 +141,33 @@ def evaluate(checkpoint: str | Path | None = None, **settings: Any) -> Evaluatio
         UserError: what the command refuses, in the same words.
     """
     args = evaluate_options.parse(Path.cwd(), {"checkpoint": checkpoint, **settings})
-    with _state_of_caller(), ExitStack() as held:
+    with _program_as_before(), ExitStack() as held:
         found = evaluate_command.run(args, held)
     results = found.results or {}
     return Evaluation(
-        **_scores(results, found.split), images=len(found.split), report=found.page, results=results
+        **_scores(results, found.split.headline, METRICS),
+        images=len(found.split),
+        report=found.page,
+        results=results,
     )
 
 
-def _scores(results: Mapping[str, Any], split: VocSplit) -> dict[str, Any]:
+def _scores(results: Mapping[str, Any], headline: str, metrics: Iterable[str]) -> dict[str, Any]:
     return {
-        "scores": {metric: results.get(metric) for metric in METRICS},
-        "headline": split.headline,
+        "scores": {metric: results.get(metric) for metric in metrics},
+        "headline": headline,
         "per_class": results.get("per_class", {}),
     }
 
 
 @contextmanager
-def _state_of_caller() -> Iterator[None]:
-    """Leave torch's number of threads, and accelerate's device and precision, as they were.
-
-    accelerate otherwise refuses a second run with another precision in the same program.
-    """
+def _program_as_before() -> Iterator[None]:
+    """Leave torch's number of threads, and accelerate's device and precision, as they were."""
     threads = torch.get_num_threads()
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), state_of_caller():
             ignore_foreign_warnings()
             with explained():
                 yield
     finally:
         torch.set_num_threads(threads)
-        if "WORLD_SIZE" not in os.environ:
-            AcceleratorState._reset_state(reset_partial_state=True)

@@ -8,6 +8,9 @@ DEFAULT_START, LEGACY_START = "coco", "coco_legacy"
 START_NAMES = (DEFAULT_START, LEGACY_START)
 # The package's own weights, which `predict` uses unless others are given; see `pretrained/`.
 DETECTOR = "nano_ela_s"
+# What counts as a detection unless something else is asked for: the lowest score, and the overlap
+# (IoU) above which NMS drops the lower score.
+SCORE_THRESHOLD, NMS_IOU = 0.3, 0.45
 # Where decoded images are kept, `--cache`; see `augment/bank.py`.
 CACHES = ("auto", "ram", "disk", "off")
 # Where training samples are rendered, `--augment`; see `augment/feed.py`.

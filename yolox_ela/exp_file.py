@@ -13,7 +13,7 @@ from typing import Any
 
 from yolox_ela.errors import ANY_FAILURE, UserError
 from yolox_ela.overrides import did_you_mean
-from yolox_ela.recipe import Recipe, setting_fields
+from yolox_ela.run_settings import RunSettings, setting_fields
 
 # Methods that an experiment's class may replace.
 REPLACEABLE = {"build_attention", "build_model", "validate"}
@@ -21,10 +21,18 @@ REPLACEABLE = {"build_attention", "build_model", "validate"}
 
 def own_experiments() -> dict[str, Path]:
     """The package's own experiments by name, from inside a wheel or from beside the package."""
+    return {path.stem: path for path in sorted(_folder().glob("*.py"))}
+
+
+def host_experiments() -> dict[str, Path]:
+    """The package's own experiments with the paper's other networks, by name."""
+    return {path.stem: path for path in sorted((_folder() / "hosts").glob("*.py"))}
+
+
+def _folder() -> Path:
     package = Path(__file__).parent
     installed = package / "exps"
-    folder = installed if installed.is_dir() else package.parent / "exps"
-    return {path.stem: path for path in sorted(folder.glob("*.py"))}
+    return installed if installed.is_dir() else package.parent / "exps"
 
 
 def find_experiment(given: str | Path) -> Path:
@@ -36,14 +44,19 @@ def find_experiment(given: str | Path) -> Path:
     Raises:
         UserError: there is no such file or name; the message lists those that exist.
     """
-    path, own = Path(given), own_experiments()
+    path, own = Path(given), own_experiments() | host_experiments()
     if path.name == str(path) and path.suffix == "":
         if path.name in own:
             return own[path.name]
-        hint = did_you_mean(path.name, own)
+        hosts = host_experiments()
+        network = path.name.partition("_")[0]  # of another one than YOLOX only if it is named
+        alike = {name: file for name, file in hosts.items() if name.startswith(network)}
+        hint = did_you_mean(path.name, alike or own_experiments())
         raise UserError(
             f"the package has no experiment '{path}'; {hint + ' ' if hint else ''}It has "
-            f"{', '.join(own)}; give an experiment of your own as a path that ends in .py"
+            f"{', '.join(own_experiments())}, and of other networks "
+            f"{', '.join(hosts)}; give an experiment of your own as a path that ends "
+            "in .py"
         )
     if not path.is_file():
         near = [p.name for p in sorted(path.parent.glob("*.py"))] if path.parent.is_dir() else []
@@ -58,8 +71,22 @@ def find_experiment(given: str | Path) -> Path:
 
 def is_own_experiment(path: Path) -> bool:
     """Whether a file is one of the package's own experiments, or a copy of one with its name."""
-    own = own_experiments().get(path.stem)
+    own = (own_experiments() | host_experiments()).get(path.stem)
     return own is not None and own.read_bytes() == path.read_bytes()
+
+
+def trains_other_network(given: str | Path | None) -> bool:
+    """Whether an experiment's file trains another network than YOLOX, as its imports tell."""
+    if given is None:
+        return False
+    try:
+        tree = ast.parse(find_experiment(given).read_bytes())
+    except (SyntaxError, ValueError, UserError):  # running the file says what is wrong
+        return False
+    return any(
+        isinstance(node, ast.ImportFrom) and (node.module or "").startswith("yolox_ela.tasks.")
+        for node in tree.body
+    )
 
 
 def run_file(path: Path) -> ModuleType:
@@ -90,7 +117,7 @@ def blame(path: Path) -> Iterator[None]:
         raise UserError(f"{path} fails to run: {type(error).__name__}: {error}") from error
 
 
-def require_effect(exp: Recipe, base: type[Recipe], module: ModuleType) -> None:
+def require_effect(exp: RunSettings, base: type[RunSettings], module: ModuleType) -> None:
     """Raise UserError if values in an experiment's file would have no effect, and name them.
 
     Args:
@@ -106,7 +133,7 @@ def require_effect(exp: Recipe, base: type[Recipe], module: ModuleType) -> None:
             f"set where it has no effect: {', '.join(said)}. Give fields of the recipe to "
             f"{base.__name__}(...), or set them in the body of a class Exp({base.__name__})"
         )
-    if lost := _lost_values(exp):
+    if lost := _lost_values(exp, base):
         raise UserError(
             f"{', '.join(map(repr, lost))} would not be what the class says, or could not be "
             "changed on the command line: write settings into the body of the class, without "
@@ -114,7 +141,7 @@ def require_effect(exp: Recipe, base: type[Recipe], module: ModuleType) -> None:
         )
 
 
-def _unread_names(exp: Recipe, base: type[Recipe], module: ModuleType) -> set[str]:
+def _unread_names(exp: RunSettings, base: type[RunSettings], module: ModuleType) -> set[str]:
     """Public names that the experiment or its classes set, that are no fields of `base`, and that
     none of the files that define them reads.
     """
@@ -159,11 +186,11 @@ def _source(module: ModuleType) -> ast.Module:
     return ast.parse(Path(module.__file__).read_bytes())
 
 
-def _lost_values(exp: Recipe) -> list[str]:
+def _lost_values(exp: RunSettings, base: type[RunSettings]) -> list[str]:
     """Fields whose value in the class differs from that of a new instance."""
     fresh, lost = type(exp)(), []
     there = {field.name for field in fields(exp)}
-    for name in (field.name for field in setting_fields(Recipe)):
+    for name in (field.name for field in setting_fields(base)):
         stated: Any = inspect.getattr_static(type(exp), name, MISSING)
         if isinstance(stated, (staticmethod, classmethod)):
             stated = getattr(type(exp), name)

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any, ClassVar
 
 import torch
@@ -24,7 +24,8 @@ from yolox_ela.input_size import InputSize, one_form
 from yolox_ela.named_attention import attention_of
 from yolox_ela.network.dry_run import require_working, source_of
 from yolox_ela.network.model import Yolox, build_yolox
-from yolox_ela.recipe import NOT_A_SETTING, Recipe, setting_fields
+from yolox_ela.recipe import Recipe
+from yolox_ela.run_settings import NOT_A_SETTING, RunSettings, setting_fields
 from yolox_ela.system.randomness import isolated_generators
 
 BASELINE = "nano"  # the experiment without attention
@@ -197,7 +198,33 @@ def load_experiment(path: str | Path) -> Experiment:
             something that would have no effect.
     """
     path = find_experiment(path)
+    return _experiment_in(path, run_file(path))
+
+
+def load_trainable(path: str | Path) -> RunSettings:
+    """What a file defines to be trained: an experiment, or a recipe of another network as `exp`.
+
+    Args:
+        path: the file, or the name of one of the package's own, as in `resnet18_ela_s`.
+
+    Raises:
+        UserError: as for `load_experiment`.
+    """
+    path = find_experiment(path)
     module = run_file(path)
+    exp = getattr(module, "exp", None)
+    if not isinstance(exp, RunSettings) or isinstance(exp, Recipe):
+        return _experiment_in(path, module)
+    with blame(path):
+        require_effect(exp, type(exp), module)
+        own = path.stem if is_own_experiment(path) else ""
+        exp = replace(exp, name=exp.name or path.stem, package_name=own)
+        exp.validate()
+        return exp
+
+
+def _experiment_in(path: Path, module: ModuleType) -> Experiment:
+    """The experiment that the file has defined."""
     with blame(path):
         exp = _defined_in(vars(module))
         require_effect(exp, Experiment, module)
@@ -219,6 +246,10 @@ def _defined_in(names: Mapping[str, Any]) -> Experiment:
         return kind()
     if isinstance(exp, Experiment) and (kind is None or type(exp) is kind):
         return exp
+    if isinstance(exp, RunSettings) and not isinstance(exp, Recipe):
+        raise UserError(
+            "this trains another network than YOLOX; only `yolox-ela train` and `explain` take it"
+        )
     found = {name: _shown(names[name]) for name in ("exp", "Exp") if name in names}
     raise UserError(
         "an experiment's file defines exp = Experiment(...), or a class Exp(Experiment); this one "

@@ -41,6 +41,21 @@ def attention_of(text: str) -> Builder:
     return functools.partial(build, **_option_values(build, parts)) if parts.options else build
 
 
+def network_of(text: str) -> Callable[..., Any]:
+    """What builds a network that is named as FILE.py:NAME.
+
+    Raises:
+        UserError: there is no such file, or nothing in it that can be called by this name.
+    """
+    if isinstance(text, Recorded):
+        raise UserError(
+            f"the run trains the network {text}, and a file that a run names is never run by "
+            f"itself: if you trust it, name it again, as in network={text}"
+        )
+    file, _, name = text.partition(".py:")
+    return _module_of_file(Path(f"{file}.py"), name, "network")
+
+
 def _no_module(channels: int) -> None:
     """Leave the site as it is."""
 
@@ -56,9 +71,9 @@ def _package_module(name: str) -> Builder:
     return getattr(yolox_ela.attention, known[name])
 
 
-def _module_of_file(path: Path, name: str) -> Builder:
+def _module_of_file(path: Path, name: str, what: str = "attention") -> Callable[..., Any]:
     if not path.is_file():
-        raise UserError(f"attention {path}:{name}: there is no file {path}")
+        raise UserError(f"{what} {path}:{name}: there is no file {path}")
     module = _run_once(str(path.resolve()), path.stat().st_mtime_ns)
     found = getattr(module, name, None)
     if not callable(found):
@@ -70,7 +85,7 @@ def _module_of_file(path: Path, name: str) -> Builder:
         hint = did_you_mean(name, own)
         said = "has no" if found is None else "has something that cannot be called as its"
         raise UserError(
-            f"attention {path}:{name}: the file {said} {name}; {hint + ' ' if hint else ''}"
+            f"{what} {path}:{name}: the file {said} {name}; {hint + ' ' if hint else ''}"
             f"It defines {', '.join(own) or 'nothing that builds a module'}"
         )
     return found

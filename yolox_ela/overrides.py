@@ -14,10 +14,11 @@ from yolox_ela.field_rules import TYPE_WORDS
 from yolox_ela.foreign_names import answer
 from yolox_ela.input_size import FORM as IMAGE_SIZE_FORM
 from yolox_ela.input_size import parse_image_size
-from yolox_ela.recipe import Recipe, current_settings, setting_fields
+from yolox_ela.recipe import current_settings
+from yolox_ela.run_settings import RunSettings, setting_fields
 from yolox_ela.system.files import is_file, read_text
 
-RecipeType = typing.TypeVar("RecipeType", bound=Recipe)
+RecipeType = typing.TypeVar("RecipeType", bound=RunSettings)
 
 
 def override(recipe: RecipeType, values: Mapping[str, Any]) -> RecipeType:
@@ -41,10 +42,10 @@ def override(recipe: RecipeType, values: Mapping[str, Any]) -> RecipeType:
             raise UserError(
                 f"the recipe has no field '{name}'; {hint or 'train --fields lists those it has'}"
             )
-        if name == "attention" and value == "":
+        if name in ("attention", "network") and value == "":
             continue
         parsed[name] = _parse(name, value, types[name]) if isinstance(value, str) else value
-    changed = dataclasses.replace(recipe, **parsed)
+    changed: RecipeType = dataclasses.replace(recipe, **parsed)
     before, after = recipe.network_suffix(), changed.network_suffix()
     if "name" not in parsed and before != after:
         changed.name = recipe.name.removesuffix(before) + after
@@ -58,6 +59,8 @@ def recorded_settings(saved: Mapping[str, Any]) -> dict[str, Any]:
     settings = {k: tuple(v) if isinstance(v, list) else v for k, v in saved.items()}
     if settings.get("attention"):
         settings["attention"] = Recorded(settings["attention"])
+    if settings.get("network"):
+        settings["network"] = Recorded(settings["network"])
     return current_settings(settings)
 
 
@@ -101,7 +104,7 @@ def pairs_to_dict(words: Sequence[str]) -> dict[str, str]:
 
 def _parse(name: str, text: str, kind: Any) -> Any:
     """`text` as a value of type `kind`."""
-    if kind is str:
+    if kind is str or name == "network":
         return text
     if name == "freeze" and text == "none":
         return ()
@@ -121,7 +124,7 @@ def _parse(name: str, text: str, kind: Any) -> Any:
         items = typing.get_args(kind)
         words = [word.strip() for word in text.strip("()[] ").split(",") if word.strip()]
         if items[-1] is Ellipsis:
-            return tuple(words)
+            return tuple(map(_finite, words)) if items[0] is float else tuple(words)
         if len(words) != len(items):
             raise ValueError(text)
         return tuple(_finite(word) for word in words)

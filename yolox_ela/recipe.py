@@ -8,7 +8,7 @@ A setting states its default, its rule (see `field_rules`) and, below it, its me
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import Field, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, get_type_hints
 
 from yolox_ela.choices import TRAINING_PRECISIONS
@@ -36,17 +36,15 @@ from yolox_ela.recipe_rules import (
     SIZE,
     ZOOM,
 )
+from yolox_ela.run_settings import RunSettings, setting_fields
 from yolox_ela.schema import shown
 from yolox_ela.sizes import SITES, in_network_order
 
 MOST_ADAMW_LR = 0.01  # the largest `lr` that AdamW is given
 
-# The metadata of a dataclass field that is no setting: no override changes it, no run records it.
-NOT_A_SETTING = {"setting": False}
-
 
 @dataclass
-class Recipe:
+class Recipe(RunSettings):
     """Settings of a training run and of the evaluation that belongs to it."""
 
     name: Annotated[str, FOLDER_NAME] = "recipe"
@@ -251,28 +249,26 @@ class Recipe:
     def plain(self) -> "Recipe":
         """The settings without an experiment's class, which other processes cannot import."""
         values = {field.name: getattr(self, field.name) for field in fields(Recipe)}
-        return Recipe(**values | {"attention": self._attention_text() or None})
+        return Recipe(**values | {"attention": self.attention_text() or None})
 
     def to_dict(self) -> dict[str, Any]:
         """All settings as plain JSON values; `attention` is empty where it is no text."""
-        values = {field.name: getattr(self, field.name) for field in setting_fields(self)}
-        values["attention"] = self._attention_text()
-        values["sites"] = in_network_order(self.sites)
-        return {
-            key: list(value) if isinstance(value, tuple) else value for key, value in values.items()
-        }
+        return super().to_dict() | {"sites": list(in_network_order(self.sites))}
 
-    def network_suffix(self) -> str:
-        """What belongs behind the name because the network is another one than the name says."""
-        return ""
+    def is_new(self, parameter: str) -> bool:
+        """Whether a parameter belongs to attention, or to a class predictor that starts at random.
 
-    def _attention_text(self) -> str:
-        return str(self.attention) if isinstance(self.attention, str) else ""
+        Args:
+            parameter: its name in the network.
+        """
+        random_classes = self.class_head_start == "random"
+        return parameter.startswith("backbone.attention.") or (
+            random_classes and parameter.startswith("head.cls_preds.")
+        )
 
-
-def setting_fields(recipe: Recipe | type[Recipe]) -> list[Field[Any]]:
-    """The fields of a recipe that are settings, in their order."""
-    return [field for field in fields(recipe) if field.metadata.get("setting", True)]
+    def is_backbone(self, parameter: str) -> bool:
+        """Whether a parameter of this name comes before the network's neck."""
+        return parameter.startswith("backbone.backbone.")
 
 
 def current_settings(saved: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from yolox_ela.exp_file import own_experiments
 from yolox_ela.experiment import BASELINE, Experiment, load_experiment
 from yolox_ela.network.weights import read_checkpoint, state_dict_of
 from yolox_ela.overrides import override, recorded_settings
-from yolox_ela.recipe import Recipe, setting_fields
+from yolox_ela.recipe import Recipe
+from yolox_ela.run_settings import setting_fields
 
 ATTENTION = "backbone.attention."
 # Settings that decide how the network is built and what its input is.
@@ -83,8 +84,22 @@ def adopt_checkpoint(experiment: Experiment, content: Mapping[str, Any]) -> Expe
             name: saved[name] for name in (*NETWORK_SETTINGS, *DATA_SETTINGS) if name in saved
         }
         if experiment.attention == saved.get("attention"):
-            del recorded["attention"]  # the experiment's own word for it is no file's word
+            recorded.pop("attention", None)  # the experiment's own word for it is no file's word
     return override(experiment, recorded)
+
+
+def adopt_run(experiment: Experiment, content: Mapping[str, Any]) -> Experiment:
+    """The experiment with all settings of the run that has written a checkpoint.
+
+    Args:
+        experiment: the run's experiment, as its file has it.
+        content: everything in the checkpoint, with the run's `recipe`.
+    """
+    known = {field.name for field in setting_fields(experiment)}
+    saved = {k: v for k, v in recorded_settings(content["recipe"]).items() if k in known}
+    if experiment.attention == saved.get("attention"):
+        saved.pop("attention", None)  # see `adopt_checkpoint`
+    return adopt_checkpoint(override(experiment, saved), content)
 
 
 def package_name_of(recipe: Recipe) -> str:
@@ -120,7 +135,4 @@ def recorded_experiment(
             f"{path} was trained as '{name}', which is none of the package's own experiments: "
             "give the experiment's file with -f (files that weights name are never run)"
         )
-    exp = load_experiment(found)
-    known = {field.name for field in setting_fields(exp)}
-    saved = {field: value for field, value in recorded_settings(recipe).items() if field in known}
-    return adopt_checkpoint(override(exp, saved), content)
+    return adopt_run(load_experiment(found), content)

@@ -10,7 +10,7 @@ from torch import nn
 from torchvision.models import resnet18
 
 from yolox_ela.attention import ECA, SE, Before, ela_s, insert
-from yolox_ela.attention.insertion import maps_at
+from yolox_ela.attention.site_maps import maps_at
 
 RESNET_SITES = [("relu", "layer1"), "layer2.0.bn2", "layer3", "layer4"]
 SMALL = torch.zeros(1, 3, 64, 64)

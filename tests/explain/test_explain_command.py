@@ -14,9 +14,10 @@ from yolox_ela.sizes import SITES
 
 @pytest.fixture
 def typed(tmp_path, monkeypatch, people):
-    """Runs the command with these words, beside a picture `people.png`."""
+    """Runs the command with these words, beside a picture `photos/people.png`."""
     monkeypatch.chdir(tmp_path)
-    cv2.imwrite("people.png", people)
+    (tmp_path / "photos").mkdir()
+    cv2.imwrite("photos/people.png", people)
 
     def run(*words):
         monkeypatch.setattr(sys, "argv", ["explain", *map(str, words)])
@@ -28,13 +29,15 @@ def typed(tmp_path, monkeypatch, people):
 @pytest.mark.slow
 def test_a_page_for_each_picture(typed, tmp_path, capsys):
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
-    words = ["people.png", "broken.jpg", "--max", 1, "--size", 192, "--device", "cpu"]
+    (tmp_path / "photos" / "Thumbs.db").write_bytes(b"of Windows")
+    words = ["photos", "b*n.jpg", "0", "--max", 1, "--size", 192, "--device", "cpu"]
     assert typed(*words, "--json", "numbers.json") == 1
     out, err = capsys.readouterr()
-    assert "people.png: person 0." in out
+    assert "photos/people.png: person 0." in out
     assert "skipped: " in err
     assert "broken.jpg" in err
-    assert "1 of 2 pictures could not be explained" in err
+    assert "skipped: 0: it is a video or camera" in err
+    assert "2 of 3 pictures could not be explained" in err
     folder = tmp_path / "runs" / "explain" / "people"
     page = (folder / "report.html").read_text(encoding="utf-8")
     for part in ("What was found", "Where the score comes from", "The gates along the picture"):
@@ -43,7 +46,7 @@ def test_a_page_for_each_picture(typed, tmp_path, capsys):
         assert words in page
     pictures = {path.stem for path in (folder / "report").glob("*.png")}
     assert pictures == {"detections", "detection_1_person", "gates_1"}
-    people, broken = json.loads((tmp_path / "numbers.json").read_text())
+    people, broken, _ = json.loads((tmp_path / "numbers.json").read_text())
     assert "broken.jpg" in broken["error"]
     (found,) = people["detections"]
     assert found["class"] == "person"
@@ -57,13 +60,15 @@ def test_a_page_for_each_picture(typed, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["people.png", "-f", "nano"], "-f nano says how a network is built"),
-        (["people.png", "--beside", "lost.pth"], "--beside lost.pth: there is no such file"),
-        (["people.png", "--beside", "none", "coco"], "--beside none means no other network"),
-        (["people.png", "--beside-experiment", "nano"], "give them with --beside"),
-        (["people.png", "--detection", 1, "--max", 2], "--max has no meaning"),
-        (["."], "is a folder: name pictures"),
-        (["people.png", "--place", "drak3"], "no place 'drak3'"),
+        (["photos/people.png", "-f", "nano"], "-f nano says how a network is built"),
+        (["photos/people.png", "--beside", "lost.pth"], "--beside lost.pth: there is no such file"),
+        (["photos/people.png", "--beside", "none,coco"], "--beside none means no other network"),
+        (["--beside", "a.onnx", "photos"], "--beside a.onnx is an exported file"),
+        (["photos/people.png", "--beside-experiment", "nano"], "give them with --beside"),
+        (["photos/people.png", "--detection", 1, "--max", 2], "--max has no meaning"),
+        (["."], "no pictures or videos in"),
+        (["photos", "-o", "photos/pages"], "is inside photos, which is read"),
+        (["photos/people.png", "--place", "drak3"], "no place 'drak3'"),
     ],
 )
 def test_mistakes_are_named_before_anything_is_written(typed, tmp_path, words, message):

@@ -1,4 +1,4 @@
-"""Networks of every kind, exported to ONNX, compute the same in onnxruntime."""
+"""Networks of every kind compute the same as exported files."""
 
 import onnx
 import pytest
@@ -7,25 +7,23 @@ from studies.export_grid import INPUTS, NAMES, lively_network, run_case
 from yolox_ela.export.metadata import Metadata
 
 SQUARE, WIDE = INPUTS
-# Every attention module, size, shape of input, opset, kind of output, fixed and open.
+# Every attention module, each at some of the seven sites.
+STRIPS = ("ela_t", "ela_b", "ela_s", "ela_l", "ca", "cagroupnorm", "se")
+OTHERS = ("cbam", "eca", "sa", "none")
+# With every size, shape of input, opset, kind of output, fixed and open.
 CASES = [
-    ("ela_t", "nano", SQUARE, 17, "decoded", False),
-    ("ela_b", "tiny", WIDE, 18, "raw", True),
-    ("ela_s", "s", SQUARE, 19, "nms", True),
-    ("ela_l", "nano", WIDE, 20, "decoded", True),
-    ("ca", "tiny", SQUARE, 21, "nms", False),
-    ("cagroupnorm", "nano", WIDE, 17, "nms", True),
-    ("se", "nano", SQUARE, 18, "raw", False),
-    ("cbam", "nano", WIDE, 19, "decoded", True),
-    ("eca", "nano", SQUARE, 21, "raw", True),
-    ("sa", "nano", WIDE, 20, "nms", False),
+    (STRIPS, "nano", SQUARE, 17, "decoded", False),
+    (OTHERS, "tiny", WIDE, 18, "raw", True),
+    (("ela_s",), "s", SQUARE, 19, "nms", True),
+    (STRIPS, "nano", WIDE, 20, "decoded", True),
+    (OTHERS, "nano", SQUARE, 21, "nms", False),
 ]
 
 
 @pytest.mark.parametrize(
     ("attention", "size", "image_size", "opset", "outputs", "free"),
     CASES,
-    ids=[f"{case[0]}-{case[1]}-{case[4]}" for case in CASES],
+    ids=[f"{case[0][0]}-{case[1]}-{case[4]}" for case in CASES],
 )
 def test_the_file_computes_what_the_network_does(
     attention, size, image_size, opset, outputs, free, tmp_path
@@ -42,3 +40,13 @@ def test_the_file_computes_what_the_network_does(
     dims = images.type.tensor_type.shape.dim
     wanted = ["batch", 3, "height", "width"] if free else [2, 3, *image_size]
     assert [dim.dim_param or dim.dim_value for dim in dims] == wanted
+
+
+@pytest.mark.slow
+def test_torch_export_leaves_batch_and_size_open(tmp_path):
+    """The pictures come one, two and several at a time, and in three sizes."""
+    model, meta = lively_network(["ela_s"], "nano"), Metadata(NAMES, (64, 96), "decoded", 0, True)
+    found = run_case(model, meta, tmp_path / "model.pt2", kind="torch_export")
+    assert found.detections > 20
+    assert found.box < 1e-2
+    assert found.score < 1e-4

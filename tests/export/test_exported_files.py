@@ -181,6 +181,7 @@ REFUSED = [
     ("--size 300", "'300' is not a multiple of 32"),
     ("--size 320,320,320", "is not a multiple of 32"),
     ("--no-check --check-images .", "leave --no-check out"),
+    ("--check --no-check", "--check and --no-check are opposites"),
     ("--opset 16", "invalid choice"),
     ("-f nano_ela_s", "says how a network is built, not which weights it has"),
     ("attention=none", "attention is settled by the weights"),

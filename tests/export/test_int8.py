@@ -1,9 +1,9 @@
-"""ONNX files of 8 bits: which convolutions they compute so, and how near they stay."""
+"""Files of 8 bits: which convolutions they compute so, and how near they stay."""
 
 import pytest
 import torch
 
-from yolox_ela.export import onnx_file
+from yolox_ela.export import onnx_file, openvino_file
 from yolox_ela.export.check import check_images, letterboxed
 from yolox_ela.export.metadata import Metadata
 from yolox_ela.export.network import ToExport, exported_network, is_kept_in_float
@@ -13,11 +13,12 @@ SIZE = (224, 224)
 
 
 @pytest.fixture(scope="module")
-def job():
+def job_of():
+    """What the writer of a format gets."""
     detector = Detector.from_pretrained(image_size=SIZE[0], device="cpu")
     meta = Metadata(detector.classes, SIZE, precision="int8")
     images = letterboxed(check_images(), SIZE).float().contiguous().split(1)
-    return ToExport(exported_network(detector.model, meta, "onnx"), meta, 17, images)
+    return lambda kind: ToExport(exported_network(detector.model, meta, kind), meta, 17, images)
 
 
 def scores(images, predict):
@@ -26,7 +27,17 @@ def scores(images, predict):
     return (found[..., 4:5] * found[..., 5:]).amax((1, 2))
 
 
-def test_onnx_computes_convolutions_in_8_bits_but_for_those_that_lose_by_it(job, tmp_path):
+def require_near(opened, job):
+    """What an opened file of 8 bits scores differs from the network's scores, but little."""
+    with torch.no_grad():
+        wanted = scores(job.calibration, job.network)
+    gap = (wanted - scores(job.calibration, lambda image: opened.run(image)[0])).abs().max()
+    assert wanted.max() > 0.3, "there is an object"
+    assert 1e-4 < gap < 0.2
+
+
+def test_onnx_computes_convolutions_in_8_bits_but_for_those_that_lose_by_it(job_of, tmp_path):
+    job = job_of("onnx")
     onnx = pytest.importorskip("onnx")
     path = tmp_path / "int8.onnx"
     onnx_file.write(job, path)
@@ -39,9 +50,27 @@ def test_onnx_computes_convolutions_in_8_bits_but_for_those_that_lose_by_it(job,
     }
     assert found == {name: not is_kept_in_float(name) for name in found}
     assert 0 < sum(map(is_kept_in_float, found)) < len(found) / 4
-    opened = onnx_file.open_file(path, "cpu")
-    with torch.no_grad():
-        wanted = scores(job.calibration, job.network)
-    gap = (wanted - scores(job.calibration, lambda image: opened.run(image)[0])).abs().max()
-    assert wanted.max() > 0.3, "there is an object"
-    assert 1e-4 < gap < 0.2
+    require_near(onnx_file.open_file(path, "cpu"), job)
+
+
+@pytest.mark.slow
+def test_openvino_computes_the_same_convolutions_in_8_bits_and_prints_nothing(
+    job_of, tmp_path, capfd
+):
+    job = job_of("openvino")
+    openvino = pytest.importorskip("openvino")
+    pytest.importorskip("nncf")
+    path = tmp_path / "int8.xml"
+    openvino_file.write(job, path)
+    assert "".join(capfd.readouterr()) == ""
+    convolutions = {
+        node.get_friendly_name(): node.input_value(1).get_node()
+        for node in openvino.Core().read_model(path).get_ops()
+        if node.get_type_name() in openvino_file.QUANTIZED
+    }
+    in_float = {
+        name for name, weights in convolutions.items() if weights.get_type_name() == "Constant"
+    }
+    assert in_float == set(filter(is_kept_in_float, convolutions))
+    assert 0 < len(in_float) < len(convolutions) / 4
+    require_near(openvino_file.open_file(path, "cpu"), job)

@@ -27,7 +27,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def model():
-    return lively_network("ela_s", "nano")
+    return lively_network(["ela_s"], "nano")
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +37,10 @@ def batches():
 
 def test_a_file_of_a_perturbed_network_is_refused(model, batches, tmp_path):
     """One gate of one site is off, which a glance at the detections would not show."""
-    broken = exported_network(model, META, "onnx")
+    broken = exported_network(model, META, "torchscript")
     norm = broken.backbone.attention["C3_n3"].gate_h[1]
-    norm.bias.data += 0.2
-    path = tmp_path / "model.onnx"
+    norm.bias.data += 1
+    path = tmp_path / "model.torchscript"
     path.write_text("an older file")
 
     def prove(file):
@@ -48,10 +48,10 @@ def test_a_file_of_a_perturbed_network_is_refused(model, batches, tmp_path):
         require_equal(compare(wanted, got, batches, META), META)
 
     with pytest.raises(UserError, match="does not compute what the network does"):
-        write_proven(ToExport(broken, META, 17), FORMATS["onnx"], path, prove)
+        write_proven(ToExport(broken, META, 17), FORMATS["torchscript"], path, prove)
     assert path.read_text() == "an older file"
     assert list(tmp_path.iterdir()) == [path]
-    kind, whole = FORMATS["onnx"], exported_network(model, META, "onnx")
+    kind, whole = FORMATS["torchscript"], exported_network(model, META, "torchscript")
     assert write_proven(ToExport(whole, META, 17), kind, path, prove) == [path]
     assert open_exported(path).metadata == META
 

@@ -17,7 +17,8 @@ from yolox_ela.experiment import Experiment, load_experiment
 from yolox_ela.network.entries import checked_entries
 from yolox_ela.network.weights import read_checkpoint, state_dict_of
 from yolox_ela.overrides import override, pairs_to_dict
-from yolox_ela.recipe import Recipe, setting_fields
+from yolox_ela.recipe import Recipe
+from yolox_ela.run_settings import setting_fields
 from yolox_ela.train.state_entries import require_state
 
 fuzzed = settings(

@@ -13,7 +13,7 @@ from yolox_ela.study.intervals import Estimate
 from yolox_ela.study.plan import EVALUATE, TRAIN, Group, Run
 from yolox_ela.study.plot import plot_study
 from yolox_ela.study.records import Record
-from yolox_ela.study.study_file import Settings
+from yolox_ela.study.study_parts import Settings
 from yolox_ela.study.table import sentence, study_table
 from yolox_ela.tables.complexity import Complexity
 from yolox_ela.tables.layout import render

@@ -3,12 +3,15 @@
 import errno
 import os
 import subprocess
+from contextlib import suppress
 
 import pytest
+from loguru import logger
 
 from yolox_ela.errors import UserError
 from yolox_ela.images.read import read_image
 from yolox_ela.system.files import write_atomically
+from yolox_ela.system.logs import log_to_file
 from yolox_ela.system.resources import explained, explanation
 
 resource = pytest.importorskip("resource")  # Windows has none
@@ -94,6 +97,20 @@ def test_full_disks(small_disk):
     assert list(small_disk.iterdir()) == []
     with pytest.raises(UserError, match=r"the disk of .* is full: free space"), explained():
         allocate(small_disk / "b")
+
+
+def test_a_log_that_cannot_be_written(small_disk, capsys):
+    """One warning, and the work goes on."""
+    log = small_disk / "train.log"
+    with log_to_file(log, ["started\n"]):
+        with suppress(OSError), (small_disk / "filler").open("wb", buffering=0) as file:
+            while file.write(bytes(1024)):
+                pass
+        for _ in range(3):
+            logger.info("x" * 9000)
+    said = [line for line in capsys.readouterr().err.splitlines() if "xxx" not in line]
+    assert said == [f"warning: {log} misses what is logged from here on: No space left on device"]
+    assert log.read_text().startswith("started\n")
 
 
 def allocate(path):

@@ -6,7 +6,7 @@ import re
 import resource
 import subprocess
 import sys
-from argparse import SUPPRESS
+from argparse import SUPPRESS, Namespace
 
 import pytest
 from command_line import PROJECT, environment
@@ -24,7 +24,8 @@ from yolox_ela.commands.options import require_outputs
 from yolox_ela.errors import UserError
 from yolox_ela.named_recipes import RECIPES
 from yolox_ela.network.starts import STARTS
-from yolox_ela.recipe import Recipe, setting_fields
+from yolox_ela.recipe import Recipe
+from yolox_ela.run_settings import setting_fields
 from yolox_ela.train.tracker_names import TRACKER_NAMES
 from yolox_ela.train.trackers import TRACKERS
 

@@ -10,12 +10,15 @@ import sys
 from pathlib import Path
 
 import torch
+from accelerate.utils import gather_object
 
 from yolox_ela.attention import ela_s
 from yolox_ela.datasets.load import load_split
+from yolox_ela.errors import UserError
 from yolox_ela.experiment import Experiment
 from yolox_ela.network.model import build_yolox
 from yolox_ela.overrides import override
+from yolox_ela.tasks.detection import Detection
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
 from yolox_ela.train.run_folder import RunFolder
@@ -87,14 +90,14 @@ def begin(path, name, splits, weights, *, resume=False, stop_after=0):
     """
     folder = RunFolder(path)
     accelerator = build_accelerator("cpu", "fp32")
-    accelerator.end_training = lambda: None  # the next run needs the processes' connection
     if accelerator.is_main_process:
         folder.path.mkdir(parents=True, exist_ok=True)
     accelerator.wait_for_everyone()
     torch.manual_seed(0)
     network = build_yolox(20, RUNS[name][0])
     network.load_state_dict(weights, strict=False)
-    training = Recorded(recipe_of(name), network, *splits, folder, accelerator, trackers=())
+    task = Detection(recipe_of(name), *splits, accelerator)
+    training = Recorded(recipe_of(name), network, task, folder, accelerator, trackers=())
     training.stop_after = stop_after
     if resume:
         training.resume()
@@ -112,6 +115,17 @@ def run(*arguments, **options):
     }
 
 
+def spoiled(*arguments):
+    """What each process says of a weight that is not finite."""
+    training = begin(*arguments)
+    with torch.no_grad():
+        training.network.backbone.C3_p4.conv1.conv.weight.fill_(torch.nan)
+    try:
+        training.run()
+    except UserError as error:
+        return gather_object([f"{type(error).__name__}: {error}"])
+
+
 def main():
     data, weights, folder = map(Path, sys.argv[1:])
     splits, weights = load_splits(data), torch.load(weights, weights_only=True)
@@ -123,6 +137,7 @@ def main():
         if main_process:  # for a single process to resume
             shutil.copytree(path, folder / f"{name}_stopped")
         noted[path.name] = run(path, name, splits, weights, resume=True)
+    noted["spoiled"] = spoiled(folder / "spoiled", "frozen", splits, weights)
     if main_process:
         torch.save(noted, folder / "noted.pth")
 

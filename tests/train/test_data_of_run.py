@@ -19,6 +19,7 @@ from yolox_ela.images.values import ValueRange
 from yolox_ela.network.model import build_yolox
 from yolox_ela.overrides import override
 from yolox_ela.predict import Detector
+from yolox_ela.tasks.detection import Detection
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
 from yolox_ela.train.run_folder import RunFolder
@@ -44,9 +45,8 @@ def start(path, recipe, data, *, kind=Training, resume=False, cache="off"):
     images = open_images(splits[0], recipe.image_size, cache, path / "cache")
     feed = HostFeed(splits[0], recipe, accelerator.device, images)
     torch.manual_seed(0)
-    training = kind(
-        recipe, build_yolox(len(CLASSES)), *splits, folder, accelerator, trackers=(), feed=feed
-    )
+    task = Detection(recipe, *splits, accelerator, feed)
+    training = kind(recipe, build_yolox(len(CLASSES)), task, folder, accelerator, trackers=())
     if resume:
         training.resume()
     return training

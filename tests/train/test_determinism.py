@@ -10,6 +10,7 @@ from yolox_ela.augment.feed import HostFeed
 from yolox_ela.network.model import build_yolox
 from yolox_ela.overrides import override
 from yolox_ela.system.determinism import WORKSPACE, compute_deterministically, is_deterministic
+from yolox_ela.tasks.detection import Detection
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
 from yolox_ela.train.run_folder import RunFolder
@@ -23,7 +24,8 @@ def weights(folder, recipe, splits, cache):
     images = open_images(splits[0], recipe.image_size, cache, folder / "images")
     feed = HostFeed(splits[0], recipe, accelerator.device, images)
     path = RunFolder(folder)
-    training = Training(recipe, build_yolox(20), *splits, path, accelerator, trackers=(), feed=feed)
+    task = Detection(recipe, *splits, accelerator, feed)
+    training = Training(recipe, build_yolox(20), task, path, accelerator, trackers=())
     training.run()
     return training.network.state_dict()
 

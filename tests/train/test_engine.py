@@ -16,6 +16,7 @@ from yolox_ela.augment.feed import DeviceFeed
 from yolox_ela.errors import UserError
 from yolox_ela.network.model import build_yolox
 from yolox_ela.overrides import override
+from yolox_ela.tasks.detection import Detection
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
 from yolox_ela.train.run_folder import RunFolder
@@ -32,7 +33,8 @@ def start(path, recipe, splits, *, kind=Training, resume=False, attention=None):
     torch.manual_seed(0)
     model = build_yolox(len(recipe.classes), attention)
     accelerator = build_accelerator("cpu", recipe.precision)
-    training = kind(recipe, model, *splits, folder, accelerator)
+    task = Detection(recipe, *splits, accelerator)
+    training = kind(recipe, model, task, folder, accelerator)
     if resume:
         training.resume()
     return training
@@ -327,7 +329,7 @@ def test_a_run_that_renders_on_the_device(tmp_path, tiny_recipe, tiny_splits):
     plain.run()
     training = start(tmp_path / "run", recipe, tiny_splits)
     bank = memory_bank(tiny_splits[0], recipe.image_size)
-    training.feed = training.steps.feed = DeviceFeed(tiny_splits[0], recipe, training.device, bank)
+    training.task.feed = DeviceFeed(tiny_splits[0], recipe, training.device, bank)
     assert training.run() is not None
     for mine, other in zip(training.progress.history, plain.progress.history, strict=True):
         assert mine["loss"] == pytest.approx(other["loss"], rel=0.1)

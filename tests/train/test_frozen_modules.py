@@ -9,6 +9,7 @@ from yolox_ela.experiment import Experiment
 from yolox_ela.network.model import build_yolox
 from yolox_ela.overrides import override
 from yolox_ela.recipe import Recipe
+from yolox_ela.tasks.detection import Detection
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.batch_size import trial_steps
 from yolox_ela.train.engine import Training
@@ -82,7 +83,9 @@ def test_a_run(tmp_path, tiny_recipe, tiny_splits, screen):
     model = exp.build_model()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     folder = RunFolder(tmp_path)
-    run = Training(exp, model, *tiny_splits, folder, build_accelerator("cpu", "fp32"))
+    accelerator = build_accelerator("cpu", "fp32")
+    task = Detection(exp, *tiny_splits, accelerator)
+    run = Training(exp, model, task, folder, accelerator)
     assert any("frozen: backbone.backbone; 440,491 parameters" in line for line in screen), screen
     run.choose_threads()
     assert run.run() is not None
@@ -93,7 +96,7 @@ def test_a_run(tmp_path, tiny_recipe, tiny_splits, screen):
             assert torch.equal(tensor, before[name]), name
         elif name.endswith("conv.weight"):
             assert not torch.equal(tensor, before[name]), name
-    again = Training(exp, exp.build_model(), *tiny_splits, folder, build_accelerator("cpu", "fp32"))
+    again = Training(exp, exp.build_model(), task, folder, accelerator)
     again.resume()
     for name, tensor in run.network.state_dict().items():
         assert torch.equal(again.network.state_dict()[name], tensor), name

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -10,11 +11,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from node_runs import short
 
 PROJECT = Path(__file__).parents[2]
 ADDRESSES = ("10.211.0.1", "10.211.0.2")
-SETTINGS = ["-f", "nano", "-c", "none", "--device", "cpu", "--no-report", "-b", "4"]
-SETTINGS += ["image_size", "64", "eval_interval", "100", "workers", "0"]
 
 pytestmark = [
     pytest.mark.slow,
@@ -56,64 +56,95 @@ def spaces():
             shutil.rmtree(Path("/etc/netns") / name, ignore_errors=True)
 
 
-def begin(space, folder, data, *words):
-    """Start torchrun on one of the machines, with a folder of its own for its results."""
-    name, end = space
-    number = name[-1]
-    launcher = ["-m", "torch.distributed.run", "--nnodes", "2", "--nproc_per_node", "1"]
-    launcher += ["--node_rank", number, "--master_addr", ADDRESSES[0], "--master_port", "29400"]
-    command = [sys.executable, *launcher, str(PROJECT / "tools" / "train.py"), *SETTINGS]
-    variables = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(PROJECT), "GLOO_SOCKET_IFNAME": end}
-    return subprocess.Popen(
-        ["ip", "netns", "exec", name, *command, "--data", str(data), "-o", str(folder), *words],
-        env={**os.environ, **variables},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+@pytest.fixture(scope="module")
+def nodes(spaces, tiny_sample, tmp_path_factory):
+    """torchrun on both machines, and the folder that each has for its results; see `node_runs`."""
+    started = []
+    for number, (name, end) in enumerate(spaces):
+        folder = tmp_path_factory.mktemp(f"machine{number}")
+        launcher = ["-m", "torch.distributed.run", "--nnodes", "2", "--nproc_per_node", "1"]
+        launcher += ["--node_rank", str(number)]
+        launcher += ["--master_addr", ADDRESSES[0], "--master_port", "29400"]
+        script = Path(__file__).with_name("node_runs.py")
+        command = [sys.executable, *launcher, str(script), str(tiny_sample), str(folder)]
+        node = subprocess.Popen(
+            ["ip", "netns", "exec", name, *command],
+            env={
+                **os.environ,
+                "OMP_NUM_THREADS": "1",
+                "PYTHONPATH": str(PROJECT),
+                "GLOO_SOCKET_IFNAME": end,
+            },
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        started.append((node, folder))
+    yield started
+    for node, _ in started:
+        if node.poll() is None:
+            os.killpg(node.pid, signal.SIGKILL)
+        node.communicate()
 
 
-def test_the_weights_of_one_machine_with_two_processes(spaces, tiny_sample, tmp_path):
+def wait_for(nodes, file):
+    """The path of this file, once the machine that writes it has done so."""
+    while True:
+        found = [folder / file for _, folder in nodes if (folder / file).exists()]
+        if found:
+            return found
+        assert all(node.poll() is None for node, _ in nodes), [n.communicate()[1] for n, _ in nodes]
+        time.sleep(0.2)
+
+
+def on_one_machine(data, folder):
+    """The short training by two processes of this machine, which need not import anything again."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    children = []
+    for rank in range(2):
+        child = os.fork()
+        if child == 0:
+            torch.set_num_threads(1)
+            values = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2}
+            values |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+            os.environ.update({name: str(value) for name, value in values.items()})
+            code = 1
+            try:
+                short(data, folder)
+                code = 0
+            finally:
+                os._exit(code)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0]
+
+
+def test_the_weights_of_one_machine_with_two_processes(nodes, tiny_sample, tmp_path):
     """Bit by bit; only the first machine writes a run's folder."""
-    words = ["-e", "2"]
-    nodes = [begin(s, tmp_path / s[0][-1] / "run", tiny_sample, *words) for s in spaces]
-    said = [node.communicate(timeout=200)[1] for node in nodes]
-    assert [node.returncode for node in nodes] == [0, 0], said
-    command = [sys.executable, str(PROJECT / "tools" / "train.py"), *SETTINGS, *words, "-d", "2"]
-    done = subprocess.run(
-        [*command, "--data", str(tiny_sample), "-o", str(tmp_path / "one")],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(PROJECT)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    (folder,) = [path.parent for path in tmp_path.glob("[01]/run/last.pth")]
-    assert [path.parent for path in tmp_path.glob("[01]/run")] == [folder.parent]
-    two, one = (torch.load(f / "last.pth", weights_only=True) for f in (folder, tmp_path / "one"))
+    on_one_machine(tiny_sample, tmp_path)
+    found = wait_for(nodes, "long/config.json")  # the short one is over
+    assert len(found) == 1
+    files = (found[0].parents[1] / "short" / "last.pth", tmp_path / "short" / "last.pth")
+    two, one = (torch.load(file, weights_only=True) for file in files)
+    assert two["epoch"] == one["epoch"] == 2
     assert two["model"].keys() == one["model"].keys()
     for name, tensor in one["model"].items():
         assert torch.equal(two["model"][name], tensor), name
 
 
-def test_one_machine_killed_ends_the_other(spaces, tiny_sample, tmp_path):
-    nodes = [begin(s, tmp_path / s[0][-1] / "run", tiny_sample, "-e", "500") for s in spaces]
-    try:
-        while not list(tmp_path.glob("[01]/run/state.pth")):
-            assert all(node.poll() is None for node in nodes)
-            time.sleep(0.2)
-        killed_at = time.monotonic()
-        processes = subprocess.run(
-            ["ip", "netns", "pids", spaces[1][0]], capture_output=True, text=True
-        ).stdout.split()
-        for process in processes:  # its agent and what that has started, all at once
-            os.kill(int(process), signal.SIGKILL)
-        said = nodes[0].communicate(timeout=60)[1]
-        assert time.monotonic() - killed_at < 30
-        assert nodes[0].returncode != 0
-        assert "another process of the run has ended, or can no longer be reached" in said
-        assert "--resume" in said
-    finally:
-        for node in nodes:
-            if node.poll() is None:
-                os.killpg(node.pid, signal.SIGKILL)
+def test_one_machine_killed_ends_the_other(spaces, nodes):
+    wait_for(nodes, "long/state.pth")
+    killed_at = time.monotonic()
+    processes = subprocess.run(
+        ["ip", "netns", "pids", spaces[1][0]], capture_output=True, text=True
+    ).stdout.split()
+    for process in processes:  # its agent and what that has started, all at once
+        os.kill(int(process), signal.SIGKILL)
+    first = nodes[0][0]
+    said = first.communicate(timeout=60)[1]
+    assert time.monotonic() - killed_at < 30
+    assert first.returncode != 0
+    assert "another process of the run has ended, or can no longer be reached" in said
+    assert "--resume" in said

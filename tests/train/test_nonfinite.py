@@ -2,15 +2,19 @@
 
 import pytest
 import torch
+from torch import nn
 
 from yolox_ela.attention import ela_s
 from yolox_ela.errors import UserError
 from yolox_ela.network.model import build_yolox
 from yolox_ela.overrides import override
+from yolox_ela.recipe import Recipe
+from yolox_ela.tasks.detection import Detection
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
 from yolox_ela.train.replay import main, replay
 from yolox_ela.train.run_folder import RunFolder
+from yolox_ela.train.step import TrainStep
 
 pytestmark = pytest.mark.slow
 
@@ -44,7 +48,8 @@ def failed(folder, recipe, splits, kind, monkeypatch):
     torch.manual_seed(0)
     network = build_yolox(20, ela_s)
     accelerator = build_accelerator("cpu", recipe.precision)
-    training = Training(recipe, network, *splits, RunFolder(folder), accelerator, trackers=())
+    task = Detection(recipe, *splits, accelerator)
+    training = Training(recipe, network, task, RunFolder(folder), accelerator, trackers=())
     take, before = training.steps.take, {}
 
     def spoiled(batch):
@@ -76,8 +81,57 @@ def test_the_layer_is_named(tmp_path, tiny_recipe, tiny_splits, monkeypatch, cap
     assert "first layer whose output is not finite is backbone.C3_p4.conv1.conv (Conv2d)" in found
 
 
+def test_a_gradient_spoils_no_weight(tmp_path, tiny_recipe, tiny_splits, monkeypatch):
+    """And neither does bf16, whose range is that of fp32."""
+    recipe = override(tiny_recipe, {"name": "nano_ela_s", "attention": ela_s})
+    recipe = override(recipe, {"precision": "bf16"})
+    message, _ = failed(tmp_path / "run", recipe, tiny_splits, "gradient", monkeypatch)
+    assert "the gradient is not finite at step 3" in message
+    path = tmp_path / "run" / "nonfinite_rank0.pth"
+    dump = torch.load(path, weights_only=True)
+    assert all(t.isfinite().all() for t in dump["model"].values())
+    # The spoiled layer is not part of the weights, so that nothing is found without it.
+    assert "gradients are finite here, in bf16" in replay(
+        path, experiment="nano_ela_s", device="cpu"
+    )
+    build = type(recipe).build_model
+
+    def spoiled(exp):
+        network = build(exp)
+        fail(network, "gradient")
+        return network
+
+    monkeypatch.setattr("yolox_ela.experiment.Experiment.build_model", spoiled)
+    found = replay(path, experiment="nano_ela_s", device="cpu")
+    assert (
+        "outputs and losses are finite; the first gradient that is not finite is the one" in found
+    )
+    assert "C3_p4.conv1" in found
+
+
 def test_other_files_are_no_dumps(tmp_path):
     network = build_yolox(20)
     torch.save({"model": network.state_dict()}, tmp_path / "last.pth")
     with pytest.raises(UserError, match=r"'step' is missing, .* give the nonfinite_rankN"):
         replay(tmp_path / "last.pth", device="cpu")
+
+
+def test_overflows_of_fp16_are_skipped_and_counted():
+    """With the scaler that accelerate uses on CUDA, here on the CPU, from a scale that is too
+    large: it is halved until the gradients fit.
+    """
+    torch.manual_seed(0)
+    network = nn.Module.train(build_yolox(20))
+    accelerator = build_accelerator("cpu", "fp32")
+    accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**127)
+    step = TrainStep(network, Recipe(precision="fp16"), accelerator)
+    images, targets = torch.rand(2, 3, 64, 64) * 255, torch.zeros(2, 1, 5)
+    targets[:, 0] = torch.tensor([1.0, 20, 20, 12, 14])
+    before = {name: p.detach().clone() for name, p in network.named_parameters()}
+    skipped = []
+    while not step.updated:
+        assert all(torch.equal(p, before[name]) for name, p in network.named_parameters())
+        step(images, targets, 0.01, use_l1=False)
+        skipped.append(step.skipped)
+    assert skipped[-1] == len(skipped) - 1 > 0
+    assert not torch.equal(network.head.obj_preds[0].bias, before["head.obj_preds.0.bias"])

@@ -34,7 +34,7 @@ def two(tiny_voc, zero_shot_weights, folder):
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr
     return torch.load(folder / "noted.pth", weights_only=True)
@@ -111,6 +111,15 @@ def test_resumed_by_one_process(two, one, splits, zero_shot_weights, folder, scr
     assert "resuming on 1 processes instead of 2" in "".join(screen)
     assert_same_steps(resumed, one)
     assert losses(resumed) == pytest.approx(losses(one), rel=1e-4)
+
+
+def test_one_of_them_tells_of_numbers_that_are_not_finite(two, folder):
+    """Though both find them; each dumps its own share of the batch."""
+    first, second = two["spoiled"]
+    assert first.startswith("UserError: the loss is not finite at step 1")
+    assert second == "EndedElsewhereError: process 0 of the run has failed"
+    dumps = sorted(path.name for path in (folder / "spoiled").glob("*.pth"))
+    assert dumps == ["nonfinite_rank0.pth", "nonfinite_rank1.pth"]
 
 
 def test_batchnorm_normalises_each_share_by_itself(two, splits, zero_shot_weights, tmp_path):

@@ -11,6 +11,7 @@ from torch import nn
 from yolox_ela.network.model import build_yolox
 from yolox_ela.overrides import override
 from yolox_ela.system.randomness import isolated_generators
+from yolox_ela.tasks.detection import Detection
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
 from yolox_ela.train.run_folder import RunFolder
@@ -54,7 +55,8 @@ def train(tiny_recipe, tiny_splits):
         network = build_yolox(20, ThreeGenerators)
         changed = override(recipe, settings)
         accelerator = build_accelerator("cpu", "fp32")
-        training = Stopped(changed, network, *tiny_splits, folder, accelerator, trackers=())
+        task = Detection(changed, *tiny_splits, accelerator)
+        training = Stopped(changed, network, task, folder, accelerator, trackers=())
         training.at = at
         if resume:
             training.resume()

@@ -14,9 +14,7 @@ from yolox_ela.train.trackers import RunTrackers
 def records(tmp_path, tiny_recipe):
     folder = RunFolder(tmp_path)
     accelerator = build_accelerator("cpu", "fp32")
-    return RunRecords(
-        tiny_recipe, folder, accelerator, RunTrackers((), folder, {}), 5, "ap50_voc07"
-    )
+    return RunRecords(tiny_recipe, folder, accelerator, RunTrackers((), folder, {}), 5)
 
 
 def test_time_left_after_a_resume(records):

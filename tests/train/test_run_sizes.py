@@ -11,6 +11,7 @@ from yolox_ela.augment.feed import HostFeed
 from yolox_ela.augment.multiscale import input_size, network_input
 from yolox_ela.network.model import build_yolox
 from yolox_ela.overrides import override
+from yolox_ela.tasks.detection import Detection
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
 from yolox_ela.train.run_folder import RunFolder
@@ -44,7 +45,8 @@ def run(tmp_path_factory, tiny_recipe, tiny_splits):
         model, shapes = build_yolox(len(recipe.classes)), []
         model.register_forward_pre_hook(lambda _, inputs: shapes.append(tuple(inputs[0].shape[2:])))
         accelerator = build_accelerator("cpu", "fp32")
-        training = kind(recipe, model, *splits, folder, accelerator, trackers=())
+        task = Detection(recipe, *splits, accelerator)
+        training = kind(recipe, model, task, folder, accelerator, trackers=())
         if resume:
             training.resume()
         return training, training.run(), shapes

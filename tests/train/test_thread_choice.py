@@ -11,6 +11,7 @@ from torch.profiler import ProfilerActivity, profile
 from yolox_ela.attention import ela_s
 from yolox_ela.network.model import build_yolox
 from yolox_ela.overrides import override
+from yolox_ela.tasks.detection import Detection
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
 from yolox_ela.train.run_folder import RunFolder
@@ -51,7 +52,8 @@ def begin(tiny_recipe, tiny_splits):
         network = build_yolox(len(recipe.classes), ela_s)
         accelerator = build_accelerator("cpu", "fp32")
         folder = RunFolder(path)
-        return StoppedAtTwo(recipe, network, *tiny_splits, folder, accelerator, trackers=())
+        task = Detection(recipe, *tiny_splits, accelerator)
+        return StoppedAtTwo(recipe, network, task, folder, accelerator, trackers=())
 
     return begin
 
@@ -140,7 +142,7 @@ def test_fewest_fast(times, threads):
 def test_a_hopeless_step_is_given_up(begin, tmp_path):
     """A single operation of too many threads may take seconds; a step has thousands of them."""
     run = begin(tmp_path)
-    trial = Trial(run.step, run.feed)
+    trial = Trial(run.step, run.task)
     with profile(activities=[ProfilerActivity.CPU]) as whole:
         trial(float("inf"))
     with profile(activities=[ProfilerActivity.CPU]) as cut:

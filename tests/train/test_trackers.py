@@ -21,6 +21,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from yolox_ela.errors import UserError
 from yolox_ela.network.model import build_yolox
 from yolox_ela.overrides import override
+from yolox_ela.tasks.detection import Detection
 from yolox_ela.train import tracker_names
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
@@ -95,7 +96,8 @@ def start(path, recipe, splits, *, kind=Training, trackers=("tensorboard",), res
     torch.manual_seed(0)
     model = build_yolox(len(recipe.classes))
     accelerator = build_accelerator("cpu", "fp32")
-    training = kind(recipe, model, *splits, folder, accelerator, trackers=trackers)
+    task = Detection(recipe, *splits, accelerator)
+    training = kind(recipe, model, task, folder, accelerator, trackers=trackers)
     if resume:
         training.resume()
     return training

@@ -6,6 +6,7 @@ import torch
 from yolox_ela.errors import UserError
 from yolox_ela.experiment import Experiment
 from yolox_ela.overrides import override
+from yolox_ela.tasks.detection import Detection
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
 from yolox_ela.train.run_folder import RunFolder
@@ -16,9 +17,9 @@ def training(tmp_path, recipe, splits):
     folder.path.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
     recipe = override(recipe, {"epochs": 1, "final_fraction": 0.0, "warmup_fraction": 0.0})
-    return Training(
-        recipe, Experiment().build_model(), *splits, folder, build_accelerator("cpu", "fp32")
-    )
+    accelerator = build_accelerator("cpu", "fp32")
+    task = Detection(recipe, *splits, accelerator)
+    return Training(recipe, Experiment().build_model(), task, folder, accelerator)
 
 
 def no_average(run):

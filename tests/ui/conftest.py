@@ -7,11 +7,15 @@ import cv2
 import pytest
 
 from yolox_ela.choices import DETECTOR
+from yolox_ela.export import torchscript_file
+from yolox_ela.export.metadata import Metadata
+from yolox_ela.export.network import ToExport, exported_network
 from yolox_ela.network.model import build_yolox
 from yolox_ela.predict import Detector
 
 PROJECT = Path(__file__).resolve().parents[2]
 PLAIN = "$x$ <b>plain</b>"  # a network without attention, whose names would be markup
+EXPORTED = "plain.torchscript"  # the same network as a file
 CLASSES = ("<img src=x onerror=alert(1)>", "$\\frac$")
 
 
@@ -25,13 +29,23 @@ def photo(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def networks():
-    """The package's own detector, and one without attention that finds objects everywhere."""
+def networks(tmp_path_factory):
+    """The package's own detector; one without attention that finds objects everywhere, and the file
+    that it is exported to.
+    """
     detector = Detector.from_pretrained(image_size=224, device="cpu")
     plain = Detector.from_model(
         build_yolox(len(CLASSES)), CLASSES, image_size=64, device="cpu", score_threshold=0
     )
-    return {DETECTOR: detector, PLAIN: plain}
+    path = tmp_path_factory.mktemp("exported") / EXPORTED
+    meta = Metadata(CLASSES, (64, 64), score_threshold=0.0)
+    network = exported_network(plain.model, meta, "torchscript")
+    torchscript_file.write(ToExport(network, meta, 17), path)
+    return {
+        DETECTOR: detector,
+        PLAIN: plain,
+        EXPORTED: Detector.from_checkpoint(path, device="cpu"),
+    }
 
 
 @pytest.fixture(scope="session")

@@ -5,12 +5,13 @@ import shutil
 import pytest
 
 PLAIN = "$x$ <b>plain</b>"
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
 SECONDS = 60_000  # milliseconds, for a busy machine
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine"),
+    pytest.mark.skipif(BROWSER is None, reason=f"this machine has no {' or '.join(NAMES)}"),
 ]
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 

@@ -14,7 +14,7 @@ from yolox_ela.ui.answers import MOST_PIXELS
 gradio_client = pytest.importorskip("gradio_client", reason="gradio is not installed")
 httpx = pytest.importorskip("httpx", reason="gradio is not installed")
 
-PLAIN = "$x$ <b>plain</b>"
+PLAIN, EXPORTED = "$x$ <b>plain</b>", "plain.torchscript"
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +70,17 @@ def test_gates(client, photo):
     assert reading["value"] == "This network has no attention."
     for part in client.predict(file, DETECTOR, False, api_name="/gates"):
         assert not part["visible"]
+
+
+def test_an_exported_file_detects_the_same_and_has_no_gates(client, photo):
+    file = gradio_client.handle_file(photo)
+    (_, wanted), (_, found) = (
+        client.predict(file, name, 0, api_name="/detect") for name in (PLAIN, EXPORTED)
+    )
+    assert len(found["detections"]) == len(wanted["detections"]) > 0
+    figure, reading = client.predict(file, EXPORTED, True, api_name="/gates")
+    assert not figure["visible"]
+    assert "exported file" in reading["value"]
 
 
 def test_without_a_picture_nothing_is_shown(client):

@@ -9,10 +9,10 @@ from yolox_ela.attention.ca import CA, CAGroupNorm
 from yolox_ela.attention.cbam import CBAM
 from yolox_ela.attention.eca import ECA
 from yolox_ela.attention.ela import ELA, ela_b, ela_l, ela_s, ela_t
-from yolox_ela.attention.insertion import Before as Before
 from yolox_ela.attention.insertion import insert as insert
 from yolox_ela.attention.sa import SA
 from yolox_ela.attention.se import SE
+from yolox_ela.attention.site_maps import Before as Before
 
 __all__ = [  # the modules, which `attention=NAME` finds
     "CA",

@@ -14,7 +14,7 @@ from yolox_ela.attention.ela import ELA
 
 
 class FixedSizeELA(nn.Module):
-    """What a trained `ELA` computes, to be recorded for maps of the recorded height and width only.
+    """What a trained `ELA` computes, to be recorded for one number and one size of maps.
 
     Args:
         ela: the module with the weights, which are shared.

@@ -20,6 +20,7 @@ from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
 from yolox_ela.input_size import InputSize
 from yolox_ela.recipe import Recipe
+from yolox_ela.run_settings import RunSettings
 
 
 class SampleKey(NamedTuple):
@@ -218,7 +219,7 @@ class StepSampler(Sampler[list[SampleKey]]):
     """
 
     def __init__(
-        self, num_images: int, recipe: Recipe, *, start: int = 0, rank: int = 0, world: int = 1
+        self, num_images: int, recipe: RunSettings, *, start: int = 0, rank: int = 0, world: int = 1
     ) -> None:
         self.num_images = num_images
         self.recipe = recipe
@@ -239,7 +240,7 @@ class StepSampler(Sampler[list[SampleKey]]):
                 yield [SampleKey(epoch, int(i), mosaic) for i in batch[self.rank :: self.world]]
 
 
-def steps_per_epoch(num_images: int, recipe: Recipe) -> int:
+def steps_per_epoch(num_images: int, recipe: RunSettings) -> int:
     """Batches that cover every image once."""
     return -(-num_images // recipe.batch_size)
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from yolox_ela.commands.dataset_tools_options import add_tools, require_tools
 from yolox_ela.commands.options import (
-    JSON_HELP,
     add_archives,
     add_data_options,
+    add_json,
+    add_output_folder,
     add_overrides,
     command_parser,
     require_data_options,
@@ -59,7 +60,7 @@ def parse(home: Path) -> argparse.Namespace:
     )
     add_data_options(data)
     output = check.add_argument_group("output")
-    output.add_argument("--json", type=Path, metavar="FILE", help=JSON_HELP)
+    add_json(output)
     add_overrides(check)
 
     add_tools(parts, WITH_FIELDS)
@@ -69,18 +70,15 @@ def parse(home: Path) -> argparse.Namespace:
     add_overrides(download)
 
     sample = parts.add_parser("sample", help=SAMPLE, description=SAMPLE)
-    sample.add_argument_group("output").add_argument(
-        "-o",
-        "--output",
-        type=Path,
+    add_output_folder(
+        sample.add_argument_group("output"),
+        "folder for the data set (default: datasets/sample)",
         default=home / "datasets" / "sample",
-        metavar="DIR",
-        help="folder for the data set (default: datasets/sample)",
     )
     args = parser.parse_args()
     args.home = home
     if args.part == "sample":
-        require_output_folder("-o", args.output)
+        require_output_folder("-o", args.output, of_data=True)
         return args
     args.recipe = override(Recipe(), pairs_to_dict(args.overrides))
     args.recipe.validate()

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from yolox_ela.commands.options import (
-    JSON_HELP,
     Group,
+    add_json,
+    add_output_folder,
     add_overrides,
     require_data,
     require_output_folder,
@@ -32,14 +33,8 @@ def add_tools(parts: Any, usage: str) -> None:
     stats = parts.add_parser("stats", help=STATS, description=STATS, usage=usage)
     _add_data(stats.add_argument_group("data"))
     output = stats.add_argument_group("output")
-    output.add_argument("--json", type=Path, metavar="FILE", help=JSON_HELP)
-    output.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="DIR",
-        help="folder for stats.png (default: a new folder runs/stats)",
-    )
+    add_json(output)
+    add_output_folder(output, "folder for stats.png (default: a new folder runs/stats)")
 
     convert = parts.add_parser("convert", help=CONVERT, description=CONVERT, usage=usage)
     _add_data(convert.add_argument_group("data"))
@@ -72,7 +67,7 @@ def require_tools(args: argparse.Namespace) -> None:
     field is given that has no effect.
     """
     require_data("--data", args.data)
-    require_output_folder("-o", args.output)
+    require_output_folder("-o", args.output, of_data=args.part != "stats")
     others = [name for name in pairs_to_dict(args.overrides) if name not in FIELDS]
     if others:
         raise UserError(
@@ -99,14 +94,7 @@ def _add_data(group: Group) -> None:
 
 
 def _add_output(group: Group) -> None:
-    group.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="new folder for the data set (required)",
-    )
+    add_output_folder(group, "new folder for the data set (required)", required=True)
     group.add_argument(
         "--images",
         choices=PLACINGS,

@@ -19,7 +19,13 @@ from yolox_ela.commands.exit_codes import (
 )
 from yolox_ela.errors import EndedElsewhereError, UserError
 from yolox_ela.system.interrupts import Interrupts
-from yolox_ela.system.processes import error_line, is_launched_here, rank, watch_launcher
+from yolox_ela.system.processes import (
+    error_line,
+    is_launched_here,
+    rank,
+    watch_launcher,
+    world_size,
+)
 from yolox_ela.system.program import PROGRAM
 
 REPORT_SECONDS = 2  # for the process that has failed: torchrun ends all once one of them has ended
@@ -57,7 +63,7 @@ def _open_closed_streams() -> None:
     """Give the program an output where it was started without one, as by `>&-`."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
 
 
 def _command_name(words: Sequence[str]) -> str:
@@ -138,23 +144,32 @@ def _run(main: Callable[[], int], interrupts: Interrupts) -> NoReturn:
         try:
             with explained():
                 code = main()
+            interrupts.ignore()  # from here on, Python itself would end by the signal
             sys.exit(code)
         except EndedElsewhereError as error:
             interrupts.ignore()
             if not is_launched_here():  # which knows why, and says so
                 print(error_line(str(error)), file=sys.stderr, flush=True)
-            sys.stdout.flush()
             time.sleep(REPORT_SECONDS)
-            os._exit(EXIT_ELSEWHERE)  # closing what connects the processes may wait for hours
+            _end_at_once(EXIT_ELSEWHERE)
         except UserError as error:
             interrupts.ignore()
             print(error_line(str(error)), file=sys.stderr)
+            if world_size() > 1:
+                _end_at_once(EXIT_ERROR)
             sys.exit(EXIT_ERROR)
         except KeyboardInterrupt as error:
             interrupts.ignore()
             if not error.args:  # with some, the user has been told already
                 interrupts.say()
             sys.exit(EXIT_INTERRUPTED)
+
+
+def _end_at_once(code: int) -> NoReturn:
+    """End one process of several: closing what connects them may wait for hours."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 @contextmanager

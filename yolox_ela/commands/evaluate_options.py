@@ -9,12 +9,13 @@ from yolox_ela.choices import DEFAULT_START, PRECISION_NAMES, START_NAMES
 from yolox_ela.commands.keywords import read_arguments
 from yolox_ela.commands.options import (
     CHECKPOINT_NAMES,
-    JSON_HELP,
     add_data_options,
     add_device,
     add_experiment,
     add_field_option,
     add_image_size,
+    add_json,
+    add_output_folder,
     add_overrides,
     add_record_options,
     command_parser,
@@ -141,7 +142,7 @@ def build_parser(home: Path) -> Parser:
         )
     add_inference_options(parser)
     output = parser.add_argument_group("output")
-    output.add_argument("--json", type=Path, metavar="FILE", help=JSON_HELP)
+    add_json(output)
     output.add_argument(
         "--save-detections",
         type=Path,
@@ -155,14 +156,11 @@ def build_parser(home: Path) -> Parser:
         help="folder for comp4_det_SET_CLASS.txt, the detections as the VOC challenge takes them "
         "(default: nowhere)",
     )
-    output.add_argument(
-        "-o",
-        "--output",
+    add_output_folder(
+        output,
+        "folder for report.html and what it is made from (default: no report)",
         "--report",
         dest="report",
-        type=Path,
-        metavar="DIR",
-        help="folder for report.html and what it is made from (default: no report)",
     )
     add_record_options(output, home)
     add_overrides(parser)

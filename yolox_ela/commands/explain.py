@@ -2,15 +2,18 @@
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from yolox_ela.choices import DETECTOR, WITHOUT_ATTENTION, WITHOUT_POSITIONS
+from yolox_ela.commands import explain_classifier
 from yolox_ela.commands.explain_options import CHANGED, NO_NETWORK
 from yolox_ela.commands.options import SCREEN, write_result
+from yolox_ela.commands.sources import named_items, output_folder, require_outside
 from yolox_ela.errors import UserError
+from yolox_ela.exp_file import trains_other_network
 from yolox_ela.experiment import Experiment, load_experiment
 from yolox_ela.explain.explanation import Explanation, explain, require_request
 from yolox_ela.explain.networks import without_attention
@@ -19,27 +22,27 @@ from yolox_ela.explain.page import write_page
 from yolox_ela.input_size import InputSize
 from yolox_ela.network.starts import start_file
 from yolox_ela.predict import Detector
+from yolox_ela.predict.sources import Item, Video, name_of
 from yolox_ela.recipe import Recipe
 from yolox_ela.report.page import plain_values
-from yolox_ela.system.claim import claim_folder, claim_new_folder
 from yolox_ela.system.device import select_device
 from yolox_ela.system.threads import limit_threads
 
 
 def main(args: argparse.Namespace) -> int:
     """Run the command; see `explain_options.parse`."""
+    items = named_items(args.sources)
+    require_outside(args.output, args.sources)
     limit_threads()
+    if trains_other_network(args.experiment):
+        return explain_classifier.main(args, lambda folder: page_folders(items, folder))
     networks = detectors(args)
-    require_request(list(networks.values()), args.classes, args.place, args.method)
-    if args.output is None:
-        claim = claim_new_folder(args.home / "runs", "explain")
-    else:
-        claim = claim_folder(args.output, "name another folder with -o")
+    require_request(list(networks.values()), args.classes or (), args.place, args.method)
     with ExitStack() as held:  # the folder is released at the end, also after an error
-        folder = held.enter_context(claim).path
+        folder = output_folder(args.output, args.home, "explain", held)
         entries = [
-            explain_picture(path, page, networks, args)
-            for path, page in page_folders(args.paths, folder).items()
+            explain_picture(item, page, networks, args)
+            for item, page in page_folders(items, folder).items()
         ]
         if args.json:
             write_result(plain_values(entries), args.json)
@@ -50,32 +53,36 @@ def main(args: argparse.Namespace) -> int:
 
 
 def explain_picture(
-    path: Path, folder: Path, networks: Mapping[str, Detector], args: argparse.Namespace
+    item: Item, folder: Path, networks: Mapping[str, Detector], args: argparse.Namespace
 ) -> dict[str, Any]:
     """Write the page of a picture; its numbers, or the reason why there is none."""
     detector, *beside = networks.values()
+    name = str(item.source if isinstance(item, Video) else item)
     try:
+        if isinstance(item, Video):
+            raise UserError("it is a video or camera: name pictures, such as saved frames of it")
         explanation = explain(
             detector,
-            path,
+            item,
             beside=beside,
             numbers=args.detection,
-            classes=args.classes,
+            classes=args.classes or (),
             most=args.max,
             places=args.place,
             method=args.method,
         )
     except UserError as error:
-        message = str(error) if str(path) in str(error) else f"{path}: {error}"
+        message = str(error) if name in str(error) else f"{name}: {error}"
         print(f"skipped: {message}", file=sys.stderr)
-        return {"image": str(path), "error": str(error)}
-    page = write_page(folder, path.name, facts(explanation, networks), explanation, list(networks))
+        return {"image": name, "error": str(error)}
+    title = name.rpartition("/")[2]
+    page = write_page(folder, title, facts(explanation, networks), explanation, list(networks))
     found = explanation.detections
     listed = ", ".join(f"{n} {s:.2f}" for n, s in zip(found.names, found.scores, strict=True))
-    print(f"{path}: {listed}: {page}", file=sys.stderr if args.json == SCREEN else sys.stdout)
+    print(f"{name}: {listed}: {page}", file=sys.stderr if args.json == SCREEN else sys.stdout)
     views = dict(zip(networks, explanation.views, strict=True))
     return {
-        "image": str(path),
+        "image": name,
         "page": str(page),
         "detections": detection_numbers(explanation, views),
         "gates": gate_numbers(views),
@@ -139,12 +146,13 @@ def network_name(weights: str) -> str:
     return "/".join(Path(weights).parts[-2:])
 
 
-def page_folders(paths: list[Path], folder: Path) -> dict[Path, Path]:
+def page_folders(items: Sequence[Item], folder: Path) -> dict[Item, Path]:
     """The folder of each picture's page, named after it and numbered where names repeat."""
-    folders: dict[Path, Path] = {}
-    for path in paths:
-        target, number = folder / path.stem, 2
-        while target in folders.values() and path not in folders:
-            target, number = folder / f"{path.stem}_{number}", number + 1
-        folders.setdefault(path, target)
+    folders: dict[Item, Path] = {}
+    for item in items:
+        stem = name_of(item.source if isinstance(item, Video) else item)
+        target, number = folder / stem, 2
+        while target in folders.values():
+            target, number = folder / f"{stem}_{number}", number + 1
+        folders[item] = target
     return folders

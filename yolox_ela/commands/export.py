@@ -73,6 +73,8 @@ def main(args: argparse.Namespace) -> int:
         args.opset,
         () if data is None else data.calibration(args, meta),
     )
+    if job.calibration:
+        print(f"measuring the ranges of 8 bits on {len(job.calibration)} training images")
     proof = Proof(args, loaded, exp, meta, data)
     written = write_proven(job, args.kind, args.output, proof)
     sizes = ", ".join(f"{file} ({_size(file):.1f} MB)" for file in reversed(written))

@@ -3,22 +3,19 @@
 import argparse
 from pathlib import Path
 
-from yolox_ela.choices import DETECTOR, START_NAMES
+from yolox_ela.choices import DETECTOR, NMS_IOU, SCORE_THRESHOLD, START_NAMES
+from yolox_ela.commands.network_options import add_network, add_size, require_network
 from yolox_ela.commands.options import (
-    CHECKPOINT_NAMES,
-    IMAGE_SIZE_HELP,
-    IMAGE_SIZE_NAMES,
     add_archives,
-    add_experiment,
     add_overrides,
     command_parser,
     require_data,
-    require_experiment,
     require_folder,
     require_weights,
 )
-from yolox_ela.commands.parser import Parser, image_size, share, whole
+from yolox_ela.commands.parser import Parser, share, whole
 from yolox_ela.commands.stated import check_overrides
+from yolox_ela.datasets.around import require_outside_data
 from yolox_ela.errors import UserError
 from yolox_ela.export.formats import (
     DEFAULT_OPSET,
@@ -55,13 +52,8 @@ def parse(home: Path) -> argparse.Namespace:
     """
     args = build_parser().parse_args()
     args.home = home
-    require_experiment(args.experiment)
+    require_network(args)
     check_overrides(args)
-    if args.experiment is not None and args.checkpoint is None:
-        raise UserError(
-            f"-f {args.experiment} says how a network is built, not which weights it has: give "
-            "them with -c, or leave -f out for the package's own detector"
-        )
     require_weights(args.checkpoint)
     for field in pairs_to_dict(args.overrides):
         if field not in FIELDS:
@@ -81,6 +73,7 @@ def parse(home: Path) -> argparse.Namespace:
             args.output = Path(args.output.name)
     require_possible(args)
     args.kind.require(int8=args.int8)
+    require_outside_data("-o", args.output)
     require_writable(args.output)
     return args
 
@@ -141,29 +134,14 @@ def build_parser() -> Parser:
         "[options] [FIELD VALUE ...]",
         EXAMPLES,
     )
-    network = parser.add_argument_group("network and weights")
-    add_experiment(network, required=False)
-    network.add_argument(
-        *CHECKPOINT_NAMES,
-        "--weights",
-        metavar="WEIGHTS",
-        help=f"trained weights: a file, {', '.join(START_NAMES)} (COCO's 80 classes), or the "
-        f"package's own {DETECTOR} (default: {DETECTOR})",
-    )
+    add_network(parser, attention=False)
     add_file_options(parser)
     check = parser.add_argument_group("proof and data")
-    check.add_argument(
-        "--check",
-        action="store_true",
-        default=True,
-        help="run file and network on the same pictures, and refuse a file that differs (default: "
-        "on)",
-    )
-    check.add_argument(
-        "--no-check",
-        dest="check",
-        action="store_false",
-        help="leave the check out, for files that cannot run on this machine (default: check)",
+    proof = check.add_argument("--check", action=argparse.BooleanOptionalAction, default=True)
+    # Not as an argument, to which some versions of Python would add the default once more.
+    proof.help = (
+        "run file and network on the same pictures, and refuse a file that differs; --no-check is "
+        "for files that cannot run on this machine (default: --check)"
     )
     check.add_argument(
         "--check-images",
@@ -210,13 +188,7 @@ def add_file_options(parser: Parser) -> None:
         metavar="FILE",
         help="file to write (default: beside the weights, with their name)",
     )
-    file.add_argument(
-        *IMAGE_SIZE_NAMES,
-        dest="size",
-        type=image_size,
-        metavar="PIXELS",
-        help=f"{IMAGE_SIZE_HELP} (default: as trained)",
-    )
+    add_size(file)
     file.add_argument(
         "-b",
         "--batch",
@@ -243,7 +215,7 @@ def add_file_options(parser: Parser) -> None:
     file.add_argument(
         "--conf",
         type=share,
-        default=0.3,
+        default=SCORE_THRESHOLD,
         metavar="SHARE",
         help="lowest score of a detection: inside the file for nms, otherwise in its metadata "
         "(default: %(default)s)",
@@ -251,7 +223,7 @@ def add_file_options(parser: Parser) -> None:
     file.add_argument(
         "--nms",
         type=share,
-        default=0.45,
+        default=NMS_IOU,
         metavar="SHARE",
         help="overlap (IoU) above which NMS removes the lower score, as --conf (default: "
         "%(default)s)",

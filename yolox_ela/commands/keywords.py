@@ -1,11 +1,12 @@
 """A command's options and recipe fields as keyword arguments of a Python function."""
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from yolox_ela.commands.parser import FIELDS, Parser
 from yolox_ela.errors import UserError
+from yolox_ela.exp_file import trains_other_network
 from yolox_ela.foreign_names import answer
 from yolox_ela.overrides import did_you_mean
 
@@ -38,9 +39,12 @@ def read_arguments(
     function = FUNCTIONS[command]
     parser.prog = f"yolox-ela {command}"  # which --help belongs to
     words: list[str] = []
+    fields: Collection[str] = FIELDS
+    if trains_other_network(keywords.get("experiment")):
+        fields = set(keywords)  # its own recipe tells which of them there are
     for name, value in keywords.items():
         try:
-            words += _words(parser, name, value)
+            words += _words(parser, name, value, fields)
         except KeyError:
             raise UserError(_unknown(parser, function, name)) from None
     args = parser.parse_args(words)
@@ -49,14 +53,14 @@ def read_arguments(
     return args
 
 
-def _words(parser: Parser, name: str, value: Any) -> Iterator[str]:
+def _words(parser: Parser, name: str, value: Any, fields: Collection[str]) -> Iterator[str]:
     """A keyword argument as it would be typed; KeyError if there is neither option nor field."""
     if value is None:
         return
     action = parser.options().get("--" + name.replace("_", "-"))
-    is_field = parser.takes_fields() and name in FIELDS
+    is_field = parser.takes_fields() and name in fields
     # --size is another spelling of --image-size, but the field `size` is the network's.
-    if is_field and (action is None or action.dest != name):
+    if is_field and (action is None or (name in FIELDS and action.dest != name)):
         yield f"{name}={_text(name, value, field=True)}"
         return
     if action is None or action.dest in NOT_CALLED:

@@ -12,6 +12,7 @@ from typing import Any
 from yolox_ela.choices import DETECTOR, START_NAMES
 from yolox_ela.commands.fields import ShowFields
 from yolox_ela.commands.parser import Parser, device_name, image_size
+from yolox_ela.datasets.around import require_outside_data
 from yolox_ela.datasets.names import parse_set
 from yolox_ela.errors import UserError
 from yolox_ela.exp_file import find_experiment
@@ -22,7 +23,6 @@ from yolox_ela.system.files import exists, require_writable, write_atomically
 SCREEN = Path("-")
 DATA_FILES = (".json", ".yaml", ".yml")
 DOCS = "docs/usage.md explains the commands, docs/recipe.md the recipe."
-JSON_HELP = "write the results as JSON; - for the screen (default: nowhere)"
 IMAGE_SIZE_HELP = "size of the network input: a multiple of 32, or two of them, HEIGHT,WIDTH"
 IMAGE_SIZE_NAMES = ("--image-size", "--imgsz", "--tsize", "--size")
 CHECKPOINT_NAMES = ("-c", "--checkpoint", "--ckpt")
@@ -132,6 +132,17 @@ def add_overrides(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_output_folder(group: Group, help: str, *names: str, **options: Any) -> None:
+    """-o, a folder to write into; `names` are other spellings."""
+    group.add_argument("-o", "--output", *names, type=Path, metavar="DIR", help=help, **options)
+
+
+def add_json(group: Group) -> None:
+    """--json."""
+    text = "write the results as JSON; - for the screen (default: nowhere)"
+    group.add_argument("--json", type=Path, metavar="FILE", help=text)
+
+
 def add_record_options(group: Group, project: Path) -> None:
     """--record and --data-name."""
     group.add_argument(
@@ -217,6 +228,7 @@ def require_outputs(args: argparse.Namespace, *names: str) -> None:
     for name in names:
         path = getattr(args, name)
         if path is not None and path != SCREEN:
+            require_outside_data(f"--{name.replace('_', '-')}", path)
             require_writable(path)
             if name != "output":  # of a table, which may be any text
                 _require_json_or_new(path)
@@ -234,10 +246,23 @@ def _require_json_or_new(path: Path) -> None:
             raise UserError(f"{path} is no JSON file, and would be lost: name another file")
 
 
-def require_output_folder(option: str, path: Path | None) -> None:
-    """Raise UserError if the folder to write into is a file."""
-    if path is not None and path.exists() and not path.is_dir():
+def require_output_folder(option: str, path: Path | None, *, of_data: bool = False) -> None:
+    """Make sure that a folder can be written into.
+
+    Args:
+        option: the option that names it.
+        path: the folder; None for nothing to check.
+        of_data: whether it is to be a data set itself, and may be one already.
+
+    Raises:
+        UserError: it is a file, or lies inside a data set.
+    """
+    if path is None:
+        return
+    if path.exists() and not path.is_dir():
         raise UserError(f"{option} {path} is a file: name a folder")
+    if not of_data:
+        require_outside_data(option, path)
 
 
 def _either(names: Sequence[str]) -> str:

@@ -68,14 +68,14 @@ class _Arrangement:
     def __init__(self, parser: Parser, words: list[str]) -> None:
         self._parser, self._words = parser, words
         self._values: dict[argparse.Action, list[str]] = {}
-        self._flags: list[argparse.Action] = []
+        self._flags: dict[argparse.Action, str] = {}  # with the spelling that was typed
         self._others: list[str] = []
         while self._words:
             self._next()
 
     def result(self) -> tuple[list[str], set[str]]:
         """Words that argparse reads in one way only, and the `dest` of each option given."""
-        words = [_spelling(action) for action in self._flags]
+        words = list(self._flags.values())
         for action, values in self._values.items():
             if action.nargs == "+":
                 words += [_spelling(action), *values]
@@ -111,7 +111,7 @@ class _Arrangement:
         if action.nargs == 0:
             if equals:
                 self._parser.error(f"{name} takes no value, but has '{value}'")
-            self._flags.append(action)
+            self._flag(action, name)
             return
         if equals:
             found = [value]
@@ -132,6 +132,12 @@ class _Arrangement:
         if "" in found:
             self._parser.error(f"{name} has an empty value; leave the option out, or name a value")
         self._values[action] = found
+
+    def _flag(self, action: argparse.Action, name: str) -> None:
+        """Note an option without value; `--x` and `--no-x` may be two spellings of one."""
+        earlier = self._flags.setdefault(action, name)
+        if isinstance(action, argparse.BooleanOptionalAction) and earlier != name:
+            self._parser.error(f"{earlier} and {name} are opposites; leave one of them out")
 
     def _optional_value(self) -> list[str]:
         """The next word, unless it is an option or the beginning of a recipe field."""
@@ -197,6 +203,11 @@ def device_name(text: str) -> str:
         hint = f"; for GPU {text}, write cuda:{text}" if text.isdigit() else ""
         raise argparse.ArgumentTypeError(f"'{text}' is not auto, cpu, cuda, cuda:N or mps{hint}")
     return text
+
+
+def several(read: Callable[[str], Any] = str) -> Callable[[str], list[Any]]:
+    """Reads values with commas between; for commands whose inputs may stand behind the option."""
+    return lambda text: [read(part) for part in text.split(",")]
 
 
 def whole_or_auto(low: int) -> Callable[[str], int | str]:

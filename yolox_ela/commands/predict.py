@@ -11,15 +11,15 @@ from yolox_ela.choices import DETECTOR
 from yolox_ela.commands.exit_codes import EXIT_INTERRUPTED
 from yolox_ela.commands.options import SCREEN, write_result
 from yolox_ela.commands.predict_progress import Progress, screen_of
+from yolox_ela.commands.sources import named_items, output_folder, require_outside
 from yolox_ela.errors import UserError
 from yolox_ela.experiment import load_experiment
 from yolox_ela.network.starts import start_file
 from yolox_ela.predict import Detector
 from yolox_ela.predict.output import LISTS, OutputFolder, sources_of
-from yolox_ela.predict.sources import Item, find_items
+from yolox_ela.predict.sources import Item
 from yolox_ela.predict.window import Window
 from yolox_ela.recipe import Recipe
-from yolox_ela.system.claim import claim_folder, claim_new_folder
 from yolox_ela.system.threads import limit_threads
 
 
@@ -31,12 +31,12 @@ def main(args: argparse.Namespace) -> int:
 
 def run(args: argparse.Namespace, held: ExitStack) -> int:
     """Detect; the output folder is entered into `held`."""
-    items = _items(args)
-    _require_outside(args.output, args.sources)
+    items = named_items(args.sources, live=args.live)
+    require_outside(args.output, args.sources)
     window = Window() if args.show else None
     limit_threads()
     detector = _detector(args)
-    folder = _folder(args, held) if args.save else None
+    folder = output_folder(args.output, args.home, "predict", held) if args.save else None
     output = OutputFolder(folder, args.save, detector.classes, sources_of(items))
     screen = screen_of(quiet=args.quiet, json_on_screen=args.json == SCREEN)
     progress = Progress(len(items), screen)
@@ -85,27 +85,6 @@ def _detect(
     return False
 
 
-def _items(args: argparse.Namespace) -> list[Item]:
-    """Pictures and videos, each once."""
-
-    def omitted(sentence: str) -> None:
-        print(sentence, file=sys.stderr)
-
-    return list(dict.fromkeys(find_items(args.sources, live=args.live, on_omitted=omitted)))
-
-
-def _require_outside(folder: Path | None, sources: Sequence[str]) -> None:
-    """Raise UserError if what is written would be read as a source the next time."""
-    for source in sources:
-        place = Path(source)
-        if (
-            folder is not None
-            and place.is_dir()
-            and folder.resolve().is_relative_to(place.resolve())
-        ):
-            raise UserError(f"-o {folder} is inside {place}, which is read: name another folder")
-
-
 def _detector(args: argparse.Namespace) -> Detector:
     exp = None if args.experiment is None else load_experiment(args.experiment)
     return Detector.from_checkpoint(
@@ -119,14 +98,6 @@ def _detector(args: argparse.Namespace) -> Detector:
         only=args.classes,
         max_detections=args.max,
     )
-
-
-def _folder(args: argparse.Namespace, held: ExitStack) -> Path:
-    if args.output is None:
-        claim = claim_new_folder(args.home / "runs", "predict")
-    else:
-        claim = claim_folder(args.output, "name another folder with -o")
-    return held.enter_context(claim).path
 
 
 def _written(kinds: Collection[str], folder: Path) -> str:

@@ -3,20 +3,22 @@
 import argparse
 from pathlib import Path
 
-from yolox_ela.choices import DETECTOR, PREDICT_OUTPUTS, START_NAMES
+from yolox_ela.choices import PREDICT_OUTPUTS
+from yolox_ela.commands.network_options import (
+    add_classes,
+    add_machine,
+    add_network,
+    add_thresholds,
+    require_network,
+)
 from yolox_ela.commands.options import (
-    CHECKPOINT_NAMES,
-    IMAGE_SIZE_HELP,
-    IMAGE_SIZE_NAMES,
-    add_device,
-    add_experiment,
+    add_output_folder,
     command_parser,
-    require_experiment,
     require_output_folder,
     require_outputs,
     require_weights,
 )
-from yolox_ela.commands.parser import Parser, image_size, share, whole
+from yolox_ela.commands.parser import Parser, whole
 from yolox_ela.errors import UserError
 
 EXAMPLES = (
@@ -38,12 +40,7 @@ def parse(home: Path) -> argparse.Namespace:
     """
     args = build_parser(home).parse_args()
     args.home = home
-    require_experiment(args.experiment)
-    if args.experiment is not None and args.checkpoint is None:
-        raise UserError(
-            f"-f {args.experiment} says how a network is built, not which weights it has: give "
-            "them with -c, or leave -f out for the package's own detector"
-        )
+    require_network(args)
     require_weights(args.checkpoint)
     first = args.sources[0]
     if first in YOLOX_SOURCES and not Path(first).exists():
@@ -52,7 +49,7 @@ def parse(home: Path) -> argparse.Namespace:
             f"there is no picture '{first}': name pictures, folders or videos without it{camera}"
         )
     args.save = _kinds(args)
-    require_output_folder("-o", args.output)
+    require_output_folder("-o", args.output or home / "runs")
     require_outputs(args, "json")
     return args
 
@@ -86,64 +83,20 @@ def build_parser(home: Path) -> Parser:
         help="pictures, videos, folders of these, patterns such as 'photos/*.jpg', text files with "
         "a path a line, addresses (http, https, rtsp), numbers of cameras (required)",
     )
-    network = parser.add_argument_group("network and weights")
-    add_experiment(network, required=False)
-    network.add_argument(
-        *CHECKPOINT_NAMES,
-        "--weights",
-        metavar="WEIGHTS",
-        help=f"trained weights: a file, {', '.join(START_NAMES)} (COCO's 80 classes), or the "
-        f"package's own {DETECTOR} (default: {DETECTOR})",
-    )
-    network.add_argument(
-        "--attention",
-        default="",
-        metavar="FILE.py:NAME",
-        help="the weights' attention, where it was trained from a file (default: as the weights "
-        "say)",
-    )
+    add_network(parser)
     detections = parser.add_argument_group("what counts as a detection")
-    detections.add_argument(
-        "--conf",
-        type=share,
-        metavar="SHARE",
-        help="lowest score that is shown, 0 to 1 (default: 0.3, or an exported file's own)",
-    )
-    detections.add_argument(
-        "--nms",
-        type=share,
-        metavar="SHARE",
-        help="overlap (IoU) above which NMS removes the lower score, 0 to 1 (default: 0.45, or an "
-        "exported file's own)",
-    )
-    detections.add_argument(
-        "--classes",
-        type=lambda text: text.split(","),
-        metavar="NAMES",
-        help="report these classes alone, as in cat,dog (default: all)",
-    )
+    add_thresholds(detections, files=True)
+    add_classes(detections)
     detections.add_argument(
         "--max",
         type=whole(1),
         metavar="NUMBER",
         help="report the best detections of a picture, at most so many (default: all)",
     )
-    machine = parser.add_argument_group("run on")
-    add_device(machine)
-    machine.add_argument(
-        *IMAGE_SIZE_NAMES,
-        dest="size",
-        type=image_size,
-        metavar="PIXELS",
-        help=f"{IMAGE_SIZE_HELP} (default: as trained)",
-    )
+    machine = add_machine(parser)
     output = parser.add_argument_group("output")
-    output.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="DIR",
-        help="folder to write into (default: runs/predict, or runs/predict-2 and so on)",
+    add_output_folder(
+        output, "folder to write into (default: runs/predict, or runs/predict-2 and so on)"
     )
     output.add_argument(
         "--save",

@@ -8,10 +8,13 @@ from loguru import logger
 
 from yolox_ela.commands.options import write_result
 from yolox_ela.evaluate.saved import SavedEvaluation, load_evaluation
-from yolox_ela.report.curves import read_metrics
+from yolox_ela.report.curves import Panels, read_metrics
+from yolox_ela.report.hosts import PANELS, write_host_report
 from yolox_ela.report.several import ScoredRun, write_comparison_report
 from yolox_ela.report.single import RunMaterial, write_single_report
+from yolox_ela.schema import ANYTHING
 from yolox_ela.system.claim import claim_folder, claim_new_folder
+from yolox_ela.system.json_files import read_json
 from yolox_ela.train.run_files import read_config
 from yolox_ela.train.run_folder import RunFolder
 
@@ -24,6 +27,8 @@ MAY_DIFFER = ("seed", "workers", "eval_interval", "evaluate_start", "evaluate_ra
 def main(args: argparse.Namespace) -> int:
     """Run the command; see `report_options.parse`."""
     runs = [RunFolder(path) for path in args.runs]
+    if len(runs) == 1 and (panels := host_panels(runs[0])) is not None:
+        return report_host(runs[0], panels, args)
     if len(runs) == 1:
         evaluations = [load_evaluation(runs[0].evaluation)]
         sides = [runs[0].path.resolve().name]
@@ -57,6 +62,25 @@ def report_one(run: RunFolder, output: Path, evaluation: SavedEvaluation) -> Pat
     material = RunMaterial(history=history_of(run))
     with claim_folder(output, HELD_REMEDY):
         return write_single_report(output, title, run.facts(), evaluation, material)
+
+
+def host_panels(run: RunFolder) -> Panels | None:
+    """The plots of a run that trained a classifier or a segmentation; None for detectors."""
+    if not (run.path / "config.json").exists() or run.evaluation.exists():
+        return None
+    return PANELS.get(read_config(run.path, "name the folder of a run").get("task", ""))
+
+
+def report_host(run: RunFolder, panels: Panels, args: argparse.Namespace) -> int:
+    """Write the report of such a run."""
+    results = read_json(run.results, ANYTHING, "resume the run to its end")
+    output, title = args.output or run.path, run.path.resolve().name
+    with claim_folder(output, HELD_REMEDY):
+        page = write_host_report(output, title, run.facts(), results, history_of(run), panels)
+    if args.json:
+        write_result([{"run": str(run.path), "side": title, "results": results}], args.json)
+    logger.info("report: {}", page)
+    return 0
 
 
 def history_of(run: RunFolder) -> list[dict[str, float]]:

@@ -4,7 +4,8 @@ import argparse
 from pathlib import Path
 
 from yolox_ela.commands.options import (
-    JSON_HELP,
+    add_json,
+    add_output_folder,
     command_parser,
     require_folder,
     require_output_folder,
@@ -42,14 +43,10 @@ def parse(home: Path) -> argparse.Namespace:
         help="what each run is a seed of, as in a,a,b,b (default: its experiment and settings)",
     )
     output = parser.add_argument_group("output")
-    output.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="DIR",
-        help="folder for the report (default: the run's, or runs/comparison for several)",
+    add_output_folder(
+        output, "folder for the report (default: the run's, or runs/comparison for several)"
     )
-    output.add_argument("--json", type=Path, metavar="FILE", help=JSON_HELP)
+    add_json(output)
     args = parser.parse_args()
     args.home = home
     if not args.runs:

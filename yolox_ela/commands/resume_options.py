@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from yolox_ela.errors import UserError
-from yolox_ela.exp_file import own_experiments
+from yolox_ela.exp_file import host_experiments, own_experiments
 from yolox_ela.overrides import pairs_to_dict, recorded_settings
 from yolox_ela.train.run_files import read_config, read_environment, read_trackers
 from yolox_ela.train.run_folder import latest_run_path
@@ -73,7 +73,7 @@ def kept_options(args: argparse.Namespace) -> dict[str, Any]:
 
 def _experiment_of(package_name: str, config: dict[str, Any], folder: Path) -> Path:
     """The package's own experiment that the run trains."""
-    if package_name not in own_experiments():
+    if package_name not in own_experiments() | host_experiments():
         raise UserError(
             f"{folder} trains '{config.get('name', 'an experiment')}', and its config.json names "
             "none of the package's own experiments: give the experiment's file with -f (files "
@@ -91,6 +91,14 @@ def _trusted(settings: dict[str, Any], typed: dict[str, str], folder: Path) -> d
         raise UserError(
             f"{folder} trains the attention {attention}, and a file that a run names is never run "
             f"by itself: if you trust it, name it again, as in --resume attention={attention}"
+        )
+    network = str(settings.get("network", ""))
+    if "network" in typed:
+        return {name: value for name, value in settings.items() if name != "network"}
+    if network:
+        raise UserError(
+            f"{folder} trains the network {network}, and a file that a run names is never run by "
+            f"itself: if you trust it, name it again, as in --resume network={network}"
         )
     return settings
 

@@ -20,7 +20,8 @@ from yolox_ela.network.starts import start_file
 from yolox_ela.network.weights import read_checkpoint, state_dict_of
 from yolox_ela.overrides import override
 from yolox_ela.study.plan import Group, Run, groups_of, trainings
-from yolox_ela.study.study_file import RANDOM_START, Study, located
+from yolox_ela.study.study_file import RANDOM_START
+from yolox_ela.study.study_parts import Study, located
 from yolox_ela.tables.complexity import Complexity, count_complexity
 
 

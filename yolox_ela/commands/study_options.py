@@ -7,6 +7,7 @@ from pathlib import Path
 
 from yolox_ela.commands.options import (
     add_device,
+    add_output_folder,
     command_parser,
     require_data,
     require_output_folder,
@@ -14,7 +15,8 @@ from yolox_ela.commands.options import (
 from yolox_ela.commands.parser import duration, whole
 from yolox_ela.errors import UserError
 from yolox_ela.overrides import did_you_mean
-from yolox_ela.study.study_file import Study, read_study
+from yolox_ela.study.study_file import read_study
+from yolox_ela.study.study_parts import Study
 from yolox_ela.system.files import require_writable
 
 EXAMPLES = (
@@ -80,13 +82,7 @@ def parse(home: Path) -> argparse.Namespace:
         "are no results (default: off)",
     )
     output = parser.add_argument_group("output")
-    output.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="DIR",
-        help="folder for runs, records, table and picture (default: that of FILE)",
-    )
+    add_output_folder(output, "folder for runs, records, table and picture (default: that of FILE)")
     output.add_argument(
         "--table",
         action="store_true",

@@ -11,9 +11,11 @@ from yolox_ela.system.files import write_atomically
 from yolox_ela.system.program import command_text
 from yolox_ela.tables.complexity import complexity_table
 from yolox_ela.tables.cost import cost_tables, experiments_of
+from yolox_ela.tables.hosts.accuracies import printed_table
 from yolox_ela.tables.hosts.claims import claims_table
 from yolox_ela.tables.hosts.complexity import host_tables
 from yolox_ela.tables.hosts.properties import properties_table
+from yolox_ela.tables.hosts.results import read_results, results_table
 from yolox_ela.tables.layout import Table, insert_block, render
 from yolox_ela.tables.measurement import read_measurement
 from yolox_ela.tables.record import RunRow, read_rows
@@ -74,6 +76,12 @@ def build_summary(args: argparse.Namespace) -> list[Table]:
     return [summary_table(recorded(args.source))]
 
 
+def build_accuracies(args: argparse.Namespace) -> list[Table]:
+    """Scores of the paper's other networks, recorded and printed."""
+    rows = read_results(args.source) if args.source.exists() else []
+    return [*([results_table(rows)] if rows else []), printed_table()]
+
+
 def recorded(path: Path) -> list[RunRow]:
     """The rows of a record; UserError if it has none."""
     rows = read_rows(path)
@@ -91,6 +99,7 @@ BUILDERS = {
     "speed": build_speed,
     "results": build_results,
     "summary": build_summary,
+    "accuracies": build_accuracies,
 }
 
 

@@ -31,6 +31,7 @@ EXAMPLES = (
     "summary",
     "results --style csv -o table.csv",
     "results --json table.json",
+    "accuracies --style markdown",
     "results --into exps/README.md",
 )
 PARTS = {
@@ -39,6 +40,7 @@ PARTS = {
     "speed": "latency and images per second, all networks in turns",
     "results": "scores over seeds; what was trained and tested alike in one table",
     "summary": "all recorded scores in one table",
+    "accuracies": "the paper's other networks: recorded scores, and what the paper prints",
 }
 NOT_MEASURED = ("source", "style", "output", "json", "into")  # what goes with --from
 
@@ -80,6 +82,14 @@ def parse(home: Path) -> argparse.Namespace:
             metavar="FILE",
             help="recorded runs (default: exps/results.csv)",
         )
+    parts["accuracies"].add_argument(
+        "--from",
+        dest="source",
+        type=Path,
+        default=home / "exps" / "hosts.csv",
+        metavar="FILE",
+        help="recorded runs (default: exps/hosts.csv, if it is there)",
+    )
     for name, part in parts.items():
         add_outputs(part, name)
     args = parser.parse_args()

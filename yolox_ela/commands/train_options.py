@@ -18,12 +18,13 @@ from yolox_ela.commands.keywords import read_arguments
 from yolox_ela.commands.options import (
     CHECKPOINT_NAMES,
     EXPERIMENT_NAMES,
-    JSON_HELP,
     add_data_options,
     add_device,
     add_experiment,
     add_field_option,
     add_image_size,
+    add_json,
+    add_output_folder,
     add_overrides,
     add_record_options,
     command_parser,
@@ -37,11 +38,13 @@ from yolox_ela.commands.options import (
 from yolox_ela.commands.parser import AUTO, Parser, duration, whole, whole_or_auto
 from yolox_ela.commands.resume_options import adopt_run
 from yolox_ela.commands.stated import stated_recipe
-from yolox_ela.commands.trial_options import OPTIONS, require_trial, with_trial
+from yolox_ela.commands.trial_options import add_trials, require_trial, with_trial
 from yolox_ela.errors import UserError
+from yolox_ela.exp_file import trains_other_network
 from yolox_ela.named_recipes import RECIPES, SAMPLE_SETTINGS
 from yolox_ela.overrides import override, pairs_to_dict
 from yolox_ela.recipe import Recipe
+from yolox_ela.run_settings import RunSettings
 from yolox_ela.tables.record import require_record
 from yolox_ela.train.tracker_names import DEFAULT_TRACKERS, TRACKER_NAMES, require_trackers
 
@@ -53,7 +56,7 @@ EXAMPLES = (
 )
 LARGEST_SEED = 2**32 - 1  # of numpy
 
-RecipeType = TypeVar("RecipeType", bound=Recipe)
+RecipeType = TypeVar("RecipeType", bound=RunSettings)
 
 
 def parse(home: Path, keywords: Mapping[str, Any] | None = None) -> argparse.Namespace:
@@ -86,9 +89,12 @@ def parse(home: Path, keywords: Mapping[str, Any] | None = None) -> argparse.Nam
     if args.data_name and not args.record:
         raise UserError("--data-name names the data in the record: add --record, or leave it out")
     require_weights(args.checkpoint, "none")
-    require_output_folder("-o", args.output)
+    require_output_folder("-o", args.output or home / "runs")
     require_outputs(args, "json")
-    if args.record:
+    if args.record and trains_other_network(args.experiment):
+        if args.record == home / "exps" / "results.csv":  # whose rows are of YOLOX
+            args.record = home / "exps" / "hosts.csv"
+    elif args.record:
         require_record(args.record)
     return args
 
@@ -104,7 +110,13 @@ def configured(recipe: RecipeType, args: argparse.Namespace) -> RecipeType:
     if wants_largest_batch(args):
         del typed["batch_size"]
     if args.settings is not None:
-        recipe = override(override(recipe, args.settings), typed)
+        kept = {name: value for name, value in args.settings.items() if name != "task"}
+        recipe = override(override(recipe, kept), typed)
+        recipe.validate()
+        return recipe
+    if not isinstance(recipe, Recipe):
+        recipe = override(recipe, recipe.overfit_settings if "overfit" in typed else {})
+        recipe = override(recipe, typed)
         recipe.validate()
         return recipe
     recipe = override(recipe, RECIPES[args.recipe])
@@ -244,46 +256,17 @@ def add_schedule(parser: Parser) -> None:
     )
 
 
-def add_trials(parser: Parser) -> None:
-    """--overfit and --quick."""
-    trials = parser.add_argument_group("trial of a set-up, whose scores are no results")
-    add_field_option(
-        parser,
-        trials,
-        OPTIONS["overfit"],
-        field="overfit",
-        type=whole(1),
-        metavar="N",
-        help="train and evaluate on the same N images, 200 epochs without augmentation; a sound "
-        "set-up detects all their objects (default: off)",
-    )
-    add_field_option(
-        parser,
-        trials,
-        OPTIONS["quick"],
-        field="quick",
-        action="store_true",
-        help="a tenth of the epochs and images, to see whether it runs (default: off)",
-    )
-
-
 def add_outputs(parser: Parser, home: Path) -> None:
     """What a run writes, and where."""
     output = parser.add_argument_group("output")
-    output.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="DIR",
-        help="the run's folder (default: runs/NAME, or runs/NAME-2 and so on)",
-    )
+    add_output_folder(output, "the run's folder (default: runs/NAME, or runs/NAME-2 and so on)")
     output.add_argument(
         "--resume",
         action="store_true",
         help="continue the run in -o, or the newest one of -f; without -f the newest of all, with "
         "its own settings (default: off)",
     )
-    output.add_argument("--json", type=Path, metavar="FILE", help=JSON_HELP)
+    add_json(output)
     output.add_argument(
         "--no-report", action="store_true", help="write no report.html at the end (default: off)"
     )

@@ -3,6 +3,8 @@
 import argparse
 from typing import Any, TypeVar
 
+from yolox_ela.commands.options import add_field_option
+from yolox_ela.commands.parser import Parser, whole
 from yolox_ela.errors import UserError
 from yolox_ela.overrides import override
 from yolox_ela.recipe import Recipe
@@ -67,3 +69,26 @@ def with_trial(recipe: RecipeType, typed: dict[str, str]) -> RecipeType:
             "freeze_backbone_steps": -(-recipe.freeze_backbone_steps // TENTH**2),
         }
     return override(recipe, values)
+
+
+def add_trials(parser: Parser) -> None:
+    """--overfit and --quick."""
+    trials = parser.add_argument_group("trial of a set-up, whose scores are no results")
+    add_field_option(
+        parser,
+        trials,
+        OPTIONS["overfit"],
+        field="overfit",
+        type=whole(1),
+        metavar="N",
+        help="train and evaluate on the same N images, 200 epochs without augmentation; a sound "
+        "set-up detects all their objects (default: off)",
+    )
+    add_field_option(
+        parser,
+        trials,
+        OPTIONS["quick"],
+        field="quick",
+        action="store_true",
+        help="a tenth of the epochs and images, to see whether it runs (default: off)",
+    )

@@ -4,18 +4,19 @@ import argparse
 import importlib.util
 from pathlib import Path
 
-from yolox_ela.choices import DETECTOR, START_NAMES
+from yolox_ela.choices import DETECTOR, SCORE_THRESHOLD, START_NAMES
+from yolox_ela.commands.network_options import (
+    add_attention,
+    add_machine,
+    add_weights,
+    require_network,
+)
 from yolox_ela.commands.options import (
-    CHECKPOINT_NAMES,
-    IMAGE_SIZE_HELP,
-    IMAGE_SIZE_NAMES,
-    add_device,
     add_experiment,
     command_parser,
-    require_experiment,
     require_weights,
 )
-from yolox_ela.commands.parser import Parser, image_size, share, whole
+from yolox_ela.commands.parser import Parser, share, whole
 from yolox_ela.errors import UserError
 
 EXAMPLES = ("", "-c runs/nano/best.pth runs/nano_ela_s/best.pth", "--port 8000 --conf 0.5")
@@ -32,12 +33,7 @@ def parse(home: Path) -> argparse.Namespace:
         UserError: an option is wrong, names what there is not, or gradio is not installed.
     """
     args = build_parser().parse_args()
-    require_experiment(args.experiment)
-    if args.experiment is not None and not args.checkpoint:
-        raise UserError(
-            f"-f {args.experiment} says how a network is built, not which weights it has: give "
-            "them with -c, or leave -f out for the package's own detector"
-        )
+    require_network(args)
     for weights in args.checkpoint:
         require_weights(weights)
     require_gradio()
@@ -62,38 +58,22 @@ def build_parser() -> Parser:
     )
     network = parser.add_argument_group("network and weights")
     add_experiment(network, required=False)
-    network.add_argument(
-        *CHECKPOINT_NAMES,
-        "--weights",
+    add_weights(
+        network,
         nargs="+",
         default=[],
-        metavar="WEIGHTS",
         help=f"trained weights to choose from, besides the package's own {DETECTOR}: files, or "
         f"{', '.join(START_NAMES)} (COCO's 80 classes) (default: none)",
     )
-    network.add_argument(
-        "--attention",
-        default="",
-        metavar="FILE.py:NAME",
-        help="attention of all these weights, where they were trained from a file (default: as "
-        "the weights say)",
-    )
+    add_attention(network)
     network.add_argument(
         "--conf",
         type=share,
-        default=0.3,
+        default=SCORE_THRESHOLD,
         metavar="SHARE",
         help="lowest score that is shown at first, 0 to 1 (default: %(default)s)",
     )
-    machine = parser.add_argument_group("run on")
-    add_device(machine)
-    machine.add_argument(
-        *IMAGE_SIZE_NAMES,
-        dest="size",
-        type=image_size,
-        metavar="PIXELS",
-        help=f"{IMAGE_SIZE_HELP} (default: as trained)",
-    )
+    add_machine(parser)
     address = parser.add_argument_group("address")
     address.add_argument(
         "--host",

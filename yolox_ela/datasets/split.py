@@ -100,6 +100,16 @@ class VocSplit:
             digest.update(self.crowd.tobytes())
         return digest.hexdigest()
 
+    def object_hashes(self) -> np.ndarray:
+        """(I,) a hash of each image's size and objects in hexadecimal, as bytes."""
+        hashes = []
+        for index in range(len(self)):
+            here, digest = self.objects(index), hashlib.sha256(self.sizes[index].tobytes())
+            for array in (self.boxes, self.labels, self.difficult):
+                digest.update(array[here].tobytes())
+            hashes.append(digest.hexdigest())
+        return np.array(hashes, dtype="S64")
+
     def has_same_data(self, other: "VocSplit") -> bool:
         """Whether images and objects are equal; files are compared if both hashes are known."""
         if self.classes != other.classes or self.labels_fingerprint() != other.labels_fingerprint():

@@ -105,7 +105,7 @@ def explain(
 
     Args:
         detector: the network, the threshold of its detections, and the size of its input.
-        image: a path or an (H, W, 3) uint8 BGR array.
+        image: a path, an address, an (H, W, 3) uint8 BGR array, a PIL image or the bytes of a file.
         beside: other networks, such as `without_attention(detector)`.
         numbers: the detections to explain, counted from 1, best score first; by default the best
             `most` of them.

@@ -89,7 +89,7 @@ def check_batches(pictures: Sequence[np.ndarray], meta: Metadata) -> list[Tensor
     batches = [letterboxed(part, meta.image_size) for part in parts]
     if meta.any_size:
         batches.append(letterboxed(pictures[:1], (height + 32, width)))
-        batches.append(letterboxed(pictures[:1], (height, max(32, width // 2 // 32 * 32))))
+        batches.append(letterboxed(pictures[:1], (height, max(64, width // 2 // 32 * 32))))
     return batches
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from yolox_ela.choices import NMS_IOU, SCORE_THRESHOLD
 from yolox_ela.errors import UserError
 from yolox_ela.input_size import UNIT, is_image_size
 from yolox_ela.saved_settings import require_names
@@ -82,8 +83,8 @@ class Metadata:
     outputs: str = "decoded"
     batch: int = 1
     any_size: bool = False
-    score_threshold: float = 0.3
-    nms_iou: float = 0.45
+    score_threshold: float = SCORE_THRESHOLD
+    nms_iou: float = NMS_IOU
     experiment: str = ""
     weights: str = ""
     precision: str = "fp32"

@@ -68,9 +68,10 @@ def ela_form(metadata: Metadata, kind: str) -> Callable[[ELA], nn.Module]:
     """The form in which a file of this kind has ELA.
 
     It is `FixedSizeELA` where that is known to be faster: in files of onnxruntime and OpenVINO that
-    take one size of images and compute in floating point. All others have `ExportedELA`.
+    take one number and size of images and compute in floating point. All others have `ExportedELA`.
     """
-    if kind in ("onnx", "openvino") and metadata.precision == "fp32" and not metadata.any_size:
+    fixed = metadata.batch > 0 and not metadata.any_size
+    if kind in ("onnx", "openvino") and metadata.precision == "fp32" and fixed:
         return partial(FixedSizeELA, expanded=kind == "onnx")
     height, width = metadata.image_size
     return partial(ExportedELA, square=height == width and not metadata.any_size)

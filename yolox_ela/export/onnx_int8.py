@@ -1,7 +1,5 @@
 """Static quantization of an ONNX file to 8 bits by onnxruntime."""
 
-import contextlib
-import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -9,6 +7,7 @@ from torch import Tensor
 
 from yolox_ela.export.metadata import INPUT
 from yolox_ela.export.network import is_kept_in_float
+from yolox_ela.export.quiet import quiet
 
 # Boxes of hundreds of pixels and scores below 1 stand in one tensor at the end, which no 8 bits
 # hold: what decodes them stays in floating point, and so do the gates of the attention.
@@ -51,11 +50,10 @@ def quantize(path: Path, calibration: Sequence[Tensor]) -> None:
             return None if image is None else {INPUT: image.numpy()}
 
     prepared = path.with_name(f"prepared_{path.name}")
-    logging.disable(logging.WARNING)  # of onnxruntime, which reports its own defaults
     try:
-        quant_pre_process(path, prepared, skip_symbolic_shape=True)
-        nodes = onnx.load(prepared, load_external_data=False).graph.node
-        with contextlib.redirect_stdout(None):  # it prints each of its steps
+        with quiet():
+            quant_pre_process(path, prepared, skip_symbolic_shape=True)
+            nodes = onnx.load(prepared, load_external_data=False).graph.node
             quantize_static(
                 prepared,
                 path,
@@ -77,5 +75,4 @@ def quantize(path: Path, calibration: Sequence[Tensor]) -> None:
                 },
             )
     finally:
-        logging.disable(logging.NOTSET)
         prepared.unlink(missing_ok=True)

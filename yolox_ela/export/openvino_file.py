@@ -12,6 +12,7 @@ from yolox_ela.export import onnx_file
 from yolox_ela.export.metadata import INPUT, SECTION, Metadata
 from yolox_ela.export.network import ToExport, is_kept_in_float
 from yolox_ela.export.opened import Opened
+from yolox_ela.export.quiet import quiet
 
 QUANTIZED = ("Convolution", "GroupConvolution")
 
@@ -24,7 +25,8 @@ def write(job: ToExport, path: Path) -> None:
     onnx_file.write(replace(job, metadata=replace(job.metadata, precision="fp32")), source)
     model = openvino.convert_model(source)
     if job.metadata.precision == "int8":
-        model = _quantized(model, job)
+        with quiet():
+            model = _quantized(model, job)
     for key, text in job.metadata.texts().items():
         model.set_rt_info(text, [SECTION, key])
     # By default the weights would be rounded to 16 bits.

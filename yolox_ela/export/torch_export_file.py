@@ -13,6 +13,9 @@ from yolox_ela.export.network import ToExport
 from yolox_ela.export.opened import Opened
 from yolox_ela.system.device import select_device
 
+LEAST_SIDE = (
+    64  # of an open size: torch.export treats a map that is one cell wide as a case of its own
+)
 EXTRA = f"{SECTION}.json"  # the metadata's name inside the file
 
 
@@ -22,7 +25,8 @@ def program_of(job: ToExport) -> ExportedProgram:
     if job.metadata.batch == 0:
         free[0] = Dim("batch", min=1)
     if job.metadata.any_size:
-        free |= {2: 32 * Dim("rows", min=1), 3: 32 * Dim("columns", min=1)}
+        least = LEAST_SIDE // 32
+        free |= {2: 32 * Dim("rows", min=least), 3: 32 * Dim("columns", min=least)}
     with torch.no_grad():
         return torch.export.export(job.network, (job.example(),), dynamic_shapes=(free,))
 
@@ -51,6 +55,8 @@ def open_file(path: Path, device: str) -> Opened:
 
     @torch.inference_mode()
     def run(images: Tensor) -> tuple[Tensor, ...]:
+        if meta.any_size and min(images.shape[2:]) < LEAST_SIDE:
+            raise UserError(f"{path} takes images of at least {LEAST_SIDE} pixels a side")
         return (module(images.to(on)).cpu(),)
 
     return Opened(meta, run)

@@ -17,7 +17,8 @@ from torchvision.models.detection import (
     retinanet_resnet50_fpn,
 )
 
-from yolox_ela.attention.insertion import Build, Site, insert
+from yolox_ela.attention.insertion import Build, insert
+from yolox_ela.attention.site_maps import Site
 from yolox_ela.hosts.sites import SITES, under
 
 ECA_NETS = SITES["eca_resnet50"]

@@ -7,7 +7,7 @@ and multiply-adds of its Tables 2, 4, 5, 6 and 8 come out to the printed digit
 
 from collections.abc import Sequence
 
-from yolox_ela.attention.insertion import Before, Site
+from yolox_ela.attention.site_maps import Before, Site
 
 Sites = tuple[Site | tuple[Site, ...], ...]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from yolox_ela.choices import NMS_IOU, SCORE_THRESHOLD
 from yolox_ela.errors import UserError
 from yolox_ela.images.values import UNDECIDED, ValueRange
 from yolox_ela.input_size import FORM, ImageSize, is_image_size
@@ -46,8 +47,8 @@ class Runner:
     values: ValueRange = UNDECIDED
     batch: int = 1
     parallel: int = 1
-    score_threshold: float = 0.3
-    nms_iou: float = 0.45
+    score_threshold: float = SCORE_THRESHOLD
+    nms_iou: float = NMS_IOU
     nms_inside: bool = False
     model: Yolox | None = None
 

@@ -1,61 +1,30 @@
 """Object detection in pictures and videos: images in, bounding boxes with names and scores out."""
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
-from numbers import Integral, Real
+from numbers import Real
 from pathlib import Path
 from typing import Any, overload
-
-import numpy as np
-import torch
 
 from yolox_ela.choices import DETECTOR
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.evaluator import EvalSettings
-from yolox_ela.evaluate.postprocess import postprocess
 from yolox_ela.experiment import Experiment
-from yolox_ela.images.letterbox import letterbox
 from yolox_ela.input_size import ImageSize
 from yolox_ela.network.model import Yolox
 from yolox_ela.network.runner import Runner, torch_runner
 from yolox_ela.network.starts import start_file
-from yolox_ela.overrides import did_you_mean
+from yolox_ela.predict.detect import Limits, outcomes
 from yolox_ela.predict.load import load_runner
-from yolox_ela.predict.pictures import Picture, as_bgr
+from yolox_ela.predict.pictures import Picture
 from yolox_ela.predict.pipeline import in_order
+from yolox_ela.predict.prepare import Failed, Prepared, Task, picture_task, prepare, tasks_of
 from yolox_ela.predict.result import Result
 from yolox_ela.predict.sources import Item, Source, Video, find_items
-from yolox_ela.predict.video import Frames, NewestFrames
-from yolox_ela.schema import TEXT, fault, listed
+from yolox_ela.predict.video import NewestFrames
 from yolox_ela.system.device import select_device
 
 OnError = Callable[[Any, UserError], None]
-
-
-@dataclass(frozen=True)
-class _Task:
-    """A picture or frame to look at, or the error that came instead of a frame."""
-
-    source: Any
-    picture: Picture | UserError
-    frame: int | None = None
-    rate: float = 0.0
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    task: _Task
-    picture: np.ndarray
-    boxed: np.ndarray
-    scale: float
-
-
-@dataclass(frozen=True)
-class _Failed:
-    source: Any
-    error: UserError
 
 
 class Detector:
@@ -87,15 +56,10 @@ class Detector:
         for name, value in (("score_threshold", score_threshold), ("nms_iou", nms_iou)):
             if not isinstance(value, Real) or not 0 <= value <= 1:
                 raise UserError(f"{name} {value} must be a number between 0 and 1")
-        if max_detections is not None and not (
-            isinstance(max_detections, Integral) and max_detections >= 1
-        ):
-            raise UserError(f"max_detections {max_detections} must be a whole number, at least 1")
         runner.require(score_threshold, nms_iou)
         self.runner = runner
         self.settings = EvalSettings(runner.image_size, score_threshold, nms_iou)
-        self.labels = _labels(only, runner.classes)
-        self.max_detections = max_detections
+        self.limits = Limits.of(only, max_detections, runner.classes)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -110,7 +74,10 @@ class Detector:
             UserError: it is run by something else than torch.
         """
         if self.runner.model is None:
-            raise UserError("this detector is not run by torch: open the weights that it came from")
+            raise UserError(
+                "this is an exported file, whose inside cannot be looked at: open the weights that "
+                "it is from"
+            )
         return self.runner.model
 
     @classmethod
@@ -216,8 +183,8 @@ class Detector:
             UserError: a file cannot be read, or an array is no such image.
         """
         if isinstance(images, (list, tuple)):
-            return list(self._ahead(map(_picture_task, images), rgb, None))
-        return self._now(_picture_task(images), rgb)
+            return list(self._ahead(map(picture_task, images), rgb, None))
+        return self._now(picture_task(images), rgb)
 
     def stream(
         self,
@@ -251,125 +218,51 @@ class Detector:
         items = find_items(sources, live=live)
         for is_live, group in groupby(items, lambda item: isinstance(item, Video) and item.live):
             if not is_live:
-                yield from self._ahead(_tasks(group), rgb, on_error)
+                yield from self._ahead(tasks_of(group), rgb, on_error)
                 continue
             for item in group:
                 try:
                     yield from self._live(item)
                 except UserError as error:
-                    _report(_Failed(_source_of(item), error), on_error)
+                    _report(Failed(_source_of(item), error), on_error)
 
     def _live(self, item: Item) -> Iterator[Result]:
         source = _source_of(item)
         with NewestFrames(source) as frames:
             for number, frame in frames:
-                yield self._now(_Task(source, frame, number, frames.rate), rgb=False)
+                yield self._now(Task(source, frame, number, frames.rate), rgb=False)
 
-    def _now(self, task: _Task, rgb: bool) -> Result:
+    def _now(self, task: Task, rgb: bool) -> Result:
         """The result of one picture, computed by all threads of torch."""
-        prepared = self._prepare(task, rgb)
-        if isinstance(prepared, _Failed):
-            raise prepared.error
-        (result,) = self._detect([prepared])
-        return result
+        (outcome,) = self._outcomes([prepare(task, self.runner, rgb=rgb)])
+        if isinstance(outcome, Failed):
+            raise outcome.error
+        return outcome
 
     def _ahead(
-        self, tasks: Iterable[_Task], rgb: bool, on_error: OnError | None
+        self, tasks: Iterable[Task], rgb: bool, on_error: OnError | None
     ) -> Iterator[Result]:
         for outcome in in_order(
             tasks,
-            lambda task: self._prepare(task, rgb),
+            lambda task: prepare(task, self.runner, rgb=rgb),
             self._outcomes,
             batch=self.runner.batch,
             parallel=self.runner.parallel,
         ):
-            if isinstance(outcome, _Failed):
+            if isinstance(outcome, Failed):
                 _report(outcome, on_error)
             else:
                 yield outcome
 
-    def _prepare(self, task: _Task, rgb: bool) -> _Prepared | _Failed:
-        if isinstance(task.picture, UserError):
-            return _Failed(task.source, task.picture)
-        try:
-            picture = as_bgr(task.picture, self.runner.values, rgb=rgb)
-        except UserError as error:
-            return _Failed(task.source, error)
-        return _Prepared(task, picture, *letterbox(picture, self.runner.image_size))
-
-    def _outcomes(self, prepared: Sequence[_Prepared | _Failed]) -> list[Result | _Failed]:
-        """Results and failures in the order of a batch."""
-        results = iter(self._detect([one for one in prepared if isinstance(one, _Prepared)]))
-        return [one if isinstance(one, _Failed) else next(results) for one in prepared]
-
-    def _detect(self, boxed: Sequence[_Prepared]) -> list[Result]:
-        if not boxed:
-            return []
-        start = time.perf_counter()
-        batch = torch.from_numpy(np.stack([item.boxed for item in boxed])).permute(0, 3, 1, 2)
-        found = postprocess(
-            self.runner.run(batch), self.settings.score_threshold, self.settings.nms_iou
-        )
-        tables = [rows.cpu().numpy() for rows in found]
-        seconds = (time.perf_counter() - start) / len(boxed)
-        return [self._result(*pair, seconds) for pair in zip(boxed, tables, strict=True)]
-
-    def _result(self, item: _Prepared, table: np.ndarray, seconds: float) -> Result:
-        """A result from rows of x1, y1, x2, y2 in pixels of the input, score and label."""
-        if self.labels is not None:
-            table = table[np.isin(table[:, 5], self.labels)]
-        table = table[: self.max_detections]
-        height, width = item.picture.shape[:2]
-        labels = table[:, 5].astype(np.int64)
-        return Result(
-            item.task.source,
-            item.picture,
-            np.clip(table[:, :4] / item.scale, 0, [width, height] * 2).astype(np.float32),
-            table[:, 4],
-            labels,
-            tuple(self.classes[label] for label in labels),
-            item.task.frame,
-            item.task.rate,
-            seconds,
-        )
-
-
-def _tasks(items: Iterable[Item]) -> Iterator[_Task]:
-    """Pictures, and the frames of videos, which are decoded here one after the other."""
-    for item in items:
-        if not isinstance(item, Video):
-            yield _picture_task(item)
-            continue
-        try:
-            with Frames(item.source) as frames:
-                for number, frame in enumerate(frames):
-                    yield _Task(item.source, frame, number, frames.rate)
-        except UserError as error:
-            yield _Task(item.source, error)
-
-
-def _picture_task(picture: Picture) -> _Task:
-    return _Task(picture, picture)
+    def _outcomes(self, prepared: Sequence[Prepared | Failed]) -> list[Result | Failed]:
+        return outcomes(prepared, self.runner, self.settings, self.limits)
 
 
 def _source_of(item: Item) -> Any:
     return item.source if isinstance(item, Video) else item
 
 
-def _report(failed: _Failed, on_error: OnError | None) -> None:
+def _report(failed: Failed, on_error: OnError | None) -> None:
     if on_error is None:
         raise failed.error
     on_error(failed.source, failed.error)
-
-
-def _labels(only: Sequence[str] | None, classes: Sequence[str]) -> list[int] | None:
-    """The indices of named classes; None for all."""
-    if only is None:
-        return None
-    if isinstance(only, str) or fault(only, listed(TEXT)):
-        raise UserError(f"only {only!r} must be a list of names of classes")
-    for name in only:
-        if name not in classes:
-            hint = did_you_mean(name, classes) or f"there are {', '.join(classes)}"
-            raise UserError(f"the network has no class '{name}'; {hint}")
-    return [classes.index(name) for name in only]

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,39 @@ from yolox_ela.system.files import read_text, write_atomically
 
 Rows = Sequence[Mapping[str, Any]]
 
-# A panel for each of these columns that a run has, in this order.
-TITLES = {
-    **{metric: f"{title}, in percent" for metric, title in METRIC_TITLES.items()},
-    "loss": "training loss, sum of its parts",
-    "iou": "box loss (IoU)",
-    "objectness": "objectness loss",
-    "class": "class loss",
-    "l1": "box loss (L1), final epochs",
-    "lr": "learning rate at the end of the epoch",
-}
+
+@dataclass(frozen=True)
+class Panels:
+    """A panel for each of these columns that a run has, in this order.
+
+    Attributes:
+        scores: titles of scores, which are in 0-1 and plotted in percent.
+        losses: titles of the losses.
+        headline: the score that the legend gives the best value of, and its short name.
+    """
+
+    scores: Mapping[str, str]
+    losses: Mapping[str, str]
+    headline: tuple[str, str]
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """The titles of all panels."""
+        scores = {name: f"{title}, in percent" for name, title in self.scores.items()}
+        return {**scores, **self.losses, "lr": "learning rate at the end of the epoch"}
+
+
+DETECTION_PANELS = Panels(
+    METRIC_TITLES,
+    {
+        "loss": "training loss, sum of its parts",
+        "iou": "box loss (IoU)",
+        "objectness": "objectness loss",
+        "class": "class loss",
+        "l1": "box loss (L1), final epochs",
+    },
+    ("ap50_voc07", "AP50 (VOC07)"),
+)
 RAW = "raw_"  # starts the names of metrics of the weights as trained, not of their average
 EPOCH = Kind("a whole number from 0", lambda v: 0 <= v <= 10**9 and v.is_integer())
 HISTORY = listed(record({"epoch": EPOCH}, others=FINITE, words="an epoch's numbers by name"))
@@ -63,8 +87,8 @@ def read_metrics(path: Path) -> list[dict[str, float]]:
     return table
 
 
-def plot_curves(runs: Mapping[str, Rows]) -> Figure:
-    """A panel for each loss part, AP and the learning rate, over epochs.
+def plot_curves(runs: Mapping[str, Rows], wanted: Panels = DETECTION_PANELS) -> Figure:
+    """A panel for each loss part, score and the learning rate, over epochs.
 
     A run has one colour in all panels. Solid lines are the averaged (EMA) weights, dashed ones the
     weights as trained, where the run evaluated these too (columns `raw_ap50_voc07` ...).
@@ -72,27 +96,28 @@ def plot_curves(runs: Mapping[str, Rows]) -> Figure:
     Args:
         runs: for each run's name its rows as in metrics.csv; a row has only the values that its
             epoch has.
+        wanted: the panels.
 
     Raises:
         ValueError: no run has anything to plot.
     """
     panels = [
         name
-        for name in TITLES
+        for name in wanted.titles
         if any(_points(rows, key) for rows in runs.values() for key in (name, RAW + name))
     ]
     if not panels:
         raise ValueError("no run has a row with a loss, an AP or a learning rate")
     lines = -(-len(panels) // PANELS_A_ROW)
     heights = [2.3] * lines
-    if panels[0] in METRIC_TITLES:
+    if panels[0] in wanted.scores:
         heights[0] = 3.2  # runs end close to each other
-    handles = _legend(runs)
+    handles = _legend(runs, wanted)
     columns = 1 if len(handles) < 4 else 2
     figure = new_figure(0.4 + sum(heights) + 0.2 * len(handles) / columns)
     grid = list(figure.subplots(lines, PANELS_A_ROW, squeeze=False, height_ratios=heights).flat)
     for name, axes in zip(panels, grid, strict=False):
-        _plot_panel(axes, name, runs)
+        _plot_panel(axes, name, runs, wanted)
     for axes in grid[max(0, len(panels) - PANELS_A_ROW) : len(panels)]:
         axes.set_xlabel("epoch", fontsize=8)
     for axes in grid[len(panels) :]:
@@ -103,13 +128,13 @@ def plot_curves(runs: Mapping[str, Rows]) -> Figure:
     return figure
 
 
-def save_curves(runs: Mapping[str, Rows], path: Path) -> None:
+def save_curves(runs: Mapping[str, Rows], path: Path, panels: Panels = DETECTION_PANELS) -> None:
     """Write the picture of `plot_curves` as a PNG.
 
     Raises:
         UserError: the file cannot be written.
     """
-    png = to_png(plot_curves(runs), dpi=110)
+    png = to_png(plot_curves(runs, panels), dpi=110)
     write_atomically(path, lambda temporary: temporary.write_bytes(png))
 
 
@@ -128,8 +153,8 @@ def curves_section(runs: Mapping[str, Rows]) -> Section:
     return Section("Learning curves", text, figures, table, {"runs": runs})
 
 
-def _plot_panel(axes: Axes, name: str, runs: Mapping[str, Rows]) -> None:
-    factor = 100 if name in METRIC_TITLES else 1
+def _plot_panel(axes: Axes, name: str, runs: Mapping[str, Rows], wanted: Panels) -> None:
+    factor = 100 if name in wanted.scores else 1
     for style, rows in zip(_styles(len(runs)), runs.values(), strict=True):
         for key, dashes in ((name, "-"), (RAW + name, "--")):
             if points := _points(rows, key):
@@ -137,7 +162,7 @@ def _plot_panel(axes: Axes, name: str, runs: Mapping[str, Rows]) -> None:
                 scaled = [factor * value for value in values]
                 every = -(-len(points) // MARKS)
                 axes.plot(epochs, scaled, linestyle=dashes, markevery=every, **style)
-    axes.set_title(TITLES[name], fontsize=9)
+    axes.set_title(wanted.titles[name], fontsize=9)
     axes.tick_params(labelsize=8)
     axes.grid(alpha=0.3)
     axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
@@ -164,13 +189,14 @@ def _styles(count: int) -> list[dict[str, Any]]:
     ]
 
 
-def _legend(runs: Mapping[str, Rows]) -> list[Line2D]:
+def _legend(runs: Mapping[str, Rows], wanted: Panels) -> list[Line2D]:
     handles = []
+    column, short = wanted.headline
     for style, (name, rows) in zip(_styles(len(runs)), runs.items(), strict=True):
-        best = max(_points(rows, "ap50_voc07"), key=lambda point: point[1], default=None)
-        score = f": best {100 * best[1]:.2f} AP50 (VOC07), epoch {best[0]:.0f}" if best else ""
+        best = max(_points(rows, column), key=lambda point: point[1], default=None)
+        score = f": best {100 * best[1]:.2f} {short}, epoch {best[0]:.0f}" if best else ""
         handles.append(Line2D([], [], label=legend_label(name) + score, **style))
-    if any(_points(rows, RAW + key) for rows in runs.values() for key in METRIC_TITLES):
+    if any(_points(rows, RAW + key) for rows in runs.values() for key in wanted.scores):
         handles.append(Line2D([], [], color=GREY, linestyle="-", label="averaged (EMA) weights"))
         handles.append(Line2D([], [], color=GREY, linestyle="--", label="raw weights"))
     return handles

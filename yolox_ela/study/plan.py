@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from yolox_ela.recipe import Recipe
-from yolox_ela.study.study_file import ZERO_SHOT, Settings, Study, located
+from yolox_ela.study.study_file import ZERO_SHOT
+from yolox_ela.study.study_parts import Settings, Study, located
 
 TRAIN, EVALUATE = "train", "eval"
 # Recipe fields that an evaluation of other weights must have in common with the trained ones.

@@ -166,7 +166,7 @@ def require_space(path: Path, size: int) -> None:
     free = shutil.disk_usage(path.parent).free
     if free < size:
         raise UserError(
-            f"{path} needs {size / GIB:.2f} GiB, and its disk has {free / GIB:.2f} GiB left; "
+            f"{path} needs {size / GIB:.3g} GiB, and its disk has {free / GIB:.3g} GiB left; "
             "free space, or name another folder (for a cache by YOLOX_ELA_CACHE)"
         )
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
@@ -39,6 +40,14 @@ class Interrupts:
         """Handle the signals from here on, until the process has ended."""
         for number in SIGNALS:
             signal.signal(number, self._handle)
+        hook = sys.unraisablehook
+
+        def quiet(error: "sys.UnraisableHookArgs") -> None:
+            # Python would print, and then forget, one that surfaces while it deletes an object.
+            if error.exc_type is not KeyboardInterrupt:
+                hook(error)
+
+        sys.unraisablehook = quiet
 
     def begin_work(self) -> None:
         """All that the command needs is imported."""

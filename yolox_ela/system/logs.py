@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from loguru import logger
 from tqdm.auto import tqdm
@@ -56,18 +55,45 @@ def collect_log() -> Callable[[], list[str]]:
 def log_to_file(path: Path, earlier: Sequence[str] = ()) -> Iterator[None]:
     """Within `with`, also append messages to a file, and the UserError that leaves it.
 
+    Where the file can no longer be written, one warning on the screen says so, and the work goes
+    on.
+
     Args:
         path: the file; its folder exists.
         earlier: lines to begin with, from `collect_log`.
     """
-    with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
-        file.writelines(earlier)
-    options: dict[str, Any] = {"encoding": "utf-8", "errors": "backslashreplace"}
-    sink = logger.add(path, format=FILE_FORMAT, level="DEBUG", **options)
-    try:
-        yield
-    except UserError as error:
-        logger.debug("{}", error)
-        raise
-    finally:
-        logger.remove(sink)
+    with path.open("ab", buffering=0) as file:
+        file.write(_encoded("".join(earlier)))
+        sink = logger.add(_Appended(file), format=FILE_FORMAT, level="DEBUG")
+        try:
+            yield
+        except UserError as error:
+            logger.debug("{}", error)
+            raise
+        finally:
+            logger.remove(sink)
+
+
+class _Appended:
+    """A sink that appends to a file for as long as it can be written.
+
+    Args:
+        file: the file, open for appending without a buffer.
+    """
+
+    def __init__(self, file: io.FileIO) -> None:
+        self._file, self._failed = file, False
+
+    def write(self, message: str) -> None:
+        """Append a message."""
+        try:
+            self._file.write(_encoded(message))
+        except OSError as error:
+            if not self._failed:
+                told = f"{self._file.name} misses what is logged from here on: {error.strerror}"
+                _write_above_bar(f"warning: {told}\n")
+            self._failed = True
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode(errors="backslashreplace")

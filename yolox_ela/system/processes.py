@@ -19,17 +19,23 @@ LOST_KIND = "DistError"
 
 def rank() -> int:
     """The number of this process in its run, from 0, as torchrun and `-d` say."""
-    return int(os.environ.get("RANK", "0"))
+    return _number("RANK", 0)
 
 
 def world_size() -> int:
     """The number of processes of the run, on all machines."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+    return _number("WORLD_SIZE", 1)
 
 
 def processes_here() -> int:
     """The number of processes of the run on this machine."""
-    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return _number("LOCAL_WORLD_SIZE", 1)
+
+
+def _number(name: str, otherwise: int) -> int:
+    """A number that torchrun or `-d` sets; another program's variable of this name counts not."""
+    text = os.environ.get(name, "")
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else otherwise
 
 
 def is_launched_here() -> bool:

@@ -1,7 +1,6 @@
 """How the user has started this program, and so how they start its other commands."""
 
 import shlex
-import shutil
 import sys
 from pathlib import Path
 
@@ -39,6 +38,8 @@ def command_text(name: str) -> str:
 
 def python_word() -> str:
     """`python` where the shell finds this interpreter by that name, else its path."""
+    import shutil  # not before a command handles Ctrl-C: it imports much
+
     found = shutil.which("python")
     here = Path(sys.executable).parent
     return "python" if found and Path(found).parent == here else sys.executable

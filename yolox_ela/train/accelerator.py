@@ -1,9 +1,14 @@
 """Device, precision and processes of a run, through Hugging Face accelerate."""
 
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
+from accelerate.state import AcceleratorState, GradientState, PartialState
 
 from yolox_ela.errors import UserError
 from yolox_ela.system.device import select_device
@@ -37,3 +42,28 @@ def build_accelerator(device_name: str, precision: str) -> Accelerator:
         )
     except ValueError as error:  # accelerate knows which systems lack bf16
         raise UserError(f"{precision} on {device.type}: {error}; use --precision fp32") from error
+
+
+@contextmanager
+def state_of_caller() -> Iterator[None]:
+    """Let accelerate start anew within `with`, and leave its state as it was before.
+
+    accelerate keeps one device and one precision for the whole program and refuses others. Where
+    several processes run, their connection is kept.
+    """
+    states: list[Any] = [AcceleratorState, GradientState]
+    if "WORLD_SIZE" not in os.environ:
+        states.append(PartialState)
+    kept = [dict(state._shared_state) for state in states]
+    _set_states(states, [{} for _ in states])
+    try:
+        yield
+    finally:
+        _set_states(states, kept)
+
+
+def _set_states(states: Sequence[Any], entries: Sequence[Mapping[str, Any]]) -> None:
+    # All objects of these classes share one dictionary each, so it is filled, not replaced.
+    for state, content in zip(states, entries, strict=True):
+        state._shared_state.clear()
+        state._shared_state.update(content)

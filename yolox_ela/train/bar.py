@@ -23,9 +23,10 @@ class StepStatus:
         total_steps: number of steps of the whole run.
         epoch: the step's epoch and the number of epochs, such as `3/72`.
         lr: learning rate.
-        losses: `LOSS_PARTS`; those that are 0 are not shown.
+        losses: the newest losses; those that are 0 are not shown.
         images_per_second: speed of this session, all processes together.
         time_left: see `Pace.time_left`.
+        names: what the losses are called.
     """
 
     step: int
@@ -35,6 +36,7 @@ class StepStatus:
     losses: Sequence[float]
     images_per_second: float
     time_left: str | None
+    names: Sequence[str] = LOSS_PARTS
 
 
 class TrainingBar(tqdm):
@@ -64,7 +66,7 @@ class TrainingBar(tqdm):
         """Update the numbers; they appear with the next refresh."""
         if self.disable:
             return
-        parts = [f"{SHORT[n]} {v:.1f}" for n, v in _nonzero(status.losses)]
+        parts = [f"{SHORT.get(n, n)} {v:.1f}" for n, v in _nonzero(status)]
         self.set_description_str(status.epoch, refresh=False)
         self.left = status.time_left or "?"
         speed = f"{status.images_per_second:.0f} im/s"
@@ -94,7 +96,7 @@ class StepLog:
         if not self._enabled or now - self._logged_at < LOG_SECONDS:
             return
         self._logged_at = now
-        losses = ", ".join(f"{name} {value:.3f}" for name, value in _nonzero(status.losses))
+        losses = ", ".join(f"{name} {value:.3f}" for name, value in _nonzero(status))
         logger.info(
             "epoch {}  step {}/{}  {}  {:.1f} images/s  about {} left",
             status.epoch,
@@ -106,5 +108,5 @@ class StepLog:
         )
 
 
-def _nonzero(losses: Sequence[float]) -> list[tuple[str, float]]:
-    return [(name, v) for name, v in zip(LOSS_PARTS, losses, strict=True) if v != 0]
+def _nonzero(status: StepStatus) -> list[tuple[str, float]]:
+    return [(n, loss) for n, loss in zip(status.names, status.losses, strict=True) if loss != 0]

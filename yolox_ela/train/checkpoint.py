@@ -9,6 +9,7 @@ import torch
 
 from yolox_ela.errors import UserError
 from yolox_ela.recipe import Recipe
+from yolox_ela.run_settings import RunSettings
 from yolox_ela.system.files import write_atomically
 
 # Settings that may change between a run and its resumption.
@@ -23,7 +24,7 @@ def save_checkpoint(path: Path, content: Mapping[str, Any]) -> None:
     write_atomically(path, lambda temporary: temporary.write_bytes(buffer.getbuffer()))
 
 
-def require_same_epochs(content: Mapping[str, Any], recipe: Recipe, folder: Path) -> None:
+def require_same_epochs(content: Mapping[str, Any], recipe: RunSettings, folder: Path) -> None:
     """Make sure that a run to resume has as many epochs as it was planned for.
 
     Its learning rate falls along a cosine whose length is the number of epochs.
@@ -45,7 +46,7 @@ def require_same_epochs(content: Mapping[str, Any], recipe: Recipe, folder: Path
     )
 
 
-def require_same_run(content: Mapping[str, Any], recipe: Recipe, folder: Path) -> None:
+def require_same_run(content: Mapping[str, Any], recipe: RunSettings, folder: Path) -> None:
     """Make sure that a saved state belongs to this recipe.
 
     Raises:
@@ -53,7 +54,8 @@ def require_same_run(content: Mapping[str, Any], recipe: Recipe, folder: Path) -
     """
     require_same_epochs(content, recipe, folder)
     # A field that the state knows nothing of is newer than it, and had its default's effect.
-    mine, saved = recipe.to_dict(), Recipe().to_dict() | content.get("recipe", {})
+    known = Recipe().to_dict() if isinstance(recipe, Recipe) else {}
+    mine, saved = recipe.to_dict(), known | content.get("recipe", {})
     changed = [
         f"{name} was {saved.get(name)}, is {mine[name]}"
         for name in mine

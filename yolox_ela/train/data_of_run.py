@@ -1,6 +1,5 @@
 """The images and objects of a run, by which a resumed run tells what has changed."""
 
-import hashlib
 import io
 import zipfile
 from collections.abc import Mapping
@@ -10,14 +9,14 @@ from typing import Any
 import numpy as np
 from loguru import logger
 
-from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
 from yolox_ela.system.files import write_atomically
+from yolox_ela.train.task import Samples
 
 SHOWN = 3  # images named of each kind of change
 
 
-def data_entries(train_split: VocSplit, test_split: VocSplit) -> dict[str, Any]:
+def data_entries(train_split: Samples, test_split: Samples) -> dict[str, Any]:
     """What a state and checkpoints record of the data: fingerprints, and the range of values."""
     return {
         "train_data": train_split.fingerprint(),
@@ -26,7 +25,7 @@ def data_entries(train_split: VocSplit, test_split: VocSplit) -> dict[str, Any]:
     }
 
 
-def keep_data(path: Path, train_split: VocSplit, test_split: VocSplit) -> None:
+def keep_data(path: Path, train_split: Samples, test_split: Samples) -> None:
     """Write a hash of each image's content and of its objects, some 100 bytes an image.
 
     Raises:
@@ -41,7 +40,7 @@ def keep_data(path: Path, train_split: VocSplit, test_split: VocSplit) -> None:
 
 
 def require_same_data(
-    content: Mapping[str, Any], train_split: VocSplit, test_split: VocSplit, data_file: Path
+    content: Mapping[str, Any], train_split: Samples, test_split: Samples, data_file: Path
 ) -> None:
     """Make sure that a saved state belongs to this data.
 
@@ -76,21 +75,15 @@ def require_same_data(
             )
 
 
-def _per_image(split: VocSplit) -> dict[str, np.ndarray]:
-    objects = []
-    for index in range(len(split)):
-        here, digest = split.objects(index), hashlib.sha256(split.sizes[index].tobytes())
-        for array in (split.boxes, split.labels, split.difficult):
-            digest.update(array[here].tobytes())
-        objects.append(digest.hexdigest())
+def _per_image(split: Samples) -> dict[str, np.ndarray]:
     return {
         "ids": split.ids.astype(str),
         "hashes": split.hashes,
-        "objects": np.array(objects, dtype="S64"),
+        "objects": split.object_hashes(),
     }
 
 
-def _changes(path: Path, name: str, split: VocSplit) -> str:
+def _changes(path: Path, name: str, split: Samples) -> str:
     """`: ` and which images differ, as far as the run's file tells."""
     try:
         with np.load(path, allow_pickle=False) as arrays:

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from yolox_ela.recipe import Recipe
+from yolox_ela.run_settings import RunSettings
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -27,7 +27,7 @@ class ModelEma(Generic[Network]):
         updates: number of updates so far.
     """
 
-    def __init__(self, model: Network, recipe: Recipe) -> None:
+    def __init__(self, model: Network, recipe: RunSettings) -> None:
         self.model = copy.deepcopy(model)
         self.model.eval().requires_grad_(False)
         self.recipe = recipe

@@ -7,16 +7,13 @@ from typing import Any
 
 from accelerate import Accelerator
 from loguru import logger
+from torch import nn
 
-from yolox_ela.augment.feed import Batch, Feed, HostFeed
+from yolox_ela.augment.feed import Batch
 from yolox_ela.augment.loader import require_batch_fits, steps_per_epoch
-from yolox_ela.datasets.split import VocSplit
-from yolox_ela.evaluate.results_file import read_results
-from yolox_ela.network.model import Yolox
-from yolox_ela.recipe import Recipe
+from yolox_ela.run_settings import RunSettings
 from yolox_ela.system.environment import source_commit
 from yolox_ela.train.bar import StepLog, TrainingBar
-from yolox_ela.train.class_weights import class_weights, log_class_weights
 from yolox_ela.train.data_of_run import keep_data
 from yolox_ela.train.evaluation import RunEvaluator
 from yolox_ela.train.progress import Progress, Stopwatch, headline, score_text
@@ -25,8 +22,8 @@ from yolox_ela.train.run_folder import RunFolder
 from yolox_ela.train.run_steps import RunSteps
 from yolox_ela.train.saving import Origin, RunSaver
 from yolox_ela.train.schedule import warn_of_long_warmup
-from yolox_ela.train.step import TrainStep
 from yolox_ela.train.stop import StopRequest
+from yolox_ela.train.task import Task
 from yolox_ela.train.thread_choice import choose_threads, fix_threads
 from yolox_ela.train.time_limit import TimeLimit
 from yolox_ela.train.together import any_process, on_main, together
@@ -42,16 +39,14 @@ class Training:
     Args:
         recipe: all settings.
         model: the network at its starting weights.
-        train_split: images to train on.
-        test_split: images to evaluate on.
+        task: the data, the loss and the evaluation.
         folder: where everything is written, created.
         accelerator: device, precision and processes.
         start: what the starting weights are called in tables of results.
         start_sha256: their digest; see `Start`.
         start_detects: whether they detect all classes already; see `Start`.
         trackers: names of trackers to log to; see `require_trackers`.
-        feed: samples of `train_split`; by default loader processes render them from files.
-        compile: see `TrainStep`.
+        compile: see `NetworkStep`.
         time_limit: when to stop; by default never.
 
     Raises:
@@ -61,10 +56,9 @@ class Training:
 
     def __init__(
         self,
-        recipe: Recipe,
-        model: Yolox,
-        train_split: VocSplit,
-        test_split: VocSplit,
+        recipe: RunSettings,
+        model: nn.Module,
+        task: Task,
         folder: RunFolder,
         accelerator: Accelerator,
         *,
@@ -72,30 +66,23 @@ class Training:
         start_sha256: str = "",
         start_detects: bool = False,
         trackers: Sequence[str] = DEFAULT_TRACKERS,
-        feed: Feed | None = None,
         compile: bool = False,
         time_limit: TimeLimit | None = None,
     ) -> None:
         require_batch_fits(recipe.batch_size, accelerator.num_processes)
         self.recipe, self.folder, self.accelerator = recipe, folder, accelerator
-        self.train_split, self.test_split = train_split, test_split
+        self.task, self.device = task, accelerator.device
         self.origin = Origin(start, start_sha256, source_commit())
-        self.device = accelerator.device
-        self.feed: Feed = feed or HostFeed(train_split, recipe, self.device)
-        weights = class_weights(recipe, train_split)
-        log_class_weights(weights, train_split)
-        self.step = TrainStep(model, recipe, accelerator, class_weights=weights, compile=compile)
+        self.step = task.build_step(model, compile=compile)
         self.network, self.ema = self.step.network, self.step.ema
         names = trackers if accelerator.is_main_process else ()
         self.trackers = RunTrackers(names, folder, recipe.to_dict())
-        self.steps_per_epoch = steps_per_epoch(len(train_split), recipe)
+        self.steps_per_epoch = steps_per_epoch(len(task.train_samples), recipe)
         basis = (recipe, folder, accelerator, self.trackers)
-        self.records = RunRecords(*basis, self.steps_per_epoch, test_split.headline)
-        self.evaluator = RunEvaluator(
-            test_split, recipe, accelerator, folder, self.trackers, self.records.pace
-        )
-        self.steps = RunSteps(self.step, self.feed, train_split, self.records)
-        self.saver = RunSaver(folder, recipe, train_split, test_split, accelerator)
+        self.records = RunRecords(*basis, self.steps_per_epoch, task.columns)
+        self.evaluator = RunEvaluator(task, accelerator, folder, self.trackers, self.records.pace)
+        self.steps = RunSteps(self.step, task, self.records)
+        self.saver = RunSaver(folder, recipe, task, accelerator)
         self.time_limit = time_limit or TimeLimit()
         choice = recipe.evaluate_start
         self.evaluates_start = choice == "always" or (choice == "auto" and start_detects)
@@ -112,7 +99,7 @@ class Training:
         """Train to the end, until `patience` is at its end, or until asked to stop.
 
         Returns:
-            The last evaluation's results (see `score_detections`), or None if asked to stop.
+            The last evaluation's results (see `Task.evaluate`), or None if asked to stop.
 
         Raises:
             UserError: a tracker cannot start, the loss is no longer finite, data cannot be read,
@@ -121,13 +108,12 @@ class Training:
         if self.records.is_complete():
             logger.info("{} is complete; nothing left to train", self.folder.path)
             self.records.report_patience()
-            return read_results(self.folder.results)
-        data = (self.folder.data, self.train_split, self.test_split)
+            return self.task.read_results(self.folder.results)
+        data = (self.folder.data, self.task.train_samples, self.task.test_samples)
         on_main(self.accelerator, lambda: keep_data(*data))
         with ExitStack() as stack:
             together(self.accelerator, lambda: stack.enter_context(self.trackers))
             results = self._train(stack.enter_context(StopRequest()))
-        self.accelerator.end_training()
         self.records.report_patience()
         if self.records.is_complete():
             self.records.report_start()
@@ -189,7 +175,7 @@ class Training:
 
     def _batches(self) -> Iterator[Batch]:
         """The remaining batches; the time spent waiting for them is recorded."""
-        loader = self.feed.loader(
+        loader = self.task.loader(
             start=self.progress.step,
             rank=self.accelerator.process_index,
             world=self.accelerator.num_processes,
@@ -212,7 +198,7 @@ class Training:
             self.save_state()  # an evaluation is long, and may be cut off
             evaluation = Stopwatch()
             results = self._evaluate()
-            row |= headline(results)
+            row |= headline(results, self.task.columns)
             if recipe.evaluate_raw:
                 row |= self.evaluator.unaveraged(self.step)
             row["eval_seconds"] = round(evaluation.lap(), 3)
@@ -248,11 +234,11 @@ class Training:
             logger.warning("no time is left to evaluate: last.pth is saved without scores")
         else:
             results = self._evaluate()
-            row |= headline(results)
+            row |= headline(results, self.task.columns)
             logger.info(
                 "epoch {}: {}",
                 row["epoch"],
-                score_text(row, self.records.metric) or "nothing to score",
+                score_text(row, self.records.metric, self.task.columns) or "nothing to score",
             )
             if self.accelerator.is_main_process:
                 self.folder.write_json("results.json", results)
@@ -261,11 +247,11 @@ class Training:
 
     def _evaluate_start(self) -> None:
         """Evaluate the starting weights, as epoch 0 of the history; a resumed run keeps it."""
-        row = {"epoch": 0, **headline(self._evaluate())}
+        columns = self.task.columns
+        row = {"epoch": 0, **headline(self._evaluate(), columns)}
         self.progress.history.append(row)
-        logger.info(
-            "before training: {}", score_text(row, self.records.metric) or "nothing to score"
-        )
+        scores = score_text(row, columns.headline, columns)
+        logger.info("before training: {}", scores or "nothing to score")
         self.save_state()
 
     def _evaluate(self) -> dict[str, Any]:
@@ -284,7 +270,7 @@ class Training:
         if fixed is not None:
             fix_threads(fixed)
         elif self.progress.step == 0:
-            choose_threads(self.step, self.feed, self.total_steps)
+            choose_threads(self.step, self.task, self.total_steps)
 
     def save_state(self) -> None:
         """Write state.pth: all that `resume` needs to continue as if nothing had happened."""

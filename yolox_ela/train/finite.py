@@ -20,10 +20,21 @@ class FiniteGuard:
         folder: the run's folder, which receives the dump.
         process: part of the dump's name.
         network: the network whose weights are trained.
+        losses: what the losses are called.
+        replays: whether `train/replay.py` can compute the dumped step again.
     """
 
-    def __init__(self, folder: RunFolder, process: str, network: nn.Module) -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        process: str,
+        network: nn.Module,
+        losses: Sequence[str] = LOSS_PARTS,
+        *,
+        replays: bool = True,
+    ) -> None:
         self._folder, self._process, self._network = folder, process, network
+        self._losses, self._replays = losses, replays
 
     def require_losses(
         self,
@@ -34,7 +45,7 @@ class FiniteGuard:
         """Make sure that the losses of the newest steps are finite.
 
         Args:
-            rows: `LOSS_PARTS` of each step.
+            rows: the losses of each step.
             last_step: number of the newest step, from 1.
             describe: what the dump says of a step beside its losses and the weights.
 
@@ -43,7 +54,7 @@ class FiniteGuard:
         """
         for step, row in enumerate(rows, last_step - len(rows) + 1):
             if not all(math.isfinite(value) for value in row):
-                self._stop("the loss", step, by_name(row), describe)
+                self._stop("the loss", step, self._by_name(row), describe)
 
     def require_finite(
         self, what: str, value: Tensor, step: int, describe: Callable[[int], Mapping[str, Any]]
@@ -69,7 +80,7 @@ class FiniteGuard:
         """Make sure that every weight and statistic is finite.
 
         Args:
-            losses: the newest step's `LOSS_PARTS`.
+            losses: those of the newest step.
             step: its number, from 1.
             describe: as in `require_losses`.
 
@@ -78,7 +89,7 @@ class FiniteGuard:
         """
         tensors = [t for t in self._network.state_dict().values() if t.is_floating_point()]
         if not torch.stack([tensor.isfinite().all() for tensor in tensors]).all():
-            self._stop("a weight", step, by_name(losses), describe)
+            self._stop("a weight", step, self._by_name(losses), describe)
 
     def _stop(
         self,
@@ -94,16 +105,19 @@ class FiniteGuard:
         kept = "no state had been saved yet"
         if self._folder.state.exists():
             kept = f"the last good state is in {self._folder.state}"
+        replay = ""
+        if self._replays:
+            replay = (
+                f"; `python -m yolox_ela.train.replay {path}` names the layer"
+                f"{_condition(self._network)}"
+            )
         raise UserError(
             f"{what} is not finite at step {step} ({dict(values)}); batch and weights are in "
-            f"{path}, {kept}. Lower lr, set grad_clip 10, or use --precision fp32; `python -m "
-            f"yolox_ela.train.replay {path}` names the layer{_condition(self._network)}"
+            f"{path}, {kept}. Lower lr, set grad_clip 10, or use --precision fp32{replay}"
         )
 
-
-def by_name(losses: Sequence[float]) -> dict[str, float]:
-    """A step's losses with their names."""
-    return dict(zip(LOSS_PARTS, losses, strict=True))
+    def _by_name(self, losses: Sequence[float]) -> dict[str, float]:
+        return dict(zip(self._losses, losses, strict=True))
 
 
 def _condition(network: nn.Module) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from yolox_ela.recipe import Recipe
+from yolox_ela.run_settings import RunSettings
 
 DECAYED = (nn.modules.conv._ConvNd, nn.Linear)
 FUSED_DEVICES = ("cpu", "cuda")
@@ -17,9 +17,9 @@ class Kind:
     """What parameters of one optimizer group have in common.
 
     Attributes:
-        decayed: convolution and linear weights.
-        new: attention, and class predictors that start at random.
-        backbone: parameters of the network before its neck.
+        decayed: whether they decay: convolution and linear weights, or all.
+        new: see `RunSettings.is_new`.
+        backbone: see `RunSettings.is_backbone`.
     """
 
     decayed: bool
@@ -27,13 +27,13 @@ class Kind:
     backbone: bool
 
 
-def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Nesterov SGD or AdamW; decay on convolution and linear weights, none on anything else.
+def build_optimizer(model: nn.Module, recipe: RunSettings) -> torch.optim.Optimizer:
+    """SGD or AdamW; convolution and linear weights decay.
 
-    Biases, norms' weights and attention's raw parameters are not decayed (upstream decays
-    GroupNorm and never sees raw parameters). All parameters are on one device; where it can, one
-    kernel updates all of them. Each group has its share of the learning rate as `lr_factor`, and
-    says by `backbone` whether it is of the backbone.
+    So do all parameters if the recipe says so. Otherwise biases, norms' weights and attention's raw
+    parameters do not (upstream decays GroupNorm and never sees raw parameters). All parameters are
+    on one device; where it can, one kernel updates all of them. Each group has its share of the
+    learning rate as `lr_factor`, and says by `backbone` whether it is of the backbone.
 
     Raises:
         RuntimeError: a trainable parameter is in no group or in two.
@@ -43,9 +43,9 @@ def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     for name, parameter in model.named_parameters():  # one that is shared comes once
         if parameter.requires_grad:
             kind = Kind(
-                id(parameter) in decayed_ids,
-                _is_new(name, recipe),
-                name.startswith("backbone.backbone."),
+                recipe.decays_all or id(parameter) in decayed_ids,
+                recipe.is_new(name),
+                recipe.is_backbone(name),
             )
             groups.setdefault(kind, []).append(parameter)
     grouped = [id(p) for parameters in groups.values() for p in parameters]
@@ -72,7 +72,7 @@ def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         settings,
         lr=recipe.peak_lr,
         momentum=recipe.momentum,
-        nesterov=recipe.momentum > 0,
+        nesterov=recipe.nesterov and recipe.momentum > 0,
         fused=fused,
     )
 
@@ -81,8 +81,3 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float, *, frozen: bo
     """Give each group of `build_optimizer` its share of `lr`; the backbone none while frozen."""
     for group in optimizer.param_groups:
         group["lr"] = 0.0 if frozen and group["backbone"] else lr * group["lr_factor"]
-
-
-def _is_new(name: str, recipe: Recipe) -> bool:
-    random_classes = recipe.class_head_start == "random" and name.startswith("head.cls_preds.")
-    return random_classes or name.startswith("backbone.attention.")

@@ -3,7 +3,7 @@
 from collections import deque
 from datetime import timedelta
 
-from yolox_ela.recipe import Recipe
+from yolox_ela.run_settings import RunSettings
 
 RECENT = 300  # steps; if the machine becomes slower, the estimate follows within as many
 
@@ -19,7 +19,7 @@ class Pace:
         steps_per_epoch: number of steps in an epoch.
     """
 
-    def __init__(self, recipe: Recipe, steps_per_epoch: int) -> None:
+    def __init__(self, recipe: RunSettings, steps_per_epoch: int) -> None:
         self._recipe, self._steps_per_epoch = recipe, steps_per_epoch
         self._first: float | None = None  # slower: loader processes start, kernels are chosen
         self._steps: deque[float] = deque(maxlen=RECENT)

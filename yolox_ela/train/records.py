@@ -9,14 +9,13 @@ from accelerate.utils import gather_object
 from loguru import logger
 from torch import Tensor
 
-from yolox_ela.evaluate.scores import METRIC_TITLES, METRICS
-from yolox_ela.recipe import Recipe
 from yolox_ela.report.curves import save_curves
 from yolox_ela.report.start import gain_over_start
+from yolox_ela.run_settings import RunSettings
 from yolox_ela.train.bar import StepStatus
+from yolox_ela.train.columns import DETECTION, Columns
 from yolox_ela.train.pace import Pace
 from yolox_ela.train.progress import (
-    LOSS_PARTS,
     Progress,
     StepMonitor,
     Stopwatch,
@@ -39,27 +38,29 @@ class RunRecords:
         accelerator: device and processes.
         trackers: receive each epoch's row.
         steps_per_epoch: number of steps in an epoch.
-        metric: the AP that decides which epoch is best; one of `METRICS`.
+        columns: the losses and scores.
 
     Attributes:
+        metric: the score that decides which epoch is best.
         progress: how far the run is; a resumed run replaces it.
         pace: how fast it is in this session.
     """
 
     def __init__(
         self,
-        recipe: Recipe,
+        recipe: RunSettings,
         folder: RunFolder,
         accelerator: Accelerator,
         trackers: RunTrackers,
         steps_per_epoch: int,
-        metric: str = METRICS[0],
+        columns: Columns = DETECTION,
     ) -> None:
-        self.metric = metric
+        self.columns, self.metric = columns, columns.headline
         self.recipe, self.folder, self.accelerator = recipe, folder, accelerator
         self.trackers, self.steps_per_epoch = trackers, steps_per_epoch
-        self.progress, self.pace = Progress(), Pace(recipe, steps_per_epoch)
-        self._monitor, self._watch = StepMonitor(), Stopwatch()
+        self.progress = Progress(loss_sums=[0.0] * len(columns.losses))
+        self.pace = Pace(recipe, steps_per_epoch)
+        self._monitor, self._watch = StepMonitor(columns), Stopwatch()
         self._waited = 0.0
         self._plotted_at = time.monotonic()
 
@@ -86,7 +87,7 @@ class RunRecords:
         self._monitor.add(losses)
 
     def read_losses(self) -> list[list[float]]:
-        """`LOSS_PARTS` of each step since the last read; waits for the device."""
+        """The losses of each step since the last read; waits for the device."""
         return self._monitor.collect()
 
     def sum_losses(self, rows: Sequence[Sequence[float]]) -> None:
@@ -100,7 +101,7 @@ class RunRecords:
 
         Args:
             lr: the learning rate of that step.
-            losses: the `LOSS_PARTS` of that step.
+            losses: those of that step.
         """
         step, epochs = self.progress.step, self.recipe.epochs
         return StepStatus(
@@ -111,6 +112,7 @@ class RunRecords:
             losses=losses,
             images_per_second=self.pace.images_per_second(),
             time_left=self.pace.time_left(step, self.epochs_recorded()),
+            names=self.columns.loss_names,
         )
 
     # At the end of an epoch
@@ -137,7 +139,7 @@ class RunRecords:
             "epoch": progress.step // steps,
             "step": progress.step,
             "lr": lr,
-            **{name: total / steps for name, total in zip(LOSS_PARTS, sums, strict=True)},
+            **{name: total / steps for name, total in zip(self.columns.losses, sums, strict=True)},
             "train_seconds": round(seconds, 3),
             "images_per_second": round(steps * self.recipe.batch_size / seconds, 2),
             "data_wait_share": round(progress.wait_seconds / seconds, 4),
@@ -157,7 +159,7 @@ class RunRecords:
         progress = self.progress
         progress.total_seconds += progress.train_seconds + row.get("eval_seconds", 0.0)
         progress.train_seconds = progress.wait_seconds = 0.0
-        progress.loss_sums = [0.0] * len(LOSS_PARTS)
+        progress.loss_sums = [0.0] * len(self.columns.losses)
         row["total_seconds"] = round(progress.total_seconds, 3)
         progress.history.append(row)
         is_best = row.get(self.metric, -1.0) > progress.best
@@ -190,7 +192,7 @@ class RunRecords:
                 self.recipe.epochs,
                 self.recipe.patience,
                 self.progress.best_epoch,
-                METRIC_TITLES[self.metric],
+                self.columns.panels.scores[self.metric],
                 100 * self.progress.best,
             )
 
@@ -220,7 +222,8 @@ class RunRecords:
             or self.has_waited()
             or time.monotonic() - self._plotted_at > PLOT_SECONDS
         ):
-            save_curves({self.recipe.name: progress.history}, folder.curves)
+            history = {self.recipe.name: progress.history}
+            save_curves(history, folder.curves, self.columns.panels)
             self._plotted_at = time.monotonic()
         time_left = None if self.has_waited() else self.pace.time_left(progress.step, epoch)
-        logger.info(epoch_line(progress, epochs, time_left, self.metric))
+        logger.info(epoch_line(progress, epochs, time_left, self.metric, self.columns))

@@ -24,8 +24,8 @@ from yolox_ela.recipe import Recipe
 from yolox_ela.schema import ANYTHING, COUNT, Kind, listed, optional, record, require
 from yolox_ela.system.logs import ignore_foreign_warnings
 from yolox_ela.system.randomness import seed_generators
-from yolox_ela.train.accelerator import build_accelerator
-from yolox_ela.trained import adopt_checkpoint, recorded_experiment
+from yolox_ela.train.accelerator import build_accelerator, state_of_caller
+from yolox_ela.trained import adopt_run, recorded_experiment
 
 
 def _tensor(dims: int) -> Kind:
@@ -43,11 +43,13 @@ DUMP = record(
         "last_batch_images": _tensor(4),
         "last_batch_targets": _tensor(3),
         "model": ANYTHING,
+        "recipe": ANYTHING,  # `read_checkpoint` has checked it
         "class_weights": optional(_tensor(1)),
     }
 )
 
 
+@state_of_caller()
 def replay(path: Path, *, experiment: str | Path | None = None, device: str = "auto") -> str:
     """Compute the step of a dump again.
 
@@ -67,7 +69,7 @@ def replay(path: Path, *, experiment: str | Path | None = None, device: str = "a
     if experiment is None:
         recipe = recorded_experiment(content, {}, path)
     else:
-        recipe = adopt_checkpoint(load_experiment(experiment), content)
+        recipe = adopt_run(load_experiment(experiment), content)
     accelerator = build_accelerator(device, recipe.precision)
     network = recipe.build_model()
     try:

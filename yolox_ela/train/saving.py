@@ -8,19 +8,17 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 from loguru import logger
+from torch import nn
 
-from yolox_ela.datasets.split import VocSplit
-from yolox_ela.evaluate.scores import METRICS
-from yolox_ela.network.model import Yolox
 from yolox_ela.network.weights import read_checkpoint
-from yolox_ela.recipe import Recipe
+from yolox_ela.run_settings import RunSettings
 from yolox_ela.train.checkpoint import require_same_run, save_checkpoint
 from yolox_ela.train.data_of_run import data_entries, require_same_data
+from yolox_ela.train.network_step import NetworkStep
 from yolox_ela.train.progress import Progress, mean_over_processes
 from yolox_ela.train.run_folder import RunFolder
 from yolox_ela.train.state_entries import remedy_of, require_position, require_state
-from yolox_ela.train.step import TrainStep
-from yolox_ela.trained import package_name_of
+from yolox_ela.train.task import Task
 
 
 @dataclass(frozen=True)
@@ -44,23 +42,21 @@ class RunSaver:
     Args:
         folder: the run's folder.
         recipe: the run's settings.
-        train_split: images to train on.
-        test_split: images to evaluate on.
+        task: gives the data and the names of losses and scores.
         accelerator: device and processes.
     """
 
     def __init__(
         self,
         folder: RunFolder,
-        recipe: Recipe,
-        train_split: VocSplit,
-        test_split: VocSplit,
+        recipe: RunSettings,
+        task: Task,
         accelerator: Accelerator,
     ) -> None:
         self.folder, self.recipe, self.accelerator = folder, recipe, accelerator
-        self.train_split, self.test_split = train_split, test_split
+        self.columns, self.data = task.columns, (task.train_samples, task.test_samples)
 
-    def save_state(self, step: TrainStep, progress: Progress, origin: Origin) -> None:
+    def save_state(self, step: NetworkStep, progress: Progress, origin: Origin) -> None:
         """Write state.pth: all that `load_state` needs to continue as if nothing had happened.
 
         All processes call this; the main one writes.
@@ -78,12 +74,12 @@ class RunSaver:
         save_checkpoint(self.folder.state, content)
 
     def load_state(
-        self, step: TrainStep, steps_per_epoch: int, commit: str
+        self, step: NetworkStep, steps_per_epoch: int, commit: str
     ) -> tuple[Progress, Origin]:
         """Read state.pth, and continue with its weights and its number of threads.
 
         Args:
-            step: receives the weights and everything else that `TrainStep.state_dict` gave.
+            step: receives the weights and everything else that `NetworkStep.state_dict` gave.
             steps_per_epoch: number of steps in an epoch.
             commit: the present commit, for the origin.
 
@@ -95,9 +91,9 @@ class RunSaver:
         """
         path = self.folder.state
         content = read_checkpoint(path)
-        require_state(content, path)
+        require_state(content, path, self.columns.loss_names)
         require_same_run(content, self.recipe, self.folder.path)
-        require_same_data(content, self.train_split, self.test_split, self.folder.data)
+        require_same_data(content, *self.data, self.folder.data)
         remedy, progress = remedy_of(content), Progress(**content["progress"])
         require_position(progress, self.recipe.epochs, steps_per_epoch, path, remedy)
         step.load_state_dict(content, path, remedy)
@@ -106,7 +102,7 @@ class RunSaver:
         return progress, Origin(content.get("start", ""), content.get("start_sha256", ""), commit)
 
     def save_weights(
-        self, network: Yolox, row: Mapping[str, Any], origin: Origin, *, is_best: bool
+        self, network: nn.Module, row: Mapping[str, Any], origin: Origin, *, is_best: bool
     ) -> None:
         """Write last.pth, and best.pth if these weights are the best so far.
 
@@ -122,8 +118,8 @@ class RunSaver:
             "experiment": self.recipe.name,
             "classes": list(self.recipe.classes),
             "epoch": row["epoch"],
-            "metrics": {key: row[key] for key in METRICS if key in row},
-            "train_images": len(self.train_split),
+            "metrics": {key: row[key] for key in self.columns.scores if key in row},
+            "train_images": len(self.data[0]),
             **self._common_entries(origin),
         }
         save_checkpoint(self.folder.last, {**content, "weights": "last"})
@@ -133,8 +129,8 @@ class RunSaver:
     def _common_entries(self, origin: Origin) -> dict[str, Any]:
         return {
             "recipe": self.recipe.to_dict(),
-            "package_experiment": package_name_of(self.recipe),
-            **data_entries(self.train_split, self.test_split),
+            "package_experiment": self.recipe.package_name,
+            **data_entries(*self.data),
             "start": origin.start,
             "start_sha256": origin.start_sha256,
             "commit": origin.commit,

@@ -5,6 +5,7 @@ import math
 from loguru import logger
 
 from yolox_ela.recipe import Recipe
+from yolox_ela.run_settings import RunSettings
 
 
 def learning_rate(step: int, total_steps: int, recipe: Recipe) -> float:
@@ -27,7 +28,7 @@ def learning_rate(step: int, total_steps: int, recipe: Recipe) -> float:
     return lowest + 0.5 * (peak - lowest) * (1 + math.cos(math.pi * progress))
 
 
-def warn_of_long_warmup(total_steps: int, recipe: Recipe) -> None:
+def warn_of_long_warmup(total_steps: int, recipe: RunSettings) -> None:
     """Warn of a warm-up that takes more than half of the run."""
     if recipe.warmup_steps > total_steps / 2:
         logger.warning(

@@ -1,6 +1,6 @@
 """What the state of a run must hold, so that the run can be resumed as if nothing had happened."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,25 +28,11 @@ from yolox_ela.train.progress import LOSS_PARTS, Progress
 
 TENSOR = Kind("a tensor", lambda value: isinstance(value, Tensor))
 TENSORS = mapped(TENSOR, "a state dict")
-LOSS_SUMS = listed(NUMBER, len(LOSS_PARTS), f"the sums of {', '.join(LOSS_PARTS)}")
 THREADS = Kind(
     f"a whole number from 1 to {MOST_THREADS}",
     lambda value: COUNT.holds(value) and 1 <= value <= MOST_THREADS,
 )
 ROW = record({"epoch": COUNT}, others=optional(NUMBER), words="an epoch's numbers by name")
-PROGRESS = record(
-    {"step": COUNT},
-    optional={
-        "best": FINITE,
-        "best_epoch": COUNT,
-        "history": listed(ROW),
-        "loss_sums": LOSS_SUMS,
-        "train_seconds": AMOUNT,
-        "wait_seconds": AMOUNT,
-        "total_seconds": AMOUNT,
-    },
-    others=UNKNOWN,
-)
 SLOT = Kind(
     "a tensor, a number or nothing",
     lambda value: value is None or isinstance(value, Tensor) or NUMBER.holds(value),
@@ -57,39 +43,60 @@ OPTIMIZER = record(
         "param_groups": listed(record({"params": listed(COUNT)})),
     }
 )
-STATE = record(
-    {
-        "recipe": ANYTHING,  # checked in every file; see `checked_entries`
-        "model": TENSORS,
-        "ema": TENSORS,
-        "ema_updates": COUNT,
-        "optimizer": OPTIMIZER,
-        "scaler": optional(mapped(FINITE)),
-        "progress": PROGRESS,
-        "train_data": OF_RUNS["train_data"],
-    },
-    optional={  # the first versions wrote none of these
-        **OF_RUNS,
-        "classes": ANYTHING,  # checked in every file
-        "value_range": VALUE_RANGE,
-        "start_weights": optional(TENSORS),
-        "loss_sums": Kind(
-            "a list of numbers for each process",
-            lambda value: isinstance(value, list) and len(value) > 0,
-            listed(LOSS_SUMS).parts,
-        ),
-        "threads": THREADS,
-    },
-    others=UNKNOWN,
-)
 
 
-def require_state(content: Mapping[str, Any], source: Path) -> None:
+def state_kind(losses: Sequence[str]) -> Kind:
+    """What the state of a run is, whose losses have these names."""
+    sums = listed(NUMBER, len(losses), f"the sums of {', '.join(losses)}")
+    progress = record(
+        {"step": COUNT},
+        optional={
+            "best": FINITE,
+            "best_epoch": COUNT,
+            "history": listed(ROW),
+            "loss_sums": sums,
+            "train_seconds": AMOUNT,
+            "wait_seconds": AMOUNT,
+            "total_seconds": AMOUNT,
+        },
+        others=UNKNOWN,
+    )
+    return record(
+        {
+            "recipe": ANYTHING,  # checked in every file; see `checked_entries`
+            "model": TENSORS,
+            "ema": TENSORS,
+            "ema_updates": COUNT,
+            "optimizer": OPTIMIZER,
+            "scaler": optional(mapped(FINITE)),
+            "progress": progress,
+            "train_data": OF_RUNS["train_data"],
+        },
+        optional={  # the first versions wrote none of these
+            **OF_RUNS,
+            "classes": ANYTHING,  # checked in every file
+            "value_range": VALUE_RANGE,
+            "start_weights": optional(TENSORS),
+            "loss_sums": Kind(
+                "a list of numbers for each process",
+                lambda value: isinstance(value, list) and len(value) > 0,
+                listed(sums).parts,
+            ),
+            "threads": THREADS,
+        },
+        others=UNKNOWN,
+    )
+
+
+def require_state(
+    content: Mapping[str, Any], source: Path, losses: Sequence[str] = LOSS_PARTS
+) -> None:
     """Check that a file is the state of a run, apart from what depends on the network.
 
     Args:
         content: content of the file, as `read_checkpoint` returns it.
         source: path of the file, for messages.
+        losses: what the run's losses are called.
 
     Raises:
         UserError: an entry is missing, unknown or has an invalid value.
@@ -100,7 +107,7 @@ def require_state(content: Mapping[str, Any], source: Path) -> None:
             f"{source} is not the state of a run: it has no {', '.join(lacking)}; put the run's "
             f"own {source.name} back, or start a new run from its weights (-c last.pth)"
         )
-    require(content, STATE, source, remedy_of(content))
+    require(content, state_kind(losses), source, remedy_of(content))
     updates, step = content["ema_updates"], content["progress"]["step"]
     if updates != step:
         raise UserError(

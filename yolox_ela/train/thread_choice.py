@@ -16,12 +16,11 @@ import torch
 from loguru import logger
 from torch import nn
 
-from yolox_ela.augment.feed import Feed
-from yolox_ela.augment.multiscale import network_input
 from yolox_ela.freezing import freeze, frozen_modules
 from yolox_ela.system.randomness import isolated_generators
 from yolox_ela.system.threads import free_threads, most_threads, threads_of_environment
-from yolox_ela.train.step import TrainStep
+from yolox_ela.train.network_step import NetworkStep
+from yolox_ela.train.task import Task
 from yolox_ela.train.together import on_main, together
 
 ROUNDS = 3  # timed steps of each candidate, after one that is not counted
@@ -36,7 +35,7 @@ def fix_threads(threads: int) -> None:
     logger.info("number of threads: {}, as asked for", threads)
 
 
-def choose_threads(step: TrainStep, feed: Feed, total_steps: int) -> None:
+def choose_threads(step: NetworkStep, task: Task, total_steps: int) -> None:
     """Let this process compute with the number of threads that trains fastest, and say which.
 
     All processes call this before the first step, and get the same number. OMP_NUM_THREADS, if
@@ -44,7 +43,7 @@ def choose_threads(step: TrainStep, feed: Feed, total_steps: int) -> None:
 
     Args:
         step: gives the network and the processes; stays as it is.
-        feed: gives real batches, since loader processes take cores as well.
+        task: gives real batches, since loader processes take cores as well.
         total_steps: number of steps of the run; timing takes a small share of as many.
 
     Raises:
@@ -71,7 +70,7 @@ def choose_threads(step: TrainStep, feed: Feed, total_steps: int) -> None:
 
     def measure() -> dict[int, float]:
         with isolated_generators(0):
-            return time_threads(candidates, Trial(step, feed), rounds)
+            return time_threads(candidates, Trial(step, task), rounds)
 
     times = together(accelerator, measure)
     chosen = on_main(accelerator, lambda: fewest_fast(times))
@@ -143,18 +142,17 @@ class Trial:
 
     Args:
         step: gives the network and the processes; stays as it is.
-        feed: gives the batches.
+        task: gives the batches and their losses.
     """
 
-    def __init__(self, step: TrainStep, feed: Feed) -> None:
-        self._accelerator, self._feed = step.accelerator, feed
-        self._size = step.recipe.image_size
+    def __init__(self, step: NetworkStep, task: Task) -> None:
+        self._accelerator, self._task = step.accelerator, task
         self._network = copy.deepcopy(step.ema.model).requires_grad_(True).train()
         freeze(self._network, frozen_modules(self._network, step.recipe.freeze))
         for module in self._network.modules():
             module.register_forward_pre_hook(self._check_time)
         rank, world = step.accelerator.process_index, step.accelerator.num_processes
-        self._batches = iter(feed.loader(start=0, rank=rank, world=world))
+        self._batches = iter(task.loader(start=0, rank=rank, world=world))
         self._deadline = math.inf
 
     def __call__(self, limit: float) -> None:
@@ -163,11 +161,10 @@ class Trial:
         With too many threads a step can take a hundred times as long as it should.
         """
         self._deadline = time.perf_counter() + limit
-        samples = self._feed.samples(next(self._batches))
-        images, targets = network_input(*samples, self._size)
+        samples = self._task.samples(next(self._batches))
         with suppress(_TooSlowError):
             with self._accelerator.autocast():
-                losses = self._network(images, targets)
+                losses = self._task.losses(self._network, samples)
             losses["total_loss"].backward()
         self._network.zero_grad()
 

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast_object_list, gather_object
+from accelerate.utils import broadcast_object_list
 
 from yolox_ela.errors import EndedElsewhereError, UserError
 
@@ -30,6 +30,8 @@ def together(accelerator: Accelerator, act: Callable[[], T], *, first: bool = Tr
         EndedElsewhereError: another process has failed, and reports why.
         Exception: what `act` raised on this process.
     """
+    if accelerator.num_processes == 1:
+        return act()
     results: list[T] = []
     for turn in (True, False):
         error: Exception | None = None
@@ -38,7 +40,8 @@ def together(accelerator: Accelerator, act: Callable[[], T], *, first: bool = Tr
                 results.append(act())
             except Exception as caught:  # raised below, once the others know
                 error = caught
-        failed = gather_object([error is not None])
+        flag = torch.tensor([float(error is not None)], device=accelerator.device)
+        failed = [value > 0 for value in accelerator.gather(flag).tolist()]
         if any(failed):
             reports = failed.index(True) == accelerator.process_index
             if error is not None and (reports or not isinstance(error, UserError)):

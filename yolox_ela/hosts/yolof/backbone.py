@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck, ResNet
 from torchvision.ops import FrozenBatchNorm2d
 
@@ -18,10 +18,12 @@ class ResNet50C5(ResNet):
 
     Args:
         weights: torchvision's pretrained weights of ResNet-50, or None for random ones.
+        train_batchnorm: whether BatchNorm is trained instead, which random weights need.
     """
 
-    def __init__(self, weights: Any = None) -> None:
-        super().__init__(Bottleneck, [3, 4, 6, 3], norm_layer=FrozenBatchNorm2d)
+    def __init__(self, weights: Any = None, *, train_batchnorm: bool = False) -> None:
+        norm = nn.BatchNorm2d if train_batchnorm else FrozenBatchNorm2d
+        super().__init__(Bottleneck, [3, 4, 6, 3], norm_layer=norm)
         if weights is not None:
             self.load_state_dict(weights.get_state_dict(progress=False, check_hash=True))
         del self.avgpool, self.fc

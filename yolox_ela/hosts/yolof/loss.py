@@ -14,7 +14,8 @@ Target = dict[str, Tensor]
 def yolof_loss(
     logits: Tensor, predicted: Tensor, anchors: Tensor, targets: Sequence[Target]
 ) -> dict[str, Tensor]:
-    """`total_loss`, `cls_loss` and `box_loss` of a batch, divided by the matched predictions.
+    """`total_loss`, `cls_loss` and `box_loss` of a batch, divided by the matched predictions, of
+    which `count` is the number.
 
     Args:
         logits: (N, A, classes).
@@ -40,9 +41,11 @@ def yolof_loss(
         torch.cat([t["boxes"][m.objects] for t, m in zip(targets, matches, strict=True)]),
         reduction="sum",
     )
-    count = matched.sum().clamp(min=1)
+    found = matched.sum().to(cls_loss)
+    count = found.clamp(min=1)
     return {
         "total_loss": (cls_loss + box_loss) / count,
         "cls_loss": cls_loss / count,
         "box_loss": box_loss / count,
+        "count": found,
     }

@@ -22,11 +22,18 @@ class YOLOF(nn.Module):
     Args:
         num_classes: number of classes, without a background.
         weights_backbone: torchvision's pretrained weights of ResNet-50, or None.
+        train_batchnorm: whether the backbone's BatchNorm is trained, which random weights need.
     """
 
-    def __init__(self, num_classes: int = COCO_CLASSES, weights_backbone: Any = None) -> None:
+    def __init__(
+        self,
+        num_classes: int = COCO_CLASSES,
+        weights_backbone: Any = None,
+        *,
+        train_batchnorm: bool = False,
+    ) -> None:
         super().__init__()
-        self.backbone = ResNet50C5(weights_backbone)
+        self.backbone = ResNet50C5(weights_backbone, train_batchnorm=train_batchnorm)
         self.encoder = DilatedEncoder(CHANNELS)
         self.decoder = Decoder(num_classes, len(SIDES))
 
@@ -57,6 +64,7 @@ def yolof(
     num_classes: int = COCO_CLASSES,
     weights_backbone: Any = None,
     identity_start: bool = False,
+    train_batchnorm: bool = False,
 ) -> YOLOF:
     """YOLOF-ResNet50 with attention at 5 sites; see `sites.SITES`.
 
@@ -65,8 +73,9 @@ def yolof(
         num_classes: number of classes, without a background.
         weights_backbone: torchvision's pretrained weights of ResNet-50, or None.
         identity_start: whether the modules start as the identity, for pretrained weights.
+        train_batchnorm: whether the backbone's BatchNorm is trained, which random weights need.
     """
-    model = YOLOF(num_classes, weights_backbone)
+    model = YOLOF(num_classes, weights_backbone, train_batchnorm=train_batchnorm)
     if attention is None:
         return model
     return insert(model, sites("yolof"), attention, identity_start=identity_start)

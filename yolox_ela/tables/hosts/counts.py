@@ -15,7 +15,8 @@ import thop
 import torch
 from torch import nn
 
-from yolox_ela.attention.insertion import Build, Site, maps_at
+from yolox_ela.attention.insertion import Build
+from yolox_ela.attention.site_maps import Site, maps_at
 from yolox_ela.hosts.classifiers import mobilenet_v2, resnet18, resnet50, resnet101
 from yolox_ela.hosts.segmentation import deeplabv3
 from yolox_ela.hosts.sites import sites
