@@ -360,6 +360,11 @@ def test_without_an_output_or_a_current_folder(tmp_path):
     for start, code, said in (
         (f"{program} >&-", 2, "error: --from none.csv: there is no such file\n"),
         (f"{program} >&- 2>&-", 2, ""),
+        (
+            f"{program.replace('results', '--help')} >/dev/full",
+            2,
+            "error: the disk of the output is",
+        ),
         (f"rmdir {gone}; {program}", 2, "error: the current folder: No such file or directory; "),
     ):
         folder = gone if "gone" in start else tmp_path

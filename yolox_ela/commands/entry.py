@@ -1,5 +1,6 @@
 """Running a command: `yolox-ela NAME`, `python -m yolox_ela NAME` or `python tools/NAME.py`."""
 
+import errno
 import os
 import select
 import sys
@@ -186,9 +187,19 @@ def ending_with_reader() -> Iterator[None]:
     except BrokenPipeError:
         if not _output_is_unread():
             raise
-        # Python flushes once more at its end, into nothing then.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _output_into_nothing()
         sys.exit(EXIT_UNREAD)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or error.filename:
+            raise
+        _output_into_nothing()
+        print("error: the disk of the output is full: free space", file=sys.stderr)
+        sys.exit(EXIT_ERROR)
+
+
+def _output_into_nothing() -> None:
+    """Discard what is left: Python flushes once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _output_is_unread() -> bool:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.export import Dim, ExportedProgram
 
+from yolox_ela.errors import UserError
 from yolox_ela.export.metadata import SECTION, Metadata
 from yolox_ela.export.network import ToExport
 from yolox_ela.export.opened import Opened
