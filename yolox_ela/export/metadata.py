@@ -121,7 +121,8 @@ class Metadata:
                 raise UserError(f"{file} is damaged: its {field.name} cannot be read") from error
         require(values, CONTENT, Path(file), remedy)
         require_names(values["names"], Path(file), "'names'")
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**values)
 
     def with_batch(self, batch: int) -> "Metadata":
         """The same for another number of images at a time."""

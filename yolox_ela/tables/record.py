@@ -16,7 +16,7 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 from types import NoneType
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 
 from yolox_ela.errors import UserError
 from yolox_ela.field_rules import (
@@ -31,9 +31,6 @@ from yolox_ela.field_rules import (
 from yolox_ela.input_size import FORM, ImageSize, is_image_size, one_form, parse_image_size
 from yolox_ela.system.files import require_writable
 from yolox_ela.system.program import command_text
-
-if TYPE_CHECKING:
-    import _csv
 
 PROTOCOLS = ("voc07", "voc0712", "custom")
 
@@ -215,7 +212,7 @@ def read_rows(path: Path) -> list[RunRow]:
 
 
 @contextmanager
-def _opened(path: Path, *, errors: str = "strict") -> Iterator["_csv._reader"]:
+def _opened(path: Path, *, errors: str = "strict") -> Iterator[Any]:
     """The lines of a CSV file, each a list of cells; `errors` as for `open`.
 
     Raises:
