@@ -18,7 +18,7 @@ from yolox_ela.errors import UserError
 from yolox_ela.exp_file import find_experiment
 from yolox_ela.export.formats import is_exported
 from yolox_ela.recipe import Recipe
-from yolox_ela.system.files import exists, require_writable, write_atomically
+from yolox_ela.system.files import require_writable, write_atomically
 
 SCREEN = Path("-")
 DATA_FILES = (".json", ".yaml", ".yml")
@@ -232,9 +232,6 @@ def require_outputs(args: argparse.Namespace, *names: str) -> None:
             require_writable(path)
             if name != "output":  # of a table, which may be any text
                 _require_json_or_new(path)
-            data = getattr(args, "data", None)
-            if data is not None and exists(path) and path.resolve().is_relative_to(data.resolve()):
-                raise UserError(f"{path} belongs to --data {data}: name a file elsewhere")
 
 
 def _require_json_or_new(path: Path) -> None:
