@@ -135,11 +135,12 @@ def load_objects(path: Path) -> VocSplit:
 
 def _objects(arrays: Mapping[str, np.ndarray]) -> VocSplit:
     """The images and objects in the arrays of a file; raises whatever they make impossible."""
+    parts: dict[str, Any] = {name: arrays[name] for name in _OBJECTS}
     split = VocSplit(
         classes=tuple(arrays["classes"].tolist()),
         paths=arrays["ids"],
         headline=str(arrays["headline"]),
-        **{name: arrays[name] for name in _OBJECTS},
+        **parts,
     )
     require_sound_split(split)
     return split
