@@ -81,7 +81,7 @@ def load_evaluation(path: Path) -> SavedEvaluation:
             f"no {path}: name the folder of a run that has been evaluated, or one that "
             f"{command_text('eval')} --report has written"
         )
-    return read_arrays(path, _checked, "evaluate the weights again")
+    return read_arrays(path, _checked, "saved evaluation", "evaluate the weights again")
 
 
 def _checked(arrays: Mapping[str, np.ndarray]) -> SavedEvaluation:

@@ -73,7 +73,7 @@ def load_record(path: Path) -> Record:
     Raises:
         UserError: the file is missing or damaged.
     """
-    return read_arrays(path, _record, "delete it to run this again")
+    return read_arrays(path, _record, "record of a run", "delete it to run this again")
 
 
 def _record(arrays: Mapping[str, np.ndarray]) -> Record:
@@ -131,7 +131,9 @@ def load_objects(path: Path) -> VocSplit:
     Raises:
         UserError: the file is missing or damaged.
     """
-    return read_arrays(path, _objects, "name another output folder with -o")
+    return read_arrays(
+        path, _objects, "record of a study's images", "name another output folder with -o"
+    )
 
 
 def _objects(arrays: Mapping[str, np.ndarray]) -> VocSplit:

@@ -13,13 +13,14 @@ Content = TypeVar("Content")
 
 
 def read_arrays(
-    path: Path, content: Callable[[Mapping[str, np.ndarray]], Content], remedy: str
+    path: Path, content: Callable[[Mapping[str, np.ndarray]], Content], what: str, remedy: str
 ) -> Content:
     """What an .npz file holds.
 
     Args:
         path: the file.
         content: makes the content of the arrays; whatever it raises says that they are wrong.
+        what: what the file should hold, for errors.
         remedy: what to do if the file is damaged.
 
     Raises:
@@ -33,4 +34,4 @@ def read_arrays(
         raise
     except Exception as error:  # numpy raises many kinds for a damaged or foreign file
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise UserError(f"{path} is damaged or no saved content: {reason}; {remedy}") from error
+        raise UserError(f"{path} is damaged or no {what}: {reason}; {remedy}") from error
