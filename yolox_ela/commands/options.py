@@ -283,8 +283,7 @@ def locate_data(args: argparse.Namespace, sets: tuple[str, ...], project: Path) 
         return args.data
     from yolox_ela.datasets.download import prepare_voc  # it imports OpenCV
 
-    pairs = [parse_set(entry) for entry in sets]
-    return prepare_voc(project / "datasets", pairs, archives=args.archives)
+    return prepare_voc(project / "datasets", [*map(parse_set, sets)], archives=args.archives)
 
 
 def write_result(content: Any, path: Path) -> None:

@@ -26,7 +26,7 @@ def load_image_folders(
         data: the folder.
         classes: names of classes in their order; by default those of the folders, sorted.
         val_fraction: share of each class that is set aside where there is a single set.
-        seed: of the choice of these.
+        seed: the seed by which these photographs are chosen.
 
     Raises:
         UserError: a folder is missing or empty, the sets have other classes, or a file is no

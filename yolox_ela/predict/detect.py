@@ -64,7 +64,7 @@ def detect(
         prepared: the pictures; may be none.
         runner: the network.
         settings: score threshold and IoU of NMS.
-        limits: which detections are reported.
+        limits: the classes that are reported, and the largest number of detections.
     """
     if not prepared:
         return []

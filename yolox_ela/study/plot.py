@@ -24,7 +24,7 @@ def plot_study(
     Args:
         title: the picture's title.
         findings: the methods, and in grey weights that stand beside.
-        costs: of the network of each finding, by its method.
+        costs: the cost of the network of each finding, by the name of its method.
         baseline: the method that the others are compared with.
         metric: one of `METRICS`.
     """

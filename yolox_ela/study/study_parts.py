@@ -16,10 +16,10 @@ class Settings:
         fields: the recipe fields that it states, as text.
         exp: the experiment of a method or of weights: a name of the package's own, or a path; see
             `located`.
-        base: of a recipe: the named one that its fields change.
-        weights: of weights that stand beside: their file, or a name as `eval -c` takes it; see
+        base: the named recipe that the fields of a recipe change.
+        weights: the file of weights that stand beside, or a name as `eval -c` takes it; see
             `located`.
-        label: of data: their name in recorded rows; empty for that of their folder.
+        label: the name of data in recorded rows; empty for the name of their folder.
     """
 
     name: str

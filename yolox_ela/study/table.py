@@ -28,8 +28,8 @@ def study_table(
 
     Args:
         group: the group.
-        findings: of each of its methods, and of weights that stand beside.
-        costs: of the network of each finding, by its method.
+        findings: the findings of each of its methods, and of the weights that stand beside.
+        costs: the cost of the network of each finding, by the name of its method.
         split: the images that were scored; names the metric that decides.
         baseline: the method that the others are compared with.
         image_size: the size of the evaluation's input.
