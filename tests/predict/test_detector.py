@@ -417,7 +417,6 @@ def test_detector_percent(options):
         Detector.from_model(build_yolox(20), VOC_CLASSES, image_size=64, device="cpu", **options)
 
 
-@pytest.mark.parametrize("image", [5, None, [5], [None]])
 @pytest.mark.parametrize(
     "options",
     [
@@ -435,6 +434,7 @@ def test_options_of_another_type(zero_shot, options):
         Detector(everything_runner(zero_shot), **options)
 
 
+@pytest.mark.parametrize("image", [5, None, [5], [None]])
 def test_detector_no_picture(image):
     detector = Detector.from_model(build_yolox(20), VOC_CLASSES, image_size=64, device="cpu")
     with pytest.raises(UserError):
