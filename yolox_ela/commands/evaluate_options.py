@@ -30,6 +30,7 @@ from yolox_ela.commands.options import (
 from yolox_ela.commands.parser import Parser, share, whole
 from yolox_ela.commands.stated import check_overrides
 from yolox_ela.errors import UserError
+from yolox_ela.exp_file import trains_other_network
 from yolox_ela.export.formats import is_exported
 from yolox_ela.overrides import pairs_to_dict
 from yolox_ela.tables.record import require_record
@@ -54,9 +55,13 @@ def parse(home: Path, keywords: Mapping[str, Any] | None = None) -> argparse.Nam
     args = read_arguments(build_parser(home), "eval", keywords)
     args.home = home
     require_experiment(args.experiment)
-    check_overrides(args)
-    if args.split and "test_sets" in pairs_to_dict(args.overrides):
-        raise UserError("--split and the recipe field test_sets name the same: give one of them")
+    if says_itself_what_it_is(args):
+        pairs_to_dict(args.overrides)
+    else:
+        check_overrides(args)
+    for field in ("test_sets", "test_set"):
+        if args.split and field in pairs_to_dict(args.overrides):
+            raise UserError(f"--split and the recipe field {field} name the same: give one of them")
     require_data_options(args)
     if args.checkpoint is None and not args.zero_shot:
         raise UserError("name the weights to evaluate with -c, or use --zero-shot")
@@ -76,8 +81,16 @@ def parse(home: Path, keywords: Mapping[str, Any] | None = None) -> argparse.Nam
             raise UserError(
                 "--record keeps scores of fp32 and without --rectangular, which compare"
             )
-        require_record(args.record)
+        if not (says_itself_what_it_is(args) or trains_other_network(args.experiment)):
+            require_record(args.record)
     return args
+
+
+def says_itself_what_it_is(args: argparse.Namespace) -> bool:
+    """Whether the file of weights alone tells which network it is of, and so which fields and
+    records belong to it; it is read later.
+    """
+    return args.experiment is None and not args.zero_shot and not is_exported(args.checkpoint)
 
 
 def require_plain_run(args: argparse.Namespace) -> None:

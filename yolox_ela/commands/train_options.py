@@ -114,13 +114,9 @@ def configured(recipe: RecipeType, args: argparse.Namespace) -> RecipeType:
         recipe = override(override(recipe, kept), typed)
         recipe.validate()
         return recipe
-    if not isinstance(recipe, Recipe):
-        recipe = override(recipe, recipe.overfit_settings if "overfit" in typed else {})
-        recipe = override(recipe, typed)
-        recipe.validate()
-        return recipe
-    recipe = override(recipe, RECIPES[args.recipe])
-    if args.sample:
+    if isinstance(recipe, Recipe):
+        recipe = override(recipe, RECIPES[args.recipe])
+    if args.sample and isinstance(recipe, Recipe):
         if args.recipe != "paper" and not args.checkpoint:
             raise UserError(
                 f"--sample starts from random weights, --recipe {args.recipe} from COCO's"

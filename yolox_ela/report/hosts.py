@@ -47,11 +47,10 @@ def write_host_report(
     Raises:
         UserError: the folder cannot be written.
     """
-    curves = {"curves": to_png(plot_curves({title: history}, panels))}
-    sections = [
-        _scores(results, panels),
-        Section("Learning curves", "The losses are means over an epoch.", curves),
-    ]
+    sections = [_scores(results, panels)]
+    if history:
+        curves = {"curves": to_png(plot_curves({title: history}, panels))}
+        sections.append(Section("Learning curves", "The losses are means over an epoch.", curves))
     if 1 < len(results.get("confusion", ())) <= MOST_CLASSES:
         sections.append(_confusions(results))
     facts = {**facts, "images": results["images"], "evaluation": f"{results['seconds']:.1f} s"}

@@ -14,9 +14,10 @@ from torch.nn import functional as F
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as vf
 
-from yolox_ela.datasets.masks import IGNORED, load_masks, read_mask
+from yolox_ela.datasets.masks import IGNORED, load_mask_set, load_masks, read_mask
 from yolox_ela.datasets.photos import Photos
 from yolox_ela.field_rules import at_least
+from yolox_ela.images.values import ValueRange
 from yolox_ela.recipe_rules import ZOOM
 from yolox_ela.report.hosts import PANELS
 from yolox_ela.tasks.host_recipe import HostRecipe
@@ -51,6 +52,10 @@ class Segmentation(HostRecipe):
     def load(self, data: Path) -> tuple[Photos, Photos]:
         """The images to train and to evaluate on; see `load_masks`."""
         return load_masks(data, self.classes, self.train_set, self.test_set)
+
+    def load_test(self, data: Path, values: ValueRange) -> Photos:
+        """The images to evaluate on alone; see `load_mask_set`."""
+        return load_mask_set(data, self.classes, self.test_set)
 
     def task_of(self, *arguments: Any) -> HostTask:
         """The task; the arguments are those of `HostTask`."""
