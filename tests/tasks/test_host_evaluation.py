@@ -19,13 +19,16 @@ def test_the_same_scores_as_in_training(kind, run_of, tmp_path, monkeypatch, cap
     """On the run's data, found by its weights; as JSON, as a record and as a report."""
     file, run = run_of[kind]
     words = ["-f", file, "-c", run.last, "--json", tmp_path / "scores.json", "--device", "cpu"]
-    words += ["--record", tmp_path / "rows.csv", "--report", tmp_path / "page"]
+    words += ["--record", tmp_path / "rows.csv"]
+    if kind != "yolof":  # whose report is that of YOLOX, with many pictures
+        words += ["--report", tmp_path / "page"]
     monkeypatch.setattr("sys.argv", ["yolox-ela eval", *map(str, words)])
     assert evaluate.main(evaluate_options.parse(tmp_path)) == 0
     assert "images/s" in capsys.readouterr().out
     mine = json.loads((tmp_path / "scores.json").read_text())
     assert mine["settings"]["checkpoint"] == str(run.last)
     theirs = json.loads((run.folder / "results.json").read_text())
+    assert 0 < theirs[run.headline] < 1, "a score that can be missed"
     varying = {"seconds", "settings"}
     assert {k: v for k, v in mine.items() if k not in varying} == {
         k: v for k, v in theirs.items() if k not in varying
@@ -33,7 +36,7 @@ def test_the_same_scores_as_in_training(kind, run_of, tmp_path, monkeypatch, cap
     recorded = {row["score"]: float(row["value"]) for row in read_results(tmp_path / "rows.csv")}
     assert recorded
     assert all(recorded[name] == round(100 * mine[name], 2) for name in recorded)
-    assert "Scores" in (tmp_path / "page" / "report.html").read_text()
+    assert kind == "yolof" or "Scores" in (tmp_path / "page" / "report.html").read_text()
 
 
 def scores(run_of, kind, data=None, **settings):
@@ -71,7 +74,7 @@ def test_changed_images(run_of, data_of, tmp_path):
     text = (moved / "environment.json").read_text()
     (moved / "environment.json").write_text(text.replace(str(data), str(tmp_path / "data")))
     shutil.copy(data / "train" / "red" / "1.png", tmp_path / "data" / "val" / "red" / "0.png")
-    with pytest.raises(UserError, match="is not what .* was evaluated on during its run"):
+    with pytest.raises(UserError, match=r"is not what .* was evaluated on during its run"):
         yolox_ela.evaluate(moved / "last.pth", experiment=file)
     shutil.rmtree(tmp_path / "data")
     with pytest.raises(UserError, match="are no longer at"):
