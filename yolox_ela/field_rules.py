@@ -110,8 +110,18 @@ def describe_fields(kind: type) -> list[Description]:
 
     Args:
         kind: a dataclass whose fields have defaults, annotations as `complaint` reads them,
-            docstrings below them, and above the first of a section a comment that names it.
+            docstrings below them, and above the first of a section a comment that names it. Its
+            base classes' fields come first, but for those that it states itself.
     """
+    found: dict[str, Description] = {}
+    for base in reversed([base for base in kind.__mro__ if "__dataclass_fields__" in vars(base)]):
+        own = {one.name: one for one in _own_fields(base, kind)}
+        found = {name: one for name, one in found.items() if name not in own} | own
+    return list(found.values())
+
+
+def _own_fields(kind: type, described_class: type) -> list[Description]:
+    """The fields that the source of one class states, with the defaults of the class described."""
     hints, section = get_type_hints(kind, include_extras=True), ""
     source = inspect.getsource(sys.modules[kind.__module__])
     (body,) = [
@@ -128,7 +138,7 @@ def describe_fields(kind: type) -> list[Description]:
         name = statement.target.id
         rule = _words(rules_of(hints[name])) or _type_words(without_rules(hints[name]))
         described.append(
-            Description(section, name, getattr(kind, name), rule, _docstring(following))
+            Description(section, name, getattr(described_class, name), rule, _docstring(following))
         )
     return described
 

@@ -1,4 +1,4 @@
-"""`eval` of other networks than YOLOX: the scores of their training's last evaluation."""
+"""`eval` and `explain` of other networks than YOLOX: scores as in training, skipped pictures."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ from tiny_networks import classifier
 from tiny_tasks import every_kind
 
 import yolox_ela
-from yolox_ela.commands import evaluate, evaluate_options
+from yolox_ela.commands import evaluate, evaluate_options, explain, explain_options
 from yolox_ela.errors import UserError
 from yolox_ela.tables.hosts.results import read_results
 
@@ -95,7 +95,7 @@ def test_bare_weights(run_of, data_of, tmp_path):
 @pytest.mark.parametrize(
     ("kind", "settings", "said"),
     [
-        ("classification", {"zero_shot": True}, "weights of its own"),
+        ("classification", {"zero_shot": True}, "--zero-shot is for YOLOX"),
         ("classification", {"checkpoint": "coco"}, "weights of its own"),
         ("classification", {"rectangular": True}, "--rectangular is for YOLOX"),
         ("classification", {"conf": 0.5}, "--conf is for detectors"),
@@ -120,6 +120,25 @@ def test_weights_of_another_task(run_of, tmp_path):
         yolox_ela.evaluate(run_of["segmentation"][1].last, experiment="nano")
     with pytest.raises(UserError, match="'segmentation', which is none of the package's own"):
         yolox_ela.evaluate(run_of["segmentation"][1].last)
+
+
+def test_pictures_that_cannot_be_explained(run_of, data_of, tmp_path, monkeypatch, capsys):
+    """They are reported and left out, and the exit code tells, as for YOLOX."""
+    file, run = run_of["classification"]
+    picture = data_of["classification"] / "val" / "red" / "0.png"
+    damaged = tmp_path / "damaged.png"
+    damaged.write_bytes(picture.read_bytes()[:100])
+    words = ["-f", file, "-c", run.last, "--place", "layer4", "--json", tmp_path / "x.json"]
+    names = [damaged, tmp_path / "film.mp4", picture]
+    monkeypatch.setattr("sys.argv", ["yolox-ela explain", *map(str, [*words, *names])])
+    assert explain.main(explain_options.parse(tmp_path)) == 1
+    entries = json.loads((tmp_path / "x.json").read_text())
+    assert [entry["image"] for entry in entries] == list(map(str, names))
+    assert ["maps" in entry for entry in entries] == [False, False, True]
+    said = capsys.readouterr().err
+    assert f"skipped: cannot decode image {damaged}" in said
+    assert "it is a video or camera" in said
+    assert "2 of 3 pictures could not be explained" in said
 
 
 @pytest.mark.slow

@@ -69,7 +69,9 @@ def test_runs_that_do_not_compare(run_of, make_report, tmp_path):
     with pytest.raises(UserError, match="were scored on different images or annotations"):
         make_report(run, other)
     odd = copied(run, tmp_path / "odd", results={"top1": 7})
-    with pytest.raises(UserError, match=r"results.json: its entry 'top1' must be a number from 0 to 1"):
+    with pytest.raises(
+        UserError, match=r"results.json: its entry 'top1' must be a number from 0 to 1"
+    ):
         make_report(run, odd)
 
 
@@ -81,4 +83,7 @@ def test_an_evaluation_alone(run_of, make_report, tmp_path):
     for name in ("results.json", "environment.json"):
         shutil.copy(run / name, alone)
     _, numbers = make_report(alone)
-    assert [section["title"] for section in numbers["sections"]] == ["Scores in percent", "Confusions"]
+    assert [section["title"] for section in numbers["sections"]] == [
+        "Scores in percent",
+        "Confusions",
+    ]

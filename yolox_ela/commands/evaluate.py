@@ -14,6 +14,7 @@ from yolox_ela.commands.data_of_weights import compare_with_run, data_of_weights
 from yolox_ela.commands.data_settings import fitted_to_data, open_as
 from yolox_ela.commands.evaluate_network import build_network, load_weights, start_of
 from yolox_ela.commands.evaluated import Evaluated, hold, keep_results, report_folder
+from yolox_ela.commands.host_options import names_other_network
 from yolox_ela.commands.options import SCREEN, data_name, locate_data, write_result
 from yolox_ela.datasets.load import load_pictures, load_split
 from yolox_ela.datasets.readers.reader import Reader
@@ -66,7 +67,7 @@ def run(
         held: released at the end.
         show: receives the scores before any file is written.
     """
-    if evaluate_host.is_meant(args):
+    if names_other_network(args):
         return evaluate_host.run(args, held, show)
     report = report_folder(args)
     if args.record:

@@ -1,7 +1,7 @@
 """`yolox-ela eval` for the paper's other networks, by the evaluation of their own training."""
 
 import argparse
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -10,15 +10,15 @@ from loguru import logger
 
 from yolox_ela.commands.data_of_weights import compare_with_run, data_of_weights
 from yolox_ela.commands.evaluated import Evaluated, hold, keep_results, report_folder
+from yolox_ela.commands.host_options import own_weights, refuse_options
 from yolox_ela.commands.options import data_name, write_result
 from yolox_ela.datasets.split import read_id_list
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.detections import to_coco_results
 from yolox_ela.evaluate.saved import SavedEvaluation, save_evaluation
-from yolox_ela.exp_file import trains_other_network
 from yolox_ela.images.values import ValueRange
 from yolox_ela.network.starts import Start, start_of_file, start_of_run
-from yolox_ela.network.weights import plain_state, read_checkpoint
+from yolox_ela.network.weights import plain_state
 from yolox_ela.overrides import override, pairs_to_dict
 from yolox_ela.report.hosts import write_host_report
 from yolox_ela.report.single import RunMaterial, write_single_report
@@ -31,31 +31,10 @@ from yolox_ela.tasks.host_trained import TrainedHost, load_trained_host
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.run_folder import RunFolder
 from yolox_ela.train.task import Evaluation
-from yolox_ela.trained import is_of_other_network
 
 # Options that are about YOLOX alone.
 UNKNOWN = ("zero_shot", "archives", "compile", "rectangular", "plain", "save_comp4")
 DETECTORS = ("conf", "nms", "save_detections")  # options for recipes with `score_threshold`
-
-
-def is_meant(args: argparse.Namespace) -> bool:
-    """Whether the experiment, or without one the weights, are of another network than YOLOX."""
-    if args.experiment is not None:
-        return trains_other_network(args.experiment)
-    path = Path(args.checkpoint or "none")
-    return path.suffix == ".pth" and path.is_file() and is_of_other_network(read_checkpoint(path))
-
-
-def refuse_options(
-    args: argparse.Namespace, exp: HostRecipe, names: Collection[str], what: str = "YOLOX"
-) -> None:
-    """Raise UserError for options that mean nothing for a network, since they are for `what`."""
-    for name in names:
-        if name in args.given:
-            raise UserError(
-                f"--{name.replace('_', '-')} is for {what}, and {exp.name} trains another network: "
-                "leave it out"
-            )
 
 
 def run(
@@ -63,10 +42,7 @@ def run(
 ) -> Evaluated:
     """Evaluate; the arguments are those of `evaluate.run`."""
     report = report_folder(args)
-    if args.zero_shot or not Path(args.checkpoint).is_file():
-        raise UserError("another network than YOLOX is evaluated with weights of its own: name "
-                        "their file, as in -c runs/NAME/best.pth, without --zero-shot")  # fmt: skip
-    trained = load_trained_host(Path(args.checkpoint), args.experiment)
+    trained = load_trained_host(own_weights(args), args.experiment)
     exp = changed(args, trained.experiment)
     limit_threads()
     precision = args.precision if "precision" in args.given else exp.precision
@@ -121,10 +97,10 @@ def changed(args: argparse.Namespace, exp: HostRecipe) -> HostRecipe:
     Raises:
         UserError: an option means nothing for this network, or a setting has a bad value.
     """
-    refuse_options(args, exp, UNKNOWN)
+    refuse_options(args, exp.name, UNKNOWN)
     known = {field.name for field in setting_fields(exp)}
     if "score_threshold" not in known:
-        refuse_options(args, exp, DETECTORS, "detectors")
+        refuse_options(args, exp.name, DETECTORS, "detectors")
     typed: dict[str, Any] = dict(pairs_to_dict(args.overrides))
     if args.split:
         typed |= {"test_set": args.split} if "test_set" in known else {"test_sets": (args.split,)}

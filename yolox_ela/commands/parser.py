@@ -75,7 +75,7 @@ class _Arrangement:
 
     def result(self) -> tuple[list[str], set[str]]:
         """Words that argparse reads in one way only, and the `dest` of each option given."""
-        words = list(self._flags.values())
+        words: list[str] = []
         for action, values in self._values.items():
             if action.nargs == "+":
                 words += [_spelling(action), *values]
@@ -83,6 +83,7 @@ class _Arrangement:
                 words.append(f"{_spelling(action)}={values[0]}")
             else:
                 words.append(_spelling(action))
+        words += self._flags.values()  # --fields reads the experiment, which stands before
         if self._others:
             words += ["--", *self._others]
         return words, {action.dest for action in (*self._flags, *self._values)}

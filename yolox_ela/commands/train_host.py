@@ -8,6 +8,7 @@ from typing import Any
 from accelerate import Accelerator
 from loguru import logger
 
+from yolox_ela.commands.host_options import refuse_options
 from yolox_ela.commands.options import data_name
 from yolox_ela.commands.train_options import wants_largest_batch
 from yolox_ela.commands.training import Prepared
@@ -32,11 +33,7 @@ UNKNOWN = ("sample", "archives", "recipe", "augment", "cache")
 
 def require_data(args: argparse.Namespace, exp: HostRecipe) -> None:
     """UserError for missing data, or options that mean nothing here."""
-    given = [name for name in UNKNOWN if name in args.given]
-    if given:
-        raise UserError(
-            f"--{given[0]} is for YOLOX, and {exp.name} trains another network: leave it out"
-        )
+    refuse_options(args, exp.name, UNKNOWN)
     if wants_largest_batch(args):
         raise UserError(
             f"-b auto is for YOLOX, whose learning rate follows the size of the batch: give "
@@ -126,12 +123,14 @@ def commands_to_try(
 ) -> str:
     """The commands to try next, a line each."""
     folder = training.folder
-    weights = folder.best if folder.best.is_file() else folder.last
+    weights = ["-c", str(folder.best if folder.best.is_file() else folder.last)]
+    if not exp.package_name:  # then weights cannot find their experiment
+        weights = ["-f", str(args.experiment), *weights]
     commands = []
     if page is not None:
         commands.append([python_word(), "-m", "webbrowser", page.absolute().as_uri()])
+    commands.append([*command_words("eval"), *weights])
     if exp.task == "classification":
         picture = str(training.task.test_samples.paths[0])  # type: ignore[attr-defined]
-        explain = [*command_words("explain"), "-f", str(args.experiment), "-c", str(weights)]
-        commands.append([*explain, picture])
+        commands.append([*command_words("explain"), *weights, picture])
     return "\n".join(map(shlex.join, commands))
