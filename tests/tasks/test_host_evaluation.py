@@ -11,6 +11,7 @@ from tiny_tasks import every_kind
 import yolox_ela
 from yolox_ela.commands import evaluate, evaluate_options, explain, explain_options
 from yolox_ela.errors import UserError
+from yolox_ela.predict import Detector
 from yolox_ela.tables.hosts.results import read_results
 
 
@@ -150,3 +151,7 @@ def test_weights_that_name_their_experiment(data_of, tmp_path, monkeypatch):
         workers=0, tracker="none", device="cpu", threads=1, no_report=True,
     )  # fmt: skip
     assert yolox_ela.evaluate(run.best, device="cpu").scores == run.scores
+    with pytest.raises(UserError, match=r"'crop_area' = .* must be two numbers"):
+        yolox_ela.evaluate(run.best, crop_area=(2, 3))
+    with pytest.raises(UserError, match=r"is of another network than YOLOX \(classification\)"):
+        Detector.from_checkpoint(run.best)

@@ -42,7 +42,7 @@ from yolox_ela.tables.entry import (
     run_row,
     zero_shot_origin,
 )
-from yolox_ela.tables.record import append_row, require_record
+from yolox_ela.tables.record import append_row
 
 
 def main(args: argparse.Namespace) -> int:
@@ -70,8 +70,6 @@ def run(
     if names_other_network(args):
         return evaluate_host.run(args, held, show)
     report = report_folder(args)
-    if args.record:
-        require_record(args.record)
     trained = load_weights(args)
     content = trained.content
     device = select_device(args.device)

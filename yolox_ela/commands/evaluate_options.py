@@ -23,6 +23,7 @@ from yolox_ela.commands.options import (
     require_data_options,
     require_experiment,
     require_file,
+    require_image_size,
     require_output_folder,
     require_outputs,
     require_weights,
@@ -33,6 +34,7 @@ from yolox_ela.errors import UserError
 from yolox_ela.exp_file import trains_other_network
 from yolox_ela.export.formats import is_exported
 from yolox_ela.overrides import pairs_to_dict
+from yolox_ela.saved_settings import may_be_of_other_network
 from yolox_ela.tables.record import require_record
 
 EXAMPLES = (
@@ -55,12 +57,12 @@ def parse(home: Path, keywords: Mapping[str, Any] | None = None) -> argparse.Nam
     args = read_arguments(build_parser(home), "eval", keywords)
     args.home = home
     require_experiment(args.experiment)
-    if says_itself_what_it_is(args):
-        pairs_to_dict(args.overrides)
-    else:
+    typed = pairs_to_dict(args.overrides)
+    if not is_of_other_recipe(args):
+        require_image_size(args)
         check_overrides(args)
     for field in ("test_sets", "test_set"):
-        if args.split and field in pairs_to_dict(args.overrides):
+        if args.split and field in typed:
             raise UserError(f"--split and the recipe field {field} name the same: give one of them")
     require_data_options(args)
     if args.checkpoint is None and not args.zero_shot:
@@ -81,16 +83,16 @@ def parse(home: Path, keywords: Mapping[str, Any] | None = None) -> argparse.Nam
             raise UserError(
                 "--record keeps scores of fp32 and without --rectangular, which compare"
             )
-        if not (says_itself_what_it_is(args) or trains_other_network(args.experiment)):
+        if not is_of_other_recipe(args):
             require_record(args.record)
     return args
 
 
-def says_itself_what_it_is(args: argparse.Namespace) -> bool:
-    """Whether the file of weights alone tells which network it is of, and so which fields and
-    records belong to it; it is read later.
-    """
-    return args.experiment is None and not args.zero_shot and not is_exported(args.checkpoint)
+def is_of_other_recipe(args: argparse.Namespace) -> bool:
+    """Whether the fields and records may be those of another network's recipe, not of YOLOX's."""
+    if args.experiment is not None:
+        return trains_other_network(args.experiment)
+    return may_be_of_other_network(args.checkpoint)
 
 
 def require_plain_run(args: argparse.Namespace) -> None:

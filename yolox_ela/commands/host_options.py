@@ -7,6 +7,7 @@ from pathlib import Path
 from yolox_ela.errors import UserError
 from yolox_ela.exp_file import trains_other_network
 from yolox_ela.network.weights import read_checkpoint
+from yolox_ela.saved_settings import may_be_of_other_network
 from yolox_ela.trained import is_of_other_network
 
 
@@ -14,8 +15,9 @@ def names_other_network(args: argparse.Namespace) -> bool:
     """Whether the experiment, or without one the weights, are of another network than YOLOX."""
     if args.experiment is not None:
         return trains_other_network(args.experiment)
-    path = Path(args.checkpoint or "none")
-    return path.suffix == ".pth" and path.is_file() and is_of_other_network(read_checkpoint(path))
+    if not may_be_of_other_network(args.checkpoint):
+        return False
+    return is_of_other_network(read_checkpoint(Path(args.checkpoint)))
 
 
 def own_weights(args: argparse.Namespace) -> Path:

@@ -198,6 +198,14 @@ def image_size(text: str) -> ImageSize:
     return size
 
 
+def any_image_size(text: str) -> ImageSize:
+    """Read a size whose rule is that of a recipe, which may be another one than YOLOX's."""
+    try:
+        return parse_image_size(text)
+    except ValueError:
+        return image_size(text)
+
+
 def device_name(text: str) -> str:
     """Read the name of a device; whether this machine has it is checked when torch is loaded."""
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", text):

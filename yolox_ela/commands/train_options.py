@@ -31,6 +31,7 @@ from yolox_ela.commands.options import (
     recipe_default,
     require_data_options,
     require_experiment,
+    require_image_size,
     require_output_folder,
     require_outputs,
     require_weights,
@@ -77,6 +78,7 @@ def parse(home: Path, keywords: Mapping[str, Any] | None = None) -> argparse.Nam
             "examples"
         )
     require_experiment(args.experiment)
+    require_image_size(args)
     adopt_run(args)
     args.tracker = require_trackers(args.tracker)
     require_trial(args, pairs_to_dict(args.overrides))
