@@ -23,13 +23,12 @@ from yolox_ela.commands.options import (
     require_data_options,
     require_experiment,
     require_file,
-    require_image_size,
     require_output_folder,
     require_outputs,
     require_weights,
 )
 from yolox_ela.commands.parser import Parser, share, whole
-from yolox_ela.commands.stated import check_overrides
+from yolox_ela.commands.stated import check_overrides, require_image_size
 from yolox_ela.errors import UserError
 from yolox_ela.exp_file import trains_other_network
 from yolox_ela.export.formats import is_exported

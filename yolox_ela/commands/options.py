@@ -11,13 +11,12 @@ from typing import Any
 
 from yolox_ela.choices import DETECTOR, START_NAMES
 from yolox_ela.commands.fields import ShowFields
-from yolox_ela.commands.parser import Parser, any_image_size, device_name, image_size
+from yolox_ela.commands.parser import Parser, any_image_size, device_name
 from yolox_ela.datasets.around import require_outside_data
 from yolox_ela.datasets.names import parse_set
 from yolox_ela.errors import UserError
-from yolox_ela.exp_file import find_experiment, trains_other_network
+from yolox_ela.exp_file import find_experiment
 from yolox_ela.export.formats import is_exported
-from yolox_ela.input_size import InputSize
 from yolox_ela.recipe import Recipe
 from yolox_ela.system.files import require_writable, write_atomically
 
@@ -88,15 +87,6 @@ def add_image_size(parser: Parser, group: Group, default: str) -> None:
         metavar="PIXELS",
         help=f"{IMAGE_SIZE_HELP} (default: {default})",
     )
-
-
-def require_image_size(args: argparse.Namespace) -> None:
-    """Raise UserError for a size that YOLOX cannot have, if that is what the experiment trains."""
-    if "image_size" in args.given and not trains_other_network(args.experiment):
-        try:
-            image_size(str(InputSize.of(args.image_size)))
-        except argparse.ArgumentTypeError as error:
-            raise UserError(f"{'/'.join(IMAGE_SIZE_NAMES)}: {error}") from error
 
 
 def add_field_option(parser: Parser, group: Group, *names: str, field: str, **options: Any) -> None:

@@ -31,14 +31,13 @@ from yolox_ela.commands.options import (
     recipe_default,
     require_data_options,
     require_experiment,
-    require_image_size,
     require_output_folder,
     require_outputs,
     require_weights,
 )
 from yolox_ela.commands.parser import AUTO, Parser, duration, whole, whole_or_auto
 from yolox_ela.commands.resume_options import adopt_run
-from yolox_ela.commands.stated import stated_recipe
+from yolox_ela.commands.stated import require_image_size, stated_recipe
 from yolox_ela.commands.trial_options import add_trials, require_trial, with_trial
 from yolox_ela.errors import UserError
 from yolox_ela.exp_file import trains_other_network
