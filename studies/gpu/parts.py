@@ -72,7 +72,7 @@ def receive(parts: Sequence[Path], work: Path) -> int:
         work: the folder that all parts are unpacked into.
 
     Returns:
-        The number of parts that are still to come.
+        The number of parts that are still to come, 0 where none has ever arrived.
 
     Raises:
         ValueError: a part is damaged, or of another packing.
@@ -95,7 +95,7 @@ def receive(parts: Sequence[Path], work: Path) -> int:
         there[key] = about.sha256
         noted.write_text(json.dumps(there))
     if total is None:
-        total = int(next(iter(there)).split()[-1]) if there else 1
+        total = int(next(iter(there)).split()[-1]) if there else 0
     return total - len(there)
 
 
