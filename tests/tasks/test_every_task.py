@@ -121,6 +121,23 @@ def test_it_learns(kind, score, settings, data_of, tmp_path):
     assert training.run()[score] > 0.7
 
 
+@every_kind
+def test_overfit_trains_on_what_it_evaluates(kind, data_of, tmp_path):
+    """To the pixel; a network that knows images by heart does not know them padded otherwise."""
+    plain = experiment(kind)
+    exp = replace(plain, **{**plain.overfit_settings, "overfit": 3})
+    task = begin(tmp_path, exp, data_of[kind]).task
+    samples = task.augmented(exp.first(task.train_samples, 3))
+    for index in range(3):
+        image, target = samples(index, training=True)
+        shown, truth = samples(index, training=False)
+        assert torch.equal(image, shown)
+        if isinstance(target, dict):
+            assert all(torch.equal(target[name], truth[name]) for name in target)
+        else:
+            assert torch.equal(torch.as_tensor(target), torch.as_tensor(truth))
+
+
 def test_schedules(data_of, tmp_path):
     rates = {}
     for schedule in ("steps", "cosine", "poly"):

@@ -36,10 +36,6 @@ class Classification(HostRecipe):
 
     task: ClassVar[str] = "classification"
     heads: ClassVar[tuple[str, ...]] = ("fc", "classifier")
-    overfit_settings: ClassVar[Mapping[str, Any]] = {
-        **HostRecipe.overfit_settings,
-        "crop_area": (1.0, 1.0),
-    }
 
     # Augmentation and evaluation of classifiers
     val_fraction: Annotated[float, at_least(0, below=1)] = 0.0
@@ -67,7 +63,7 @@ class Classification(HostRecipe):
 
 @dataclass
 class Crops:
-    """Training images by random crop and flip, test images from the middle."""
+    """Training images by random crop and flip; others, and those of `overfit`, from the middle."""
 
     photos: Photos
     recipe: Classification
@@ -76,7 +72,7 @@ class Crops:
         """See `Augmented`; the target is the label."""
         side, recipe = self.recipe.image_size, self.recipe
         image = torch.from_numpy(self.photos.read(index)).permute(2, 0, 1)
-        if training:
+        if training and not recipe.overfit:
             image = v2.RandomResizedCrop(side, scale=recipe.crop_area, antialias=True)(image)
             image = v2.RandomHorizontalFlip(recipe.flip_prob)(image)
         else:
