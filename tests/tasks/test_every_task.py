@@ -73,6 +73,10 @@ def test_a_state_belongs_to_its_settings_and_data(kind, data_of, tmp_path):
     exp, data = experiment(kind), data_of[kind]
     begin(tmp_path, exp, data).save_state()
     begin(tmp_path, exp, data, resume=True)
+    state = torch.load(tmp_path / "state.pth", weights_only=True)
+    del state["recipe"]["quick"]  # as by a version that did not know this setting
+    torch.save(state, tmp_path / "state.pth")
+    begin(tmp_path, exp, data, resume=True)
     with pytest.raises(UserError, match=r"other settings \(lr was 0.05, is 0.1\)"):
         begin(tmp_path, replace(exp, lr=0.1), data, resume=True)
     with pytest.raises(UserError, match=r"'model.attention.*gate_h.* must be float32 of shape"):

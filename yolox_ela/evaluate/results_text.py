@@ -14,7 +14,7 @@ def results_text(results: dict[str, Any]) -> str:
     """The results of any task; those of detection by `format_results`."""
     if results.get("task", YOLOF) == YOLOF:
         return format_results(results)
-    names = [name for name, value in results.items() if _is_score(value)]
+    names = [name for name, value in results.items() if _is_score(value) and name != "seconds"]
     rows = [
         [name, *(f"{100 * row[key]:.2f}" if key in row else "" for key in names)]
         for name, row in [*results["per_class"].items(), ("all", results)]
