@@ -12,7 +12,7 @@ import itertools
 import re
 import sys
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -129,13 +129,16 @@ def _own_fields(kind: type, described_class: type) -> list[Description]:
         for node in ast.parse(source).body
         if isinstance(node, ast.ClassDef) and node.name == kind.__name__
     ]
+    names = {field.name for field in fields(kind)}
     lines, described = source.splitlines(), []
     for statement, following in itertools.pairwise([*body, None]):
         if not (isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)):
             continue
+        name = statement.target.id
+        if name not in names:  # a ClassVar
+            continue
         if comment := re.fullmatch(r" +# (.+)", lines[statement.lineno - 2]):
             section = comment[1]
-        name = statement.target.id
         rule = _words(rules_of(hints[name])) or _type_words(without_rules(hints[name]))
         described.append(
             Description(section, name, getattr(described_class, name), rule, _docstring(following))
