@@ -57,6 +57,8 @@ def test_commands_of_the_page(tmp_path, monkeypatch):
         (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
     text = (DOCS / "hosts.md").read_text(encoding="utf-8")
+    for name, content in re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```$", text, re.M | re.S):
+        (tmp_path / name).write_text(content)
     blocks = re.findall(r"^```bash\n(.*?)^```$", text, re.M | re.S)
     lines = "".join(blocks).replace("\\\n", "").splitlines()
     commands = [shlex.split(line, comments=True) for line in lines if line.startswith("yolox-ela")]
