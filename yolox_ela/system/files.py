@@ -9,8 +9,10 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from yolox_ela.errors import UserError
+from yolox_ela.schema import shown
 
 try:
     import fcntl
@@ -27,6 +29,22 @@ KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
+
+
+def as_path(given: Any, name: str) -> Path:
+    """A path that was given from Python, as text or as a path of any kind.
+
+    Args:
+        given: the path.
+        name: what the argument is called, for the message.
+
+    Raises:
+        UserError: it is something else; bytes are refused too, as `pathlib` does.
+    """
+    path = os.fspath(given) if isinstance(given, os.PathLike) else given
+    if not isinstance(path, str):
+        raise UserError(f"{name} must be a path, as text or as a Path, not {shown(given)}")
+    return Path(path)
 
 
 def read_bytes(path: Path) -> bytes:
