@@ -104,6 +104,20 @@ class TestReading:
         assert module in named
         assert read_checkpoint(path)["best_ap"] == 0.25
 
+    @pytest.mark.parametrize("place", [0.2, 0.5, 0.8])
+    def test_a_bit_that_has_changed(self, saved, place):
+        path = saved({"model": build().state_dict()})
+        content = bytearray(path.read_bytes())
+        content[int(place * len(content))] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(UserError, match="damaged"):
+            read_checkpoint(path)
+
+    def test_negative_variances(self, saved):
+        state = {"model": {"norm.running_var": -torch.ones(3), "norm.weight": torch.ones(3)}}
+        with pytest.raises(UserError, match=r"norm\.running_var has negative variances"):
+            read_weights(saved(state))
+
     def test_archives_that_do_not_fit_their_checksums(self, saved):
         path = saved({"model": build().state_dict(), "best_ap": np.float64(0.25)})
         path.write_bytes(path.read_bytes().replace(b"best_ap", b"last_ap"))
