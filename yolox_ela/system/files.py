@@ -184,9 +184,17 @@ def require_space(path: Path, size: int) -> None:
     free = shutil.disk_usage(path.parent).free
     if free < size:
         raise UserError(
-            f"{path} needs {size / GIB:.3g} GiB, and its disk has {free / GIB:.3g} GiB left; "
+            f"{path} needs {size_text(size)}, and its disk has {size_text(free)} left; "
             "free space, or name another folder (for a cache by YOLOX_ELA_CACHE)"
         )
+
+
+def size_text(size: float) -> str:
+    """A number of bytes with a unit in which it is not 0, as in `1.50 GiB`."""
+    for unit, name in ((GIB, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+        if size >= unit:
+            return f"{size / unit:.2f} {name}"
+    return f"{size:.0f} bytes"
 
 
 def default_cache() -> Path:
