@@ -274,7 +274,8 @@ def test_values_that_cannot_work(name, value, rule):
     with pytest.raises(UserError) as raised:
         replace(Recipe(), **{name: value}).validate()
     said = str(raised.value)
-    assert said.startswith(f"recipe field '{name}' = {repr(value)[:20]}")  # long values are shortened
+    start = repr(value)[:20]  # long values are shortened
+    assert said.startswith(f"recipe field '{name}' = {start}")
     assert " must be " in said
     assert rule in said
 

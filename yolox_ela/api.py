@@ -11,11 +11,10 @@ from typing import Any
 import torch
 
 from yolox_ela.commands import evaluate as evaluate_command
-from yolox_ela.commands import evaluate_options, train_host, train_options
+from yolox_ela.commands import evaluate_options, train_options
 from yolox_ela.commands import train as train_command
 from yolox_ela.errors import UserError
-from yolox_ela.evaluate.results_text import format_results
-from yolox_ela.evaluate.scores import METRICS
+from yolox_ela.evaluate.results_text import results_text
 from yolox_ela.system.logs import ignore_foreign_warnings
 from yolox_ela.system.resources import explained
 from yolox_ela.train.accelerator import state_of_caller
@@ -27,7 +26,8 @@ class Evaluation:
 
     Attributes:
         scores: mean AP over the classes that have objects, 0 to 1, by metric: `ap50_voc07`, `ap50`,
-            `ap50_95`; None where nothing can be scored.
+            `ap50_95`; of other networks `top1` and `top5`, or `miou` and `accuracy`; None where
+            nothing can be scored.
         headline: the metric that decides on these data: which of them names the best weights.
         per_class: for each class these metrics, and the numbers of `objects`, `difficult` ones
             and `detections`; empty where nothing was scored.
@@ -47,9 +47,7 @@ class Evaluation:
         """The table that the command prints."""
         if not self.results:
             return f"{self.images} images, not scored"
-        if "task" in self.results:
-            return train_host.results_text(dict(self.results))
-        return format_results(dict(self.results))
+        return results_text(dict(self.results))
 
 
 @dataclass(frozen=True)
@@ -147,8 +145,8 @@ def evaluate(checkpoint: str | Path | None = None, **settings: Any) -> Evaluatio
         found = evaluate_command.run(args, held)
     results = found.results or {}
     return Evaluation(
-        **_scores(results, found.split.headline, METRICS),
-        images=len(found.split),
+        **_scores(results, found.headline, found.scores),
+        images=len(found.samples),
         report=found.page,
         results=results,
     )

@@ -29,6 +29,7 @@ MODES = {
 }
 # The paper's other networks, which `table complexity --host` counts; see `hosts/`.
 HOSTS = ("resnet18", "resnet50", "resnet101", "mobilenet_v2", "yolof", "deeplabv3")
+ECA_NETS_DETECTORS = ("faster_rcnn", "mask_rcnn", "retinanet")  # which it counts, too
 # How a table looks, `--style`; JSON has an option of its own.
 STYLES = ("text", "markdown", "csv")
 # What `predict` writes, `--save`; see `predict/output.py`.

@@ -264,7 +264,8 @@ def _defined_in(names: Mapping[str, Any]) -> Experiment:
         return exp
     if isinstance(exp, RunSettings) and not isinstance(exp, Recipe):
         raise UserError(
-            "this trains another network than YOLOX; only `yolox-ela train` and `explain` take it"
+            "this trains another network than YOLOX; only `yolox-ela train`, `eval` and `explain` "
+            "take it"
         )
     found = {name: _shown(names[name]) for name in ("exp", "Exp") if name in names}
     raise UserError(

@@ -12,7 +12,7 @@ import itertools
 import re
 import sys
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -110,8 +110,18 @@ def describe_fields(kind: type) -> list[Description]:
 
     Args:
         kind: a dataclass whose fields have defaults, annotations as `complaint` reads them,
-            docstrings below them, and above the first of a section a comment that names it.
+            docstrings below them, and above the first of a section a comment that names it. Its
+            base classes' fields come first, but for those that it states itself.
     """
+    found: dict[str, Description] = {}
+    for base in reversed([base for base in kind.__mro__ if "__dataclass_fields__" in vars(base)]):
+        own = {one.name: one for one in _own_fields(base, kind)}
+        found = {name: one for name, one in found.items() if name not in own} | own
+    return list(found.values())
+
+
+def _own_fields(kind: type, described_class: type) -> list[Description]:
+    """The fields that the source of one class states, with the defaults of the class described."""
     hints, section = get_type_hints(kind, include_extras=True), ""
     source = inspect.getsource(sys.modules[kind.__module__])
     (body,) = [
@@ -119,16 +129,19 @@ def describe_fields(kind: type) -> list[Description]:
         for node in ast.parse(source).body
         if isinstance(node, ast.ClassDef) and node.name == kind.__name__
     ]
+    names = {field.name for field in fields(kind)}
     lines, described = source.splitlines(), []
     for statement, following in itertools.pairwise([*body, None]):
         if not (isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)):
             continue
+        name = statement.target.id
+        if name not in names:  # a ClassVar
+            continue
         if comment := re.fullmatch(r" +# (.+)", lines[statement.lineno - 2]):
             section = comment[1]
-        name = statement.target.id
         rule = _words(rules_of(hints[name])) or _type_words(without_rules(hints[name]))
         described.append(
-            Description(section, name, getattr(kind, name), rule, _docstring(following))
+            Description(section, name, getattr(described_class, name), rule, _docstring(following))
         )
     return described
 

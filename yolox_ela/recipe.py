@@ -9,7 +9,7 @@ A setting states its default, its rule (see `field_rules`) and, below it, its me
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, ClassVar, get_type_hints
 
 from yolox_ela.choices import TRAINING_PRECISIONS
 from yolox_ela.datasets.names import VOC_CLASSES
@@ -46,6 +46,20 @@ MOST_ADAMW_LR = 0.01  # the largest `lr` that AdamW is given
 @dataclass
 class Recipe(RunSettings):
     """Settings of a training run and of the evaluation that belongs to it."""
+
+    # With --overfit, each epoch shows the same images unaltered, and nothing of the start is kept.
+    # Averaging stays, since after as few steps as these it hardly lags behind.
+    overfit_settings: ClassVar[Mapping[str, Any]] = {
+        "epochs": 200,
+        "mosaic_prob": 0.0,
+        "flip_prob": 0.0,
+        "hsv_prob": 0.0,
+        "multiscale": 0.0,
+        "start_share": 0.0,
+        "eval_interval": 20,
+        "evaluate_start": "never",
+    }
+    quick_settings: ClassVar[Mapping[str, Any]] = {"evaluate_start": "never"}
 
     name: Annotated[str, FOLDER_NAME] = "recipe"
     """Name of the run's folder and of its rows in tables."""

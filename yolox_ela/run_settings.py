@@ -13,6 +13,7 @@ from yolox_ela.field_rules import complaint
 
 # The metadata of a dataclass field that is no setting: no override changes it, no run records it.
 NOT_A_SETTING = {"setting": False}
+TENTH = 10  # what --quick divides epochs and images by
 
 
 class RunSettings:
@@ -24,6 +25,8 @@ class RunSettings:
     attention: Callable[[int], Any] | str | None
     classes: tuple[str, ...]
     workers: int
+    overfit: int
+    quick: bool
     epochs: int
     batch_size: int
     lr: float
@@ -52,6 +55,7 @@ class RunSettings:
     evaluate_start: str = "never"
     package_name: str = ""
     overfit_settings: ClassVar[Mapping[str, Any]] = {}  # what --overfit changes
+    quick_settings: ClassVar[Mapping[str, Any]] = {}  # what --quick changes, beside dividing
 
     @property
     def peak_lr(self) -> float:

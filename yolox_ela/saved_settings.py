@@ -1,5 +1,6 @@
 """The settings that a file records of a run: checked by the rules of the recipe."""
 
+import zipfile
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -8,10 +9,26 @@ from yolox_ela.errors import UserError
 from yolox_ela.field_rules import complaint
 from yolox_ela.recipe import Recipe, current_settings
 from yolox_ela.schema import ANYTHING, TEXT, fault, listed, mapped, shown
+from yolox_ela.system.files import is_file
 
 # Settings that all versions of this package save.
 NEEDED = ("name", "classes", "image_size", "epochs", "seed", "train_sets")
 ANNOTATIONS = get_type_hints(Recipe, include_extras=True)
+
+
+def may_be_of_other_network(weights: str | Path | None) -> bool:
+    """Whether a file of weights may be of a run that trained another network than YOLOX.
+
+    Reads only what torch.save keeps beside the tensors: the settings of such a run have a `task`.
+    """
+    if weights is None or not is_file(Path(weights)):
+        return False
+    try:
+        with zipfile.ZipFile(weights) as file:
+            names = [name for name in file.namelist() if name.endswith("/data.pkl")]
+            return any(b"task" in file.read(name) for name in names)
+    except (OSError, zipfile.BadZipFile, RuntimeError):
+        return False
 
 
 def checked_settings(saved: Any, source: Path, entry: str, remedy: str) -> dict[str, Any]:

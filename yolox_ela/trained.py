@@ -1,6 +1,6 @@
 """Trained weights, and the experiment that builds the network they belong to."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,7 @@ def load_trained_file(
     if experiment is not None and not isinstance(experiment, Experiment):
         experiment = load_experiment(experiment)
     content = read_checkpoint(path)
+    require_yolox(content, path)
     state = state_dict_of(content, path)
     if experiment is None:
         exp = recorded_experiment(content, state, path)
@@ -127,12 +128,40 @@ def recorded_experiment(
                 "in -f nano_ela_s"
             )
         return adopt_checkpoint(load_experiment(BASELINE), content)
-    recipe = content["recipe"]
-    name = content.get("experiment", recipe["name"])
+    name = recorded_name(content, own_experiments(), path)
+    return adopt_run(load_experiment(name), content)
+
+
+def recorded_name(content: Mapping[str, Any], known: Collection[str], path: Path) -> str:
+    """Under which name the package itself has the experiment of a run's weights.
+
+    Args:
+        content: everything in the file, with the run's `recipe`.
+        known: the names of the package's experiments.
+        path: the file.
+
+    Raises:
+        UserError: the experiment is somebody else's.
+    """
+    name = content.get("experiment", content["recipe"].get("name", ""))
     found = content.get("package_experiment", name)  # earlier versions recorded the name alone
-    if found not in own_experiments():
+    if found not in known:
         raise UserError(
             f"{path} was trained as '{name}', which is none of the package's own experiments: "
             "give the experiment's file with -f (files that weights name are never run)"
         )
-    return adopt_run(load_experiment(found), content)
+    return found
+
+
+def is_of_other_network(content: Mapping[str, Any]) -> bool:
+    """Whether weights are of a run that trained another network than YOLOX."""
+    return "task" in content.get("recipe", {})
+
+
+def require_yolox(content: Mapping[str, Any], path: Path) -> None:
+    """Raise UserError for weights of a run that trained another network."""
+    if is_of_other_network(content):
+        raise UserError(
+            f"{path} is of another network than YOLOX ({content['recipe']['task']}), which only "
+            "train, eval, explain and report take, with its own experiment"
+        )

@@ -57,6 +57,6 @@ def test_what_does_not_build(build):
     model.conv = nn.Conv2d(3, 8, 1)
     model.forward = lambda x: model.conv(x)
     with pytest.raises(
-        (TypeError, ValueError), match="build must build a module|where a module belongs"
+        (TypeError, ValueError), match=r"build must build a module|where a module belongs"
     ):
         insert(model, ["conv"], build)

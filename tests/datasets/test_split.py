@@ -266,19 +266,19 @@ def test_a_list_of_ids_is_read_by_the_rules_of_split_files(voc, tmp_path, warnin
     split = load(voc)
     path = tmp_path / "ids.txt"
     path.write_text("photo of cat (1)\n\n  000002\n")
-    assert read_id_list(path, split) == ["photo of cat (1)", "000002"]
+    assert read_id_list(path, split.ids) == ["photo of cat (1)", "000002"]
     assert warnings == []
     path.write_text("000001 1\nJPEGImages\\000002.jpg\nphoto of cat (1).jpg\n")
-    ids = read_id_list(path, split)
+    ids = read_id_list(path, split.ids)
     assert ids == ["000001", "000002", "photo of cat (1)"]
     assert split.subset_of_ids(ids).ids.tolist() == ids
     (message,) = warnings
     assert "ids.txt: 3 lines hold more than an id; the first, '000001 1', is read as 0" in message
     path.write_text("000003.jpg\n")
     with pytest.raises(UserError, match=r"1 image ids are not in the set \(first: 000003\.jpg\)"):
-        split.subset_of_ids(read_id_list(path, split))
+        split.subset_of_ids(read_id_list(path, split.ids))
     path.write_text("\n")
     with pytest.raises(UserError, match=r"ids\.txt names no image"):
-        read_id_list(path, split)
+        read_id_list(path, split.ids)
     with pytest.raises(UserError, match=r"no list of image ids at .*other\.txt"):
-        read_id_list(tmp_path / "other.txt", split)
+        read_id_list(tmp_path / "other.txt", split.ids)

@@ -7,12 +7,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from torchvision.models.detection import (
+    FasterRCNN_ResNet50_FPN_Weights,
+    MaskRCNN_ResNet50_FPN_Weights,
+    RetinaNet_ResNet50_FPN_Weights,
+)
 
 from yolox_ela.attention import ela_l
+from yolox_ela.choices import ECA_NETS_DETECTORS as DETECTOR_NAMES
 from yolox_ela.choices import HOSTS as NAMES
 from yolox_ela.hosts.classifiers import resnet18
 from yolox_ela.tables.hosts.complexity import host_tables
 from yolox_ela.tables.hosts.counts import HOSTS, count, count_host
+from yolox_ela.tables.hosts.detectors import METHODS, count_detector
 from yolox_ela.tables.hosts.rows import ROWS
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -55,6 +62,19 @@ def test_counts_of_parts_add_up():
     assert (whole.parameters, whole.thop_parameters) == (11_856_552, 11_850_792)
 
 
+@pytest.mark.parametrize("name", DETECTOR_NAMES)
+def test_detectors_have_torchvisions_parameters(name):
+    """As many as torchvision says of its weights, and the 53,120 of BatchNorm, frozen there."""
+    build = {
+        "faster_rcnn": FasterRCNN_ResNet50_FPN_Weights,
+        "mask_rcnn": MaskRCNN_ResNet50_FPN_Weights,
+        "retinanet": RetinaNet_ResNet50_FPN_Weights,
+    }[name]
+    row = count_detector(name, METHODS[0])
+    assert row["parameters"] == build.COCO_V1.meta["num_params"] + 53_120
+    assert row["parameters"] == row["thop_parameters"]
+
+
 def test_useless_options_are_refused(call):
     words = ("complexity", "--host", "yolof", "--size", "s", "--image-size", "320")
     error = call("tools/table.py", *words, expect=2).stderr
@@ -66,11 +86,12 @@ def test_all_rows_and_claims(call, tmp_path):
     """In docs/hosts.md as generated, and as JSON."""
     page, file = tmp_path / "hosts.md", tmp_path / "hosts.json"
     shutil.copy(PROJECT / "docs/hosts.md", page)
-    call("tools/table.py", "complexity", "--host", *NAMES, "--into", page, "--json", file)
+    names = [*NAMES, *DETECTOR_NAMES]
+    call("tools/table.py", "complexity", "--host", *names, "--into", page, "--json", file)
     assert page.read_text(encoding="utf-8") == (PROJECT / "docs/hosts.md").read_text(
         encoding="utf-8"
-    ), f"python tools/table.py complexity --host {' '.join(NAMES)} --into docs/hosts.md"
-    *tables, claims, properties = json.loads(file.read_text(encoding="utf-8"))
+    ), f"python tools/table.py complexity --host {' '.join(names)} --into docs/hosts.md"
+    *tables, detectors, claims, properties = json.loads(file.read_text(encoding="utf-8"))
     rows = [row for table in tables for row in table["rows"]]
     assert len(rows) == len(ROWS) == 66
     assert sum(row["parameters_agree"] for row in rows) == 55
@@ -85,6 +106,11 @@ def test_all_rows_and_claims(call, tmp_path):
     assert counts["resnet101", "ELA-S"]["parameters"] == 44_713_128
     assert counts["yolof", "ELA-L"]["thop_parameters"] == 44_335_209
     assert counts["deeplabv3", "ELA-S"]["macs"] == pytest.approx(51.374269e9, rel=1e-8)
+
+    added = [
+        row["parameters"] - detectors["rows"][0]["parameters"] for row in detectors["rows"][:4]
+    ]
+    assert added == [0, 86, 42 * 15_104, 42 * 3_904], "k of 16 modules; 42 for each channel"
 
     held = {row["claim"]: (row["counted"], row["holds"]) for row in claims["rows"]}
     assert held["ELA has fewer parameters than CA, on YOLOX-Nano"] == (

@@ -73,6 +73,10 @@ def test_a_state_belongs_to_its_settings_and_data(kind, data_of, tmp_path):
     exp, data = experiment(kind), data_of[kind]
     begin(tmp_path, exp, data).save_state()
     begin(tmp_path, exp, data, resume=True)
+    state = torch.load(tmp_path / "state.pth", weights_only=True)
+    del state["recipe"]["quick"]  # as by a version that did not know this setting
+    torch.save(state, tmp_path / "state.pth")
+    begin(tmp_path, exp, data, resume=True)
     with pytest.raises(UserError, match=r"other settings \(lr was 0.05, is 0.1\)"):
         begin(tmp_path, replace(exp, lr=0.1), data, resume=True)
     with pytest.raises(UserError, match=r"'model.attention.*gate_h.* must be float32 of shape"):
@@ -119,6 +123,23 @@ def test_it_learns(kind, score, settings, data_of, tmp_path):
         if isinstance(module, torch.nn.Dropout2d):
             module.p = 0.0
     assert training.run()[score] > 0.7
+
+
+@every_kind
+def test_overfit_trains_on_what_it_evaluates(kind, data_of, tmp_path):
+    """To the pixel; a network that knows images by heart does not know them padded otherwise."""
+    plain = experiment(kind)
+    exp = replace(plain, **{**plain.overfit_settings, "overfit": 3})
+    task = begin(tmp_path, exp, data_of[kind]).task
+    samples = task.augmented(exp.first(task.train_samples, 3))
+    for index in range(3):
+        image, target = samples(index, training=True)
+        shown, truth = samples(index, training=False)
+        assert torch.equal(image, shown)
+        if isinstance(target, dict):
+            assert all(torch.equal(target[name], truth[name]) for name in target)
+        else:
+            assert torch.equal(torch.as_tensor(target), torch.as_tensor(truth))
 
 
 def test_schedules(data_of, tmp_path):

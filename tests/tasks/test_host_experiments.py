@@ -1,11 +1,18 @@
 """The package's experiments with other networks: the paper's recipes, and its printed scores."""
 
-import pytest
+import re
 
+import pytest
+from tiny_tasks import experiment
+
+from yolox_ela.commands import train_options
+from yolox_ela.commands.fields import fields_text
+from yolox_ela.commands.trial_options import with_trial
 from yolox_ela.errors import UserError
 from yolox_ela.exp_file import host_experiments, own_experiments, trains_other_network
 from yolox_ela.experiment import load_experiment, load_trainable
 from yolox_ela.overrides import override
+from yolox_ela.run_settings import setting_fields
 from yolox_ela.tables.hosts.accuracies import PRINTED, REMARKS, printed_table
 from yolox_ela.tables.hosts.results import append_results, read_results, result_rows
 
@@ -78,6 +85,37 @@ def test_overrides_from_words():
         override(exp, {"drops": "0.75,0.5"}).validate()
     with pytest.raises(UserError, match="has no field 'mosaic_prob'"):
         override(exp, {"mosaic_prob": "1"})
+
+
+@pytest.mark.parametrize("name", host_experiments())
+def test_fields(name):
+    """--fields lists every setting once, as the experiment has it, with a rule and a meaning."""
+    exp = load_trainable(name)
+    text = "\n".join(fields_text(exp))
+    shown = re.findall(r"^  (\w+) = (.*?)  \((.+)\)\n      \S", text, re.M)
+    assert sorted(name for name, *_ in shown) == sorted(f.name for f in setting_fields(exp))
+    values = {name: value for name, value, _ in shown}
+    assert values["attention"] == f"ela_{name[-1]}"
+    assert float(values["lr"]) == exp.lr
+    sections = re.findall(r"^\S.*", text, re.M)
+    assert len(sections) == len(set(sections))
+
+
+def test_fields_of_a_command(monkeypatch, capsys, tmp_path):
+    """The experiment may stand behind --fields."""
+    monkeypatch.setattr("sys.argv", ["yolox-ela train", "--fields", "-f", "yolof_ela_s"])
+    with pytest.raises(SystemExit):
+        train_options.parse(tmp_path)
+    assert "\n  longest_side = 1333  (between 32 and 8,192)\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("kind", "images"), [("classification", (2, 1)), ("yolof", (1, 1))])
+def test_a_quick_trial(kind, images, data_of):
+    """A tenth of epochs and images, and a name that says so."""
+    exp = with_trial(experiment(kind, epochs=25, warmup_steps=101), {"quick": "true"})
+    assert (exp.name, exp.epochs, exp.warmup_steps) == (f"{kind}-quick", 3, 2)
+    train, test = exp.trial_images(*exp.load(data_of[kind]))
+    assert (len(train), len(test)) == images
 
 
 def test_printed_scores():

@@ -6,11 +6,11 @@ from typing import Any
 
 from loguru import logger
 
-from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
-from yolox_ela.recipe import Recipe
+from yolox_ela.run_settings import RunSettings
 from yolox_ela.tables.entry import STANDARD
 from yolox_ela.train.run_files import read_environment
+from yolox_ela.train.task import Samples
 
 REMEDY = "give the folder of the data with --data"
 
@@ -43,7 +43,8 @@ def data_of_weights(path: Path, content: Mapping[str, Any], home: Path) -> Path 
                 f"{environment}): {REMEDY}"
             )
         return None if folder.resolve() == (home / "datasets").resolve() else folder
-    trained_on = " + ".join(sorted(content["recipe"]["train_sets"])), content.get("train_images")
+    train_sets = content["recipe"].get("train_sets", ())
+    trained_on = " + ".join(sorted(train_sets)), content.get("train_images")
     if trained_on in STANDARD.values():
         return None
     raise UserError(
@@ -54,8 +55,8 @@ def data_of_weights(path: Path, content: Mapping[str, Any], home: Path) -> Path 
 
 def compare_with_run(
     content: Mapping[str, Any],
-    recipe: Recipe,
-    split: VocSplit,
+    recipe: RunSettings,
+    samples: Samples,
     data: Path,
     path: Path,
     *,
@@ -68,7 +69,7 @@ def compare_with_run(
     Args:
         content: everything in the file of weights.
         recipe: the settings of the evaluation.
-        split: the images and objects to evaluate on.
+        samples: the images to evaluate on, and what is to be found in them.
         data: the folder they are from.
         path: the file of weights, for messages.
         named: whether the user named the data. Then they may be others, and only images that
@@ -80,27 +81,34 @@ def compare_with_run(
     saved = content.get("recipe", {})
     if saved.get("overfit") or saved.get("quick"):
         return  # a trial was evaluated on a part of the images
-    same_question = (
-        tuple(saved.get("test_sets", ())) == recipe.test_sets
-        and tuple(content.get("classes", ())) == recipe.classes
+    settings = recipe.to_dict()
+    sets = _test_sets(settings)
+    same_question = _test_sets(saved) == sets and (
+        tuple(content.get("classes", ())) == recipe.classes
     )
-    now = split.fingerprint()
+    now = samples.fingerprint()
     if not same_question or content.get("test_data", now) == now:
         return
     if not named:
         raise UserError(
-            f"{' + '.join(recipe.test_sets)} in {data} is not what {path} was evaluated on during "
-            "its run: images or boxes have changed. Put the old files back, or name the data to "
-            "evaluate on with --data"
+            f"{' + '.join(sets) or 'the test set'} in {data} is not what {path} was evaluated on "
+            "during its run: images or boxes have changed. Put the old files back, or name the "
+            "data to evaluate on with --data"
         )
-    if recipe.val_fraction:
+    if settings.get("val_fraction"):
         logger.warning(
             "val_fraction {:g} sets other images of {} aside than in the run of {}: if that was "
             "trained on these data before they changed, it has seen some of the images",
-            recipe.val_fraction,
+            settings["val_fraction"],
             data,
             path,
         )
+
+
+def _test_sets(settings: Mapping[str, Any]) -> list[str]:
+    """The sets to evaluate on that settings name; none for the data's own."""
+    several = settings.get("test_sets") or [settings.get("test_set")]
+    return [name for name in several if name]
 
 
 def _recorded_folder(environment: Path) -> Path | None:

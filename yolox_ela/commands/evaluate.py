@@ -3,15 +3,18 @@
 import argparse
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from loguru import logger
 
+from yolox_ela.commands import evaluate_host
 from yolox_ela.commands.data_of_weights import compare_with_run, data_of_weights
 from yolox_ela.commands.data_settings import fitted_to_data, open_as
 from yolox_ela.commands.evaluate_network import build_network, load_weights, start_of
+from yolox_ela.commands.evaluated import Evaluated, hold, keep_results, report_folder
+from yolox_ela.commands.host_options import names_other_network
 from yolox_ela.commands.options import SCREEN, data_name, locate_data, write_result
 from yolox_ela.datasets.load import load_pictures, load_split
 from yolox_ela.datasets.readers.reader import Reader
@@ -20,8 +23,9 @@ from yolox_ela.errors import UserError
 from yolox_ela.evaluate.comp4 import require_comp4, write_comp4
 from yolox_ela.evaluate.detections import Detections, to_coco_results
 from yolox_ela.evaluate.evaluator import EvalSettings, detect_split, evaluate
-from yolox_ela.evaluate.results_text import format_results
+from yolox_ela.evaluate.results_text import results_text
 from yolox_ela.evaluate.saved import SavedEvaluation, save_evaluation
+from yolox_ela.evaluate.scores import METRICS
 from yolox_ela.experiment import Experiment
 from yolox_ela.images.values import ValueRange
 from yolox_ela.network.inference import Inference
@@ -29,9 +33,7 @@ from yolox_ela.network.runner import Runner
 from yolox_ela.network.starts import Start
 from yolox_ela.overrides import override
 from yolox_ela.report.single import RunMaterial, write_single_report
-from yolox_ela.system.claim import claim_folder, require_unclaimed
 from yolox_ela.system.device import select_device
-from yolox_ela.system.environment import describe_environment
 from yolox_ela.system.threads import limit_threads
 from yolox_ela.tables.entry import (
     Origin,
@@ -41,26 +43,6 @@ from yolox_ela.tables.entry import (
     zero_shot_origin,
 )
 from yolox_ela.tables.record import append_row
-from yolox_ela.train.run_folder import RunFolder
-
-HELD_REMEDY = "name another folder with --report"
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """What an evaluation found.
-
-    Attributes:
-        split: the images.
-        detections: the objects detected in them.
-        results: the scores, see `score_detections`; None for images without annotations.
-        page: the report, if one was asked for.
-    """
-
-    split: VocSplit
-    detections: Detections
-    results: dict[str, Any] | None = None
-    page: Path | None = None
 
 
 def main(args: argparse.Namespace) -> int:
@@ -68,7 +50,7 @@ def main(args: argparse.Namespace) -> int:
 
     def show(results: dict[str, Any]) -> None:
         if args.json != SCREEN:
-            print(format_results(results))
+            print(results_text(results))
 
     with ExitStack() as held:  # the report's folder is released at the end, also after an error
         run(args, held, show)
@@ -85,10 +67,9 @@ def run(
         held: released at the end.
         show: receives the scores before any file is written.
     """
-    report = RunFolder(args.report) if args.report else None
-    if report is not None:
-        require_unclaimed(report.path, HELD_REMEDY)
-        report.check_report()
+    if names_other_network(args):
+        return evaluate_host.run(args, held, show)
+    report = report_folder(args)
     trained = load_weights(args)
     content = trained.content
     device = select_device(args.device)
@@ -116,7 +97,7 @@ def run(
     )
     compare_with_run(content, exp, split, data, args.checkpoint, named=data_is_named)
     if args.ids:
-        split = split.subset_of_ids(read_id_list(args.ids, split))
+        split = split.subset_of_ids(read_id_list(args.ids, split.ids))
     if unannotated is not None:
         require_detections_only(args, exp)
     elif args.record:
@@ -147,10 +128,9 @@ def run(
             " and ".join(str(path) for path in (args.save_detections, args.save_comp4) if path),
             " + ".join(exp.test_sets),
         )
-        return Evaluated(split, detections)
+        return Evaluated(split, METRICS, split.headline)
     if report is not None:
-        held.enter_context(claim_folder(report.path, HELD_REMEDY))
-        report.check_report()  # a training may have begun there meanwhile
+        hold(report, held)
     results, detections = evaluate(runs, split, settings, **options)
     results["settings"] |= {
         "experiment": exp.name,
@@ -174,19 +154,14 @@ def run(
         logger.info("recorded in {}", args.record)
     page: Path | None = None
     if report is not None:
-        report.append_environment(
-            describe_environment(device, 1, args.call)
-            | {"data": data_name(args), "weights": f"{args.checkpoint} in {exp.name}"}
-            | {"start": start.name, "start_sha256": start.sha256}
-        )
-        report.write_json(report.results.name, results)
+        keep_results(report, args, device, exp.name, start, results)
         evaluation = SavedEvaluation(detections, split, results)
         save_evaluation(report.evaluation, evaluation)
         title = f"{exp.name}, zero-shot" if args.zero_shot else exp.name
         material = RunMaterial(model=None if isinstance(model, Runner) else model)
         page = write_single_report(report.path, title, report.facts(), evaluation, material)
         logger.info("report: {}", page)
-    return Evaluated(split, detections, results, page)
+    return Evaluated(split, METRICS, split.headline, results, page)
 
 
 def save_detections(

@@ -28,10 +28,12 @@ from yolox_ela.commands.options import (
     require_weights,
 )
 from yolox_ela.commands.parser import Parser, share, whole
-from yolox_ela.commands.stated import check_overrides
+from yolox_ela.commands.stated import check_overrides, require_image_size
 from yolox_ela.errors import UserError
+from yolox_ela.exp_file import trains_other_network
 from yolox_ela.export.formats import is_exported
 from yolox_ela.overrides import pairs_to_dict
+from yolox_ela.saved_settings import may_be_of_other_network
 from yolox_ela.tables.record import require_record
 
 EXAMPLES = (
@@ -54,9 +56,13 @@ def parse(home: Path, keywords: Mapping[str, Any] | None = None) -> argparse.Nam
     args = read_arguments(build_parser(home), "eval", keywords)
     args.home = home
     require_experiment(args.experiment)
-    check_overrides(args)
-    if args.split and "test_sets" in pairs_to_dict(args.overrides):
-        raise UserError("--split and the recipe field test_sets name the same: give one of them")
+    typed = pairs_to_dict(args.overrides)
+    if not is_of_other_recipe(args):
+        require_image_size(args)
+        check_overrides(args)
+    for field in ("test_sets", "test_set"):
+        if args.split and field in typed:
+            raise UserError(f"--split and the recipe field {field} name the same: give one of them")
     require_data_options(args)
     if args.checkpoint is None and not args.zero_shot:
         raise UserError("name the weights to evaluate with -c, or use --zero-shot")
@@ -76,8 +82,16 @@ def parse(home: Path, keywords: Mapping[str, Any] | None = None) -> argparse.Nam
             raise UserError(
                 "--record keeps scores of fp32 and without --rectangular, which compare"
             )
-        require_record(args.record)
+        if not is_of_other_recipe(args):
+            require_record(args.record)
     return args
+
+
+def is_of_other_recipe(args: argparse.Namespace) -> bool:
+    """Whether the fields and records may be those of another network's recipe, not of YOLOX's."""
+    if args.experiment is not None:
+        return trains_other_network(args.experiment)
+    return may_be_of_other_network(args.checkpoint)
 
 
 def require_plain_run(args: argparse.Namespace) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 from yolox_ela.choices import DETECTOR, WITHOUT_ATTENTION, WITHOUT_POSITIONS
 from yolox_ela.commands import explain_classifier
 from yolox_ela.commands.explain_options import CHANGED, NO_NETWORK
-from yolox_ela.commands.options import SCREEN, write_result
+from yolox_ela.commands.explained import finish, name_in_messages, require_picture, skipped
+from yolox_ela.commands.host_options import names_other_network
+from yolox_ela.commands.options import SCREEN
 from yolox_ela.commands.sources import named_items, output_folder, require_outside
 from yolox_ela.errors import UserError
-from yolox_ela.exp_file import trains_other_network
 from yolox_ela.experiment import Experiment, load_experiment
 from yolox_ela.explain.explanation import Explanation, explain, require_request
 from yolox_ela.explain.networks import without_attention
@@ -24,7 +25,6 @@ from yolox_ela.network.starts import start_file
 from yolox_ela.predict import Detector
 from yolox_ela.predict.sources import Item, Video, name_of
 from yolox_ela.recipe import Recipe
-from yolox_ela.report.page import plain_values
 from yolox_ela.system.device import select_device
 from yolox_ela.system.threads import limit_threads
 
@@ -34,7 +34,7 @@ def main(args: argparse.Namespace) -> int:
     items = named_items(args.sources)
     require_outside(args.output, args.sources)
     limit_threads()
-    if trains_other_network(args.experiment):
+    if names_other_network(args):
         return explain_classifier.main(args, lambda folder: page_folders(items, folder))
     networks = detectors(args)
     require_request(list(networks.values()), args.classes or (), args.place, args.method)
@@ -44,12 +44,7 @@ def main(args: argparse.Namespace) -> int:
             explain_picture(item, page, networks, args)
             for item, page in page_folders(items, folder).items()
         ]
-        if args.json:
-            write_result(plain_values(entries), args.json)
-    failures = sum("error" in entry for entry in entries)
-    if failures:
-        print(f"{failures} of {len(entries)} pictures could not be explained", file=sys.stderr)
-    return 1 if failures else 0
+        return finish(args, entries)
 
 
 def explain_picture(
@@ -57,13 +52,11 @@ def explain_picture(
 ) -> dict[str, Any]:
     """Write the page of a picture; its numbers, or the reason why there is none."""
     detector, *beside = networks.values()
-    name = str(item.source if isinstance(item, Video) else item)
+    name = name_in_messages(item)
     try:
-        if isinstance(item, Video):
-            raise UserError("it is a video or camera: name pictures, such as saved frames of it")
         explanation = explain(
             detector,
-            item,
+            require_picture(item),
             beside=beside,
             numbers=args.detection,
             classes=args.classes or (),
@@ -72,9 +65,7 @@ def explain_picture(
             method=args.method,
         )
     except UserError as error:
-        message = str(error) if name in str(error) else f"{name}: {error}"
-        print(f"skipped: {message}", file=sys.stderr)
-        return {"image": name, "error": str(error)}
+        return skipped(item, error)
     title = name.rpartition("/")[2]
     page = write_page(folder, title, facts(explanation, networks), explanation, list(networks))
     found = explanation.detections

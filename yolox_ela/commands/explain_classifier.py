@@ -14,10 +14,11 @@ from torchvision.transforms.v2 import functional as vf
 
 from yolox_ela.choices import WITHOUT_ATTENTION
 from yolox_ela.commands.explain_options import NO_NETWORK
-from yolox_ela.commands.options import SCREEN, write_result
+from yolox_ela.commands.explained import finish, name_in_messages, require_picture, skipped
+from yolox_ela.commands.host_options import own_weights, refuse_options
+from yolox_ela.commands.options import SCREEN
 from yolox_ela.commands.sources import output_folder
 from yolox_ela.errors import UserError
-from yolox_ela.experiment import load_trainable
 from yolox_ela.explain.classifier import (
     ClassMap,
     class_map,
@@ -25,18 +26,15 @@ from yolox_ela.explain.classifier import (
     maps_section,
     with_constants,
 )
-from yolox_ela.images.read import read_image
-from yolox_ela.network.weights import plain_state, read_checkpoint
-from yolox_ela.overrides import did_you_mean, override, recorded_settings
+from yolox_ela.images.values import ValueRange
+from yolox_ela.overrides import did_you_mean
+from yolox_ela.predict.pictures import as_bgr
 from yolox_ela.predict.sources import Item
-from yolox_ela.report.page import plain_values, write_report
-from yolox_ela.run_settings import setting_fields
+from yolox_ela.report.page import write_report
 from yolox_ela.system.device import select_device
 from yolox_ela.tasks.classification import BORDER, Classification
 from yolox_ela.tasks.host_task import normalised
-
-KEPT = ("classes", "image_size", "attention_start", "attention")
-
+from yolox_ela.tasks.host_trained import TrainedHost, load_trained_host
 
 # Options that are about detections.
 OTHERS = ("detection", "max", "conf", "nms", "size", "method", "attention")
@@ -49,49 +47,53 @@ def main(args: argparse.Namespace, pages: Callable[[Path], Mapping[Item, Path]])
         args: the options.
         pages: gives each picture the folder of its page, inside of another one.
     """
-    require_options(args)
-    exp, networks = networks_of(args)
+    trained = load_trained_host(own_weights(args), args.experiment)
+    require_options(args, trained.experiment.name)
+    exp, networks = networks_of(args, trained)
     label = chosen_label(args.classes or (), exp.classes)
     first = next(iter(networks.values()))
     place = args.place[0] if "place" in args.given else last_block(first)
+    values = ValueRange.recorded(trained.content)
     entries: list[dict[str, Any]] = []
     with ExitStack() as held:  # the folder is released at the end, also after an error
         folder = output_folder(args.output, args.home, "explain", held)
         for item, target in pages(folder).items():
-            if not isinstance(item, (str, Path)):
-                raise UserError("a classifier is explained on pictures in files: name some")
-            image = seen_by(Path(item), exp)
+            try:
+                image = seen_by(as_bgr(require_picture(item), values), exp)
+            except UserError as error:
+                entries.append(skipped(item, error))
+                continue
+            name = name_in_messages(item)
             section = maps_section(image, maps_of(image, networks, place, label), exp.classes)
-            facts = {"picture": str(item), "place": place, "weights": args.checkpoint}
-            page = write_report(target, Path(item).name, facts, [section])
+            facts = {"picture": name, "place": place, "weights": args.checkpoint}
+            page = write_report(target, name.rpartition("/")[2], facts, [section])
             found = section.numbers[0]
-            said = f"{item}: {found['class']} {found['softmax']:.2f}: {page}"
+            said = f"{name}: {found['class']} {found['softmax']:.2f}: {page}"
             print(said, file=sys.stderr if args.json == SCREEN else sys.stdout)
-            entries.append({"image": str(item), "page": str(page), "maps": section.numbers})
-        if args.json:
-            write_result(plain_values(entries), args.json)
-    return 0
+            entries.append({"image": name, "page": str(page), "maps": section.numbers})
+        return finish(args, entries)
 
 
-def require_options(args: argparse.Namespace) -> None:
+def require_options(args: argparse.Namespace, experiment: str) -> None:
     """Raise UserError for options that mean nothing here."""
-    for name in OTHERS:
-        if name in args.given:
-            raise UserError(f"--{name} is for detections, and {args.experiment} trains none")
+    refuse_options(args, experiment, OTHERS)
     if "place" in args.given and len(args.place) > 1:
         raise UserError("--place takes one module of a classifier")
 
 
-def networks_of(args: argparse.Namespace) -> tuple[Classification, dict[str, nn.Module]]:
+def networks_of(
+    args: argparse.Namespace, trained: TrainedHost
+) -> tuple[Classification, dict[str, nn.Module]]:
     """The experiment, its network, and those beside it by the names that pages call them."""
-    exp, network = load(args.experiment, args.checkpoint)
+    exp, network = built(trained)
     attends = hasattr(network, "attention")
     networks = {"with attention" if attends else exp.name: network}
     for given in args.beside or ([WITHOUT_ATTENTION] if attends else []):
         if given == WITHOUT_ATTENTION and attends:
             networks["without attention"] = with_constants(network)
         elif given != NO_NETWORK:
-            other, beside = load(args.beside_experiment or args.experiment, given)
+            named = args.beside_experiment or args.experiment
+            other, beside = built(load_trained_host(Path(given), named))
             if other.classes != exp.classes:
                 raise UserError(f"{given} has other classes than {args.checkpoint}")
             networks[f"{Path(given).parent.name} (beside)"] = beside
@@ -112,33 +114,20 @@ def maps_of(
     return maps
 
 
-def load(experiment: Path, weights: str) -> tuple[Classification, nn.Module]:
-    """A classifier with the weights of a run.
+def built(trained: TrainedHost) -> tuple[Classification, nn.Module]:
+    """A classifier's experiment, and its network.
 
     Raises:
-        UserError: the experiment trains no classifier, or the weights are not its own.
+        UserError: it is no classifier, or its classes are not known.
     """
-    exp = load_trainable(experiment)
+    exp = trained.experiment
     if not isinstance(exp, Classification):
-        raise UserError(f"{experiment} trains no classifier, which alone can be explained here")
-    path = Path(weights)
-    content = read_checkpoint(path)
-    known = {field.name for field in setting_fields(exp)}
-    saved = recorded_settings(content.get("recipe", {}))
-    exp = override(exp, {name: saved[name] for name in KEPT if name in saved and name in known})
+        raise UserError(f"{exp.name} trains no classifier, which alone can be explained here")
     if not exp.classes:
         raise UserError(
-            f"{path} names no classes: give the weights of a run, as runs/NAME/best.pth"
+            f"{trained.path} names no classes: give the weights of a run, as runs/NAME/best.pth"
         )
-    network = exp.build_model()
-    try:
-        network.load_state_dict(plain_state(content, path))
-    except RuntimeError as error:
-        raise UserError(
-            f"{path} does not fit the network of {exp.name}: give the experiment that it was "
-            "trained with by -f"
-        ) from error
-    return exp, network
+    return exp, trained.network(exp)
 
 
 def chosen_label(names: Sequence[str], classes: tuple[str, ...]) -> int | None:
@@ -153,9 +142,9 @@ def chosen_label(names: Sequence[str], classes: tuple[str, ...]) -> int | None:
     return classes.index(names[0])
 
 
-def seen_by(path: Path, exp: Classification) -> np.ndarray:
-    """(H, W, 3) uint8 RGB: the middle of a photograph, as it is evaluated."""
-    pixels = torch.from_numpy(read_image(path)[..., ::-1].copy()).permute(2, 0, 1)
+def seen_by(picture: np.ndarray, exp: Classification) -> np.ndarray:
+    """(H, W, 3) uint8 RGB: the middle of a photograph (H, W, 3) BGR, as it is evaluated."""
+    pixels = torch.from_numpy(picture[..., ::-1].copy()).permute(2, 0, 1)
     side = exp.image_size
     image = vf.center_crop(vf.resize(pixels, [round(BORDER * side)], antialias=True), [side, side])
     return image.permute(1, 2, 0).numpy()

@@ -9,6 +9,7 @@ from yolox_ela.errors import UserError
 from yolox_ela.exp_file import trains_other_network
 from yolox_ela.foreign_names import answer
 from yolox_ela.overrides import did_you_mean
+from yolox_ela.saved_settings import may_be_of_other_network
 from yolox_ela.schema import shown
 
 NOT_CALLED = {"help", "fields"}  # options that print something and end the program
@@ -41,7 +42,8 @@ def read_arguments(
     parser.prog = f"yolox-ela {command}"  # which --help belongs to
     words: list[str] = []
     fields: Collection[str] = FIELDS
-    if trains_other_network(keywords.get("experiment")):
+    experiment, weights = (keywords.get(name) for name in ("experiment", "checkpoint"))
+    if trains_other_network(experiment) or (not experiment and may_be_of_other_network(weights)):
         fields = set(keywords)  # its own recipe tells which of them there are
     for name, value in keywords.items():
         try:

@@ -11,7 +11,7 @@ from typing import Any
 
 from yolox_ela.choices import DETECTOR, START_NAMES
 from yolox_ela.commands.fields import ShowFields
-from yolox_ela.commands.parser import Parser, device_name, image_size
+from yolox_ela.commands.parser import Parser, any_image_size, device_name
 from yolox_ela.datasets.around import require_outside_data
 from yolox_ela.datasets.names import parse_set
 from yolox_ela.errors import UserError
@@ -84,7 +84,7 @@ def add_image_size(parser: Parser, group: Group, default: str) -> None:
         group,
         *IMAGE_SIZE_NAMES,
         field="image_size",
-        type=image_size,
+        type=any_image_size,
         metavar="PIXELS",
         help=f"{IMAGE_SIZE_HELP} (default: {default})",
     )

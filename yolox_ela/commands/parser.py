@@ -75,7 +75,7 @@ class _Arrangement:
 
     def result(self) -> tuple[list[str], set[str]]:
         """Words that argparse reads in one way only, and the `dest` of each option given."""
-        words = list(self._flags.values())
+        words: list[str] = []
         for action, values in self._values.items():
             if action.nargs == "+":
                 words += [_spelling(action), *values]
@@ -83,6 +83,7 @@ class _Arrangement:
                 words.append(f"{_spelling(action)}={values[0]}")
             else:
                 words.append(_spelling(action))
+        words += self._flags.values()  # --fields reads the experiment, which stands before
         if self._others:
             words += ["--", *self._others]
         return words, {action.dest for action in (*self._flags, *self._values)}
@@ -195,6 +196,14 @@ def image_size(text: str) -> ImageSize:
     if not is_image_size(size):
         raise argparse.ArgumentTypeError(f"'{text}' is not {FORM}, as in 480,640")
     return size
+
+
+def any_image_size(text: str) -> ImageSize:
+    """Read a size whose rule is that of a recipe, which may be another one than YOLOX's."""
+    try:
+        return parse_image_size(text)
+    except ValueError:
+        return image_size(text)
 
 
 def device_name(text: str) -> str:

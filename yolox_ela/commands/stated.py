@@ -8,8 +8,11 @@ import ast
 from pathlib import Path
 from typing import Any
 
+from yolox_ela.commands.options import IMAGE_SIZE_NAMES
+from yolox_ela.commands.parser import image_size
 from yolox_ela.errors import UserError
-from yolox_ela.exp_file import find_experiment
+from yolox_ela.exp_file import find_experiment, trains_other_network
+from yolox_ela.input_size import InputSize
 from yolox_ela.overrides import override, pairs_to_dict
 from yolox_ela.recipe import Recipe
 
@@ -52,6 +55,15 @@ def check_overrides(args: argparse.Namespace) -> None:
     recipe, pairs = stated_recipe(args.experiment), pairs_to_dict(args.overrides)
     if recipe is not None:
         override(recipe, pairs).validate()
+
+
+def require_image_size(args: argparse.Namespace) -> None:
+    """Raise UserError for a size that YOLOX cannot have, if that is what the experiment trains."""
+    if "image_size" in args.given and not trains_other_network(args.experiment):
+        try:
+            image_size(str(InputSize.of(args.image_size)))
+        except argparse.ArgumentTypeError as error:
+            raise UserError(f"{'/'.join(IMAGE_SIZE_NAMES)}: {error}") from error
 
 
 def _sets_nothing(node: ast.stmt) -> bool:

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from yolox_ela.choices import ECA_NETS_DETECTORS
 from yolox_ela.commands.options import SCREEN, write_result
 from yolox_ela.errors import UserError
 from yolox_ela.experiment import load_experiment
@@ -14,6 +15,7 @@ from yolox_ela.tables.cost import cost_tables, experiments_of
 from yolox_ela.tables.hosts.accuracies import printed_table
 from yolox_ela.tables.hosts.claims import claims_table
 from yolox_ela.tables.hosts.complexity import host_tables
+from yolox_ela.tables.hosts.detectors import detectors_table
 from yolox_ela.tables.hosts.properties import properties_table
 from yolox_ela.tables.hosts.results import read_results, results_table
 from yolox_ela.tables.layout import Table, insert_block, render
@@ -33,7 +35,14 @@ def main(args: argparse.Namespace) -> int:
 def build_complexity(args: argparse.Namespace) -> list[Table]:
     """Every experiment's network, or every size with every attention, or the paper's others."""
     if args.host:
-        return [*host_tables(args.host), claims_table(), properties_table()]
+        detectors = [name for name in args.host if name in ECA_NETS_DETECTORS]
+        others = [name for name in args.host if name not in detectors]
+        return [
+            *(host_tables(others) if others else []),
+            *([detectors_table(detectors)] if detectors else []),
+            claims_table(),
+            properties_table(),
+        ]
     if args.size or args.attention:
         named = args.experiment if "experiment" in args.given else ()
         given = [load_experiment(path) for path in named]

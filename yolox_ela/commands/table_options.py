@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from yolox_ela.attention_text import FORM
-from yolox_ela.choices import HOSTS, MODES, SPEED_PRECISIONS, STYLES
+from yolox_ela.choices import ECA_NETS_DETECTORS, HOSTS, MODES, SPEED_PRECISIONS, STYLES
 from yolox_ela.commands.options import (
     EXPERIMENT_NAMES,
     IMAGE_SIZE_HELP,
@@ -144,11 +144,12 @@ def add_network_options(parser: Parser) -> None:
     network.add_argument(
         "--host",
         nargs="+",
-        choices=HOSTS,
+        choices=(*HOSTS, *ECA_NETS_DETECTORS),
         default=[],
         metavar="NAME",
         help="the paper's other networks in place of YOLOX, every row of its Tables 2, 4, 5, 6 and "
-        f"8: some of {', '.join(HOSTS)} (default: none)",
+        f"8: some of {', '.join(HOSTS)}; and ECA-Net's detectors: "
+        f"{', '.join(ECA_NETS_DETECTORS)} (default: none)",
     )
     network.add_argument(
         "--attention",

@@ -21,6 +21,7 @@ from yolox_ela.commands.resume_options import PACKAGE_EXPERIMENT, kept_options
 from yolox_ela.commands.train_options import configured, wants_largest_batch
 from yolox_ela.commands.training import FinishedRun
 from yolox_ela.errors import UserError
+from yolox_ela.evaluate.results_text import results_text
 from yolox_ela.experiment import Experiment, load_trainable
 from yolox_ela.network.weights import read_checkpoint
 from yolox_ela.overrides import override
@@ -54,7 +55,7 @@ def main(args: argparse.Namespace) -> int:
             return EXIT_INTERRUPTED
         if finished.training.accelerator.is_main_process:
             if args.json != SCREEN:
-                print(kind_of(finished.experiment).results_text(finished.results))
+                print(results_text(finished.results))
             page = keep(args, finished, finished.results)
             show_next_steps(args, finished, page)
     return 0

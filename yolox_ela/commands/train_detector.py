@@ -21,7 +21,6 @@ from yolox_ela.commands.train_inputs import (
 from yolox_ela.commands.train_options import wants_largest_batch
 from yolox_ela.commands.training import Prepared
 from yolox_ela.commands.trial import report_trial
-from yolox_ela.evaluate.results_text import format_results
 from yolox_ela.evaluate.saved import load_evaluation
 from yolox_ela.experiment import Experiment, network_of
 from yolox_ela.network.starts import start_of_run
@@ -36,8 +35,6 @@ from yolox_ela.train.batch_size import choose_batch_size
 from yolox_ela.train.engine import Training
 from yolox_ela.train.start import in_class_order_of, load_start
 from yolox_ela.train.together import together
-
-results_text = format_results
 
 
 def require_data(args: argparse.Namespace, exp: Experiment) -> None:
@@ -92,7 +89,7 @@ def prepare(
 
     def report() -> None:
         report_data(reader, train_split, test_split)
-        report_trial(exp)
+        report_trial(exp, "AP50")
 
     task = Detection(exp, train_split, test_split, accelerator, feed)
     return Prepared(exp, model, task, start, data, report)

@@ -8,11 +8,12 @@ from typing import Any
 from accelerate import Accelerator
 from loguru import logger
 
+from yolox_ela.commands.host_options import refuse_options
 from yolox_ela.commands.options import data_name
 from yolox_ela.commands.train_options import wants_largest_batch
 from yolox_ela.commands.training import Prepared
+from yolox_ela.commands.trial import report_trial
 from yolox_ela.errors import UserError
-from yolox_ela.evaluate.results_text import format_results
 from yolox_ela.evaluate.saved import load_evaluation
 from yolox_ela.network.starts import start_of_run
 from yolox_ela.overrides import override
@@ -20,7 +21,6 @@ from yolox_ela.report.curves import read_metrics
 from yolox_ela.report.hosts import write_host_report
 from yolox_ela.report.single import RunMaterial, write_single_report
 from yolox_ela.system.program import command_words, python_word
-from yolox_ela.system.text_table import text_table
 from yolox_ela.tables.hosts.results import append_results, read_results, result_rows
 from yolox_ela.tasks.host_recipe import HostRecipe
 from yolox_ela.tasks.host_start import load_start
@@ -28,18 +28,17 @@ from yolox_ela.train.engine import Training
 from yolox_ela.train.together import together
 
 # Options that are about detection alone.
-UNKNOWN = ("sample", "archives", "recipe", "augment", "cache", "quick")
+UNKNOWN = ("sample", "archives", "recipe", "augment", "cache")
 
 
 def require_data(args: argparse.Namespace, exp: HostRecipe) -> None:
     """UserError for missing data, or options that mean nothing here."""
-    given = [name for name in UNKNOWN if name in args.given]
-    if given:
-        raise UserError(
-            f"--{given[0]} is for YOLOX, and {exp.name} trains another network: leave it out"
-        )
+    refuse_options(args, exp.name, UNKNOWN)
     if wants_largest_batch(args):
-        raise UserError(f"-b auto is for YOLOX: give {exp.name} a number, as in -b 64")
+        raise UserError(
+            f"-b auto is for YOLOX, whose learning rate follows the size of the batch: give "
+            f"{exp.name} a number, as in -b 64"
+        )
     if args.data is None:
         raise UserError(f"{exp.name} is trained on data of your own: name them with --data")
     if args.record and args.record.exists():
@@ -70,8 +69,7 @@ def prepare(
         lambda: exp.load(args.data),
         first=accelerator.is_local_main_process,  # the others find the images verified
     )
-    if exp.overfit:
-        train = test = exp.first(train, exp.overfit)
+    train, test = exp.trial_images(train, test)
     exp = override(exp, {"classes": train.classes})
     network = together(accelerator, exp.build_model)
     if state_file is not None:
@@ -88,33 +86,10 @@ def prepare(
             len(test),
             len(exp.classes),
         )
-        if exp.overfit:
-            logger.warning(
-                "--overfit {}: trained and evaluated on the same images, as a check of the set-up; "
-                "the scores are no results",
-                exp.overfit,
-            )
+        report_trial(exp, task.columns.panels.headline[1])
 
     task = exp.task_of(exp, train, test, accelerator)
     return Prepared(exp, network, task, start, args.data, report)
-
-
-def results_text(results: dict[str, Any]) -> str:
-    """The scores of each class and of all, in percent."""
-    if results["task"] == "yolof":
-        return format_results(results)
-    names = [name for name, value in results.items() if _is_score(value)]
-    rows = [
-        [name, *(f"{100 * row[key]:.2f}" if key in row else "" for key in names)]
-        for name, row in [*results["per_class"].items(), ("all", results)]
-    ]
-    table = text_table(["class", *names], rows, align="l" + "r" * len(names))
-    speed = results["images"] / results["seconds"]
-    return f"{table}\n{results['images']} images, {results['seconds']:.1f} s ({speed:.1f} images/s)"
-
-
-def _is_score(value: Any) -> bool:
-    return isinstance(value, float) and 0 <= value <= 1
 
 
 def write_report(exp: HostRecipe, training: Training) -> Path:
@@ -148,12 +123,14 @@ def commands_to_try(
 ) -> str:
     """The commands to try next, a line each."""
     folder = training.folder
-    weights = folder.best if folder.best.is_file() else folder.last
+    weights = ["-c", str(folder.best if folder.best.is_file() else folder.last)]
+    if not exp.package_name:  # then weights cannot find their experiment
+        weights = ["-f", str(args.experiment), *weights]
     commands = []
     if page is not None:
         commands.append([python_word(), "-m", "webbrowser", page.absolute().as_uri()])
+    commands.append([*command_words("eval"), *weights])
     if exp.task == "classification":
         picture = str(training.task.test_samples.paths[0])  # type: ignore[attr-defined]
-        explain = [*command_words("explain"), "-f", str(args.experiment), "-c", str(weights)]
-        commands.append([*explain, picture])
+        commands.append([*command_words("explain"), *weights, picture])
     return "\n".join(map(shlex.join, commands))

@@ -37,7 +37,7 @@ from yolox_ela.commands.options import (
 )
 from yolox_ela.commands.parser import AUTO, Parser, duration, whole, whole_or_auto
 from yolox_ela.commands.resume_options import adopt_run
-from yolox_ela.commands.stated import stated_recipe
+from yolox_ela.commands.stated import require_image_size, stated_recipe
 from yolox_ela.commands.trial_options import add_trials, require_trial, with_trial
 from yolox_ela.errors import UserError
 from yolox_ela.exp_file import trains_other_network
@@ -77,6 +77,7 @@ def parse(home: Path, keywords: Mapping[str, Any] | None = None) -> argparse.Nam
             "examples"
         )
     require_experiment(args.experiment)
+    require_image_size(args)
     adopt_run(args)
     args.tracker = require_trackers(args.tracker)
     require_trial(args, pairs_to_dict(args.overrides))
@@ -114,13 +115,9 @@ def configured(recipe: RecipeType, args: argparse.Namespace) -> RecipeType:
         recipe = override(override(recipe, kept), typed)
         recipe.validate()
         return recipe
-    if not isinstance(recipe, Recipe):
-        recipe = override(recipe, recipe.overfit_settings if "overfit" in typed else {})
-        recipe = override(recipe, typed)
-        recipe.validate()
-        return recipe
-    recipe = override(recipe, RECIPES[args.recipe])
-    if args.sample:
+    if isinstance(recipe, Recipe):
+        recipe = override(recipe, RECIPES[args.recipe])
+    if args.sample and isinstance(recipe, Recipe):
         if args.recipe != "paper" and not args.checkpoint:
             raise UserError(
                 f"--sample starts from random weights, --recipe {args.recipe} from COCO's"

@@ -1,11 +1,11 @@
 """The images of a trial, --overfit or --quick, and what is said of it; see `trial_options`."""
 
-import numpy as np
 from loguru import logger
 
-from yolox_ela.commands.trial_options import OVERFIT_SETTINGS, TENTH
 from yolox_ela.datasets.split import VocSplit
+from yolox_ela.datasets.trial_images import evenly_spread, with_objects
 from yolox_ela.recipe import Recipe
+from yolox_ela.run_settings import TENTH, RunSettings
 
 
 def chosen_images(recipe: Recipe, split: VocSplit) -> VocSplit:
@@ -16,22 +16,26 @@ def chosen_images(recipe: Recipe, split: VocSplit) -> VocSplit:
     """
     if not (recipe.overfit or recipe.quick):
         return split
-    counts = np.add.reduceat(np.append(~split.difficult, False).astype(int), split.offsets[:-1])
-    there = np.flatnonzero((counts > 0) & (np.diff(split.offsets) > 0))
+    there = with_objects(split)
     if recipe.overfit:
         return split.subset(there[: recipe.overfit].tolist())
-    wanted = min(len(there), -(-len(split) // TENTH))
-    return split.subset(there[np.arange(wanted) * len(there) // max(1, wanted)].tolist())
+    return split.subset(evenly_spread(there, -(-len(split) // TENTH)))
 
 
-def report_trial(recipe: Recipe) -> None:
-    """Log what a trial is and what it has changed."""
+def report_trial(recipe: RunSettings, score: str) -> None:
+    """Log what a trial is and what it has changed.
+
+    Args:
+        recipe: the run's settings.
+        score: the score that a sound set-up drives to 100 %.
+    """
     if recipe.overfit:
-        changes = ", ".join(f"{name} {getattr(recipe, name)}" for name in OVERFIT_SETTINGS)
+        changes = ", ".join(f"{name} {getattr(recipe, name)}" for name in recipe.overfit_settings)
         logger.warning(
             "--overfit {}: trained and evaluated on the same images, as a check of the set-up: a "
-            "sound one comes close to an AP50 of 100. The scores are no results. It changes {}",
+            "sound one comes close to 100 % in {}. The scores are no results. It changes {}",
             recipe.overfit,
+            score,
             changes,
         )
     if recipe.quick:

@@ -7,26 +7,19 @@ from yolox_ela.commands.options import add_field_option
 from yolox_ela.commands.parser import Parser, whole
 from yolox_ela.errors import UserError
 from yolox_ela.overrides import override
-from yolox_ela.recipe import Recipe
+from yolox_ela.run_settings import TENTH, RunSettings, setting_fields
 
-RecipeType = TypeVar("RecipeType", bound=Recipe)
+RecipeType = TypeVar("RecipeType", bound=RunSettings)
 
 OPTIONS = {"overfit": "--overfit", "quick": "--quick"}
-# What --overfit changes: each epoch shows the same images unaltered, 200 times, and keeps nothing
-# of the start. Averaging stays, since after as few steps as these it hardly lags behind.
-OVERFIT_SETTINGS: dict[str, Any] = {
-    "epochs": 200,
-    "mosaic_prob": 0.0,
-    "flip_prob": 0.0,
-    "hsv_prob": 0.0,
-    "multiscale": 0.0,
-    "start_share": 0.0,
-    "eval_interval": 20,
-    "evaluate_start": "never",
+# What --quick divides settings by; a tenth of the epochs have a hundredth of the steps.
+DIVIDED = {
+    "epochs": TENTH,
+    "eval_interval": TENTH,
+    "warmup_steps": TENTH**2,
+    "freeze_backbone_steps": TENTH**2,
 }
-QUICK_SETTINGS = {"evaluate_start": "never"}  # what --quick changes, beside dividing
 NONE = ("0", "false", "False")  # a trial that is switched off
-TENTH = 10  # what --quick divides epochs and images by
 
 
 def require_trial(args: argparse.Namespace, typed: dict[str, str]) -> None:
@@ -54,19 +47,18 @@ def with_trial(recipe: RecipeType, typed: dict[str, str]) -> RecipeType:
         )
     fields = {name: value for name, value in typed.items() if name not in OPTIONS}
     trial = override(recipe, {name: typed[name] for name in OPTIONS if name in typed})
-    values = {name: getattr(trial, name) for name in OPTIONS}
+    values: dict[str, Any] = {name: getattr(trial, name) for name in OPTIONS}
     if trial.overfit:
-        recipe = override(recipe, OVERFIT_SETTINGS)
+        recipe = override(recipe, recipe.overfit_settings)
     if trial.quick:
-        recipe = override(recipe, QUICK_SETTINGS)
+        recipe = override(recipe, recipe.quick_settings)
     recipe = override(recipe, fields)
     if trial.quick:
+        known = {field.name for field in setting_fields(recipe)}
         values |= {
-            "epochs": -(-recipe.epochs // TENTH),
-            "eval_interval": -(-recipe.eval_interval // TENTH),
-            # A tenth of the epochs have a hundredth of the steps.
-            "warmup_steps": -(-recipe.warmup_steps // TENTH**2),
-            "freeze_backbone_steps": -(-recipe.freeze_backbone_steps // TENTH**2),
+            name: -(-getattr(recipe, name) // divisor)
+            for name, divisor in DIVIDED.items()
+            if name in known
         }
     return override(recipe, values)
 

@@ -17,8 +17,15 @@ from yolox_ela.images.read import IMAGE_SUFFIXES
 TRAIN, VAL = "train", ("val", "valid", "test")
 
 
+Labelled = list[tuple[Path, int]]  # files with the numbers of their classes
+
+
 def load_image_folders(
-    data: Path, classes: Sequence[str] = (), val_fraction: float = 0.0, seed: int = 0
+    data: Path,
+    classes: Sequence[str] = (),
+    val_fraction: float = 0.0,
+    seed: int = 0,
+    test_set: str = "",
 ) -> tuple[Photos, Photos]:
     """The photographs to train and to evaluate on; every one is read once.
 
@@ -27,39 +34,72 @@ def load_image_folders(
         classes: names of classes in their order; by default those of the folders, sorted.
         val_fraction: share of each class that is set aside where there is a single set.
         seed: the seed by which these photographs are chosen.
+        test_set: name of the folder to evaluate on; by default val, valid or test.
 
     Raises:
         UserError: a folder is missing or empty, the sets have other classes, or a file is no
             undamaged image.
     """
-    train, val = _set_folders(data, val_fraction)
+    names, train, test = _both_sets(data, classes, val_fraction, seed, test_set)
+    return _photos(data, names, train), _photos(data, names, test)
+
+
+def load_test_folders(
+    data: Path, classes: Sequence[str], val_fraction: float, seed: int, test_set: str
+) -> Photos:
+    """The photographs to evaluate on alone; the arguments are those of `load_image_folders`.
+
+    The folder needs no photographs to train on, unless some of these are set aside.
+    """
+    there = _test_folders(data, test_set)
+    if val_fraction or not there or not classes:
+        names, _, test = _both_sets(data, classes, val_fraction, seed, test_set)
+        return _photos(data, names, test)
+    found = _files_of(there[0])
+    _require_classes(found, classes, there[0], all_of_them=False)
+    return _photos(data, classes, _labelled(found, classes))
+
+
+def _both_sets(
+    data: Path, classes: Sequence[str], val_fraction: float, seed: int, test_set: str
+) -> tuple[tuple[str, ...], Labelled, Labelled]:
+    """The names of the classes, the files to train on, and those to evaluate on."""
+    train, val = _set_folders(data, val_fraction, test_set)
     found = _files_of(train)
     names = tuple(classes) or tuple(sorted(found))
     _require_classes(found, names, train)
     labelled = _labelled(found, names)
     if val is None:
         at = _divided(np.array([label for _, label in labelled]), val_fraction, seed)
-        sets = [[labelled[i] for i in np.flatnonzero(at == part)] for part in (False, True)]
-    else:
-        others = _files_of(val)
-        _require_classes(others, names, val, all_of_them=False)
-        sets = [labelled, _labelled(others, names)]
-    return tuple(
-        verified(
-            names,
-            [str(path.relative_to(data)) for path, _ in part],
-            [path for path, _ in part],
-            np.array([label for _, label in part], np.int64),
-        )
-        for part in sets
-    )  # type: ignore[return-value]
+        parts = [[labelled[i] for i in np.flatnonzero(at == part)] for part in (False, True)]
+        return names, parts[0], parts[1]
+    others = _files_of(val)
+    _require_classes(others, names, val, all_of_them=False)
+    return names, labelled, _labelled(others, names)
 
 
-def _set_folders(data: Path, val_fraction: float) -> tuple[Path, Path | None]:
-    """The folders of the set to train on and, if there is one, of that to evaluate on."""
+def _photos(data: Path, names: Sequence[str], labelled: Labelled) -> Photos:
+    return verified(
+        names,
+        [str(path.relative_to(data)) for path, _ in labelled],
+        [path for path, _ in labelled],
+        np.array([label for _, label in labelled], np.int64),
+    )
+
+
+def _test_folders(data: Path, test_set: str) -> list[Path]:
+    """The folders that can be evaluated on, the first of which is."""
     if not data.is_dir():
         raise UserError(f"no folder of images at {data}; name it with --data")
-    there = [data / name for name in VAL if (data / name).is_dir()]
+    there = [data / name for name in ((test_set,) if test_set else VAL) if (data / name).is_dir()]
+    if test_set and not there:
+        raise UserError(f"{data} has no folder '{test_set}' to evaluate on")
+    return there
+
+
+def _set_folders(data: Path, val_fraction: float, test_set: str) -> tuple[Path, Path | None]:
+    """The folders of the set to train on and, if there is one, of that to evaluate on."""
+    there = _test_folders(data, test_set)
     if (data / TRAIN).is_dir() and there:
         if val_fraction:
             raise UserError(
@@ -108,7 +148,7 @@ def _require_classes(
         raise UserError(f"{folder} has no folder for the class '{missing[0]}'")
 
 
-def _labelled(found: dict[str, list[Path]], names: Sequence[str]) -> list[tuple[Path, int]]:
+def _labelled(found: dict[str, list[Path]], names: Sequence[str]) -> Labelled:
     return [(path, label) for label, name in enumerate(names) for path in found.get(name, [])]
 
 

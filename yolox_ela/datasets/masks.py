@@ -39,9 +39,7 @@ def load_masks(
         UserError: a folder, a list or a file is missing or damaged, or a mask has another size than
             its photograph or values that are no classes.
     """
-    folder = _folder(data)
-    names = tuple(classes) or (BACKGROUND, *VOC_CLASSES)
-    found = [_load(folder, names, name) for name in (train_set, test_set)]
+    found = [load_mask_set(data, classes, name) for name in (train_set, test_set)]
     both = set(found[0].ids.tolist()) & set(found[1].ids.tolist())
     if both and train_set != test_set:
         raise UserError(
@@ -76,7 +74,10 @@ def _folder(data: Path) -> Path:
     return years[-1]
 
 
-def _load(folder: Path, classes: tuple[str, ...], name: str) -> Photos:
+def load_mask_set(data: Path, classes: Sequence[str], name: str) -> Photos:
+    """The photographs and masks of one list, `name`; the others are those of `load_masks`."""
+    folder = _folder(data)
+    names = tuple(classes) or (BACKGROUND, *VOC_CLASSES)
     listing = folder / LISTS / f"{name}.txt"
     if not listing.is_file():
         there = sorted(path.stem for path in (folder / LISTS).glob("*.txt"))
@@ -95,9 +96,9 @@ def _load(folder: Path, classes: tuple[str, ...], name: str) -> Photos:
     for path in (*paths, *masks):
         if not path.is_file():
             raise UserError(f"{listing} names {path.stem}, and there is no {path}")
-    photos = verified(classes, ids, paths, np.full(len(ids), -1), masks)
+    photos = verified(names, ids, paths, np.full(len(ids), -1), masks)
     pairs = zip(paths, masks, strict=True)
-    if not sum(_labelled_pixels(path, mask, len(classes)) for path, mask in pairs):
+    if not sum(_labelled_pixels(path, mask, len(names)) for path, mask in pairs):
         raise UserError(
             f"the masks of {listing} have no value but {IGNORED}, which is ignored: there is "
             "nothing to learn or to score in them"

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from yolox_ela.datasets.problems import format_problems
+from yolox_ela.datasets.split import rows_of_ids
 from yolox_ela.datasets.verification import read_unchanged, verify_images
 from yolox_ela.errors import UserError
 from yolox_ela.images.read import decode, to_bgr
@@ -80,7 +81,15 @@ class Photos:
         for label in np.unique(self.labels):
             rows = np.flatnonzero(self.labels == label)
             turn[rows] = np.arange(len(rows))
-        keep = np.sort(np.argsort(turn, kind="stable")[:count])
+        return self.subset(np.sort(np.argsort(turn, kind="stable")[:count]).tolist())
+
+    def subset_of_ids(self, ids: Sequence[str]) -> "Photos":
+        """Only the photographs of these ids; UserError for an id that there is not."""
+        return self.subset(rows_of_ids(ids, self.ids))
+
+    def subset(self, keep: Sequence[int]) -> "Photos":
+        """The photographs at these positions, in this order."""
+        keep = list(keep)
         return Photos(
             self.classes,
             self.ids[keep],

@@ -164,19 +164,34 @@ class VocSplit:
         Raises:
             UserError: an id is not in the split.
         """
-        unknown = sorted(set(ids) - set(self.ids.tolist()))
-        if unknown:
-            hint = "; one id a line" if len(unknown[0].split()) > 1 else ""
-            raise UserError(
-                f"{len(unknown)} image ids are not in the set (first: {unknown[0]}{hint})"
-            )
-        return self.subset(np.flatnonzero(np.isin(self.ids, list(ids))).tolist())
+        return self.subset(rows_of_ids(ids, self.ids))
 
 
-def read_id_list(path: Path, split: VocSplit) -> list[str]:
-    """Read image ids of a split from a text file, one in each line, by the rules of split files.
+def rows_of_ids(ids: Sequence[str], known: np.ndarray) -> list[int]:
+    """The positions of the images of these ids, ascending.
 
-    A line that means none of the split's images is returned unchanged.
+    Args:
+        ids: of some images.
+        known: (I,) the ids of all.
+
+    Raises:
+        UserError: an id is not among them.
+    """
+    unknown = sorted(set(ids) - set(known.tolist()))
+    if unknown:
+        hint = "; one id a line" if len(unknown[0].split()) > 1 else ""
+        raise UserError(f"{len(unknown)} image ids are not in the set (first: {unknown[0]}{hint})")
+    return np.flatnonzero(np.isin(known, list(ids))).tolist()
+
+
+def read_id_list(path: Path, known_ids: np.ndarray) -> list[str]:
+    """Read image ids of a set from a text file, one in each line, by the rules of split files.
+
+    A line that means none of the set's images is returned unchanged.
+
+    Args:
+        path: the file.
+        known_ids: (I,) the ids of the set.
 
     Raises:
         UserError: there is no such file, or it names no images.
@@ -186,7 +201,7 @@ def read_id_list(path: Path, split: VocSplit) -> list[str]:
     lines = [line for line in read_lines(path) if line]
     if not lines:
         raise UserError(f"{path} names no image ids")
-    known = IdSet(split.ids.tolist())
+    known = IdSet(known_ids.tolist())
     ids = [named_id(line, known) or line for line in lines]
     odd = [pair for pair in zip(lines, ids, strict=True) if composed(pair[0]) != pair[1]]
     if odd:

@@ -6,7 +6,21 @@ from yolox_ela.evaluate.scores import METRIC_HEADERS, METRICS
 from yolox_ela.input_size import InputSize
 from yolox_ela.system.text_table import text_table
 
+YOLOF = "yolof"  # the one task with results of detection that names itself
 COUNTS = ("objects", "difficult", "detections")
+
+
+def results_text(results: dict[str, Any]) -> str:
+    """The results of any task; those of detection by `format_results`."""
+    if results.get("task", YOLOF) == YOLOF:
+        return format_results(results)
+    names = [name for name, value in results.items() if _is_score(value) and name != "seconds"]
+    rows = [
+        [name, *(f"{100 * row[key]:.2f}" if key in row else "" for key in names)]
+        for name, row in [*results["per_class"].items(), ("all", results)]
+    ]
+    table = text_table(["class", *names], rows, align="l" + "r" * len(names))
+    return f"{table}\n{results['images']} images, {_speed(results)}"
 
 
 def format_results(results: dict[str, Any]) -> str:
@@ -34,8 +48,7 @@ def format_results(results: dict[str, Any]) -> str:
     settings = results["settings"]
     lines.append(
         f"{results['images']} images at {InputSize.of(settings['image_size'])} px, score >= "
-        f"{settings['score_threshold']}, NMS IoU {settings['nms_iou']}, "
-        f"{results['seconds']:.1f} s ({results['images'] / results['seconds']:.1f} images/s)"
+        f"{settings['score_threshold']}, NMS IoU {settings['nms_iou']}, " + _speed(results)
     )
     lines.append(
         "AP50 07: VOC2007's 11 points; AP50: all points; both at VOC IoU > 0.5, difficult objects "
@@ -46,3 +59,12 @@ def format_results(results: dict[str, Any]) -> str:
 
 def _percent(score: float | None) -> str:
     return "-" if score is None else f"{100 * score:.2f}"
+
+
+def _is_score(value: Any) -> bool:
+    return isinstance(value, float) and 0 <= value <= 1
+
+
+def _speed(results: dict[str, Any]) -> str:
+    seconds = results["seconds"]
+    return f"{seconds:.1f} s ({results['images'] / seconds:.1f} images/s)"

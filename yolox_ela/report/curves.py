@@ -147,7 +147,10 @@ def curves_section(runs: Mapping[str, Rows]) -> Section:
         text += " The APs are those of the averaged (EMA) weights."
     table = PageTable(
         ["run", "epochs", "best AP50 (VOC07)", "at epoch", "last AP50 (VOC07)", "last AP50:95"],
-        [_summary(name, rows) for name, rows in runs.items()],
+        [
+            [*summary_row(name, rows, "ap50_voc07"), _last(rows, "ap50_95")]
+            for name, rows in runs.items()
+        ],
     )
     figures = {"curves": to_png(plot_curves(runs))}
     return Section("Learning curves", text, figures, table, {"runs": runs})
@@ -202,15 +205,20 @@ def _legend(runs: Mapping[str, Rows], wanted: Panels) -> list[Line2D]:
     return handles
 
 
-def _summary(name: str, rows: Rows) -> list[str | float | None]:
-    scored = _points(rows, "ap50_voc07")
+def summary_row(name: str, rows: Rows, column: str) -> list[str | float | None]:
+    """A run, its epochs, its best score in percent, the epoch of that, and its last score."""
+    scored = _points(rows, column)
     best_epoch, best = max(scored, key=lambda point: point[1], default=(None, None))
-    last_coco = _points(rows, "ap50_95")[-1:]
     return [
         name,
         int(max(row["epoch"] for row in rows)),
         None if best is None else 100 * best,
         None if best_epoch is None else int(best_epoch),
-        100 * scored[-1][1] if scored else None,
-        100 * last_coco[0][1] if last_coco else None,
+        _last(rows, column),
     ]
+
+
+def _last(rows: Rows, column: str) -> float | None:
+    """The last value of a score in percent."""
+    scored = _points(rows, column)
+    return 100 * scored[-1][1] if scored else None

@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from yolox_ela.report.curves import Panels, Rows, plot_curves
+from yolox_ela.evaluate.results_file import SECONDS
+from yolox_ela.report.curves import Panels, Rows, plot_curves, summary_row
 from yolox_ela.report.page import PageTable, Section, write_report
 from yolox_ela.report.style import new_figure, to_png
+from yolox_ela.schema import AMOUNT, COUNT, SHARE, listed, mapped, optional, record
+from yolox_ela.system.json_files import read_json
 
 # The plots of a run, by what it trains.
 PANELS = {
@@ -24,6 +27,22 @@ PANELS = {
     ),
 }
 MOST_CLASSES = 40  # in a picture of confusions; more would be unreadable
+
+
+def read_host_results(path: Path, panels: Panels) -> dict[str, Any]:
+    """The results in the results.json of such a run.
+
+    Args:
+        path: the file.
+        panels: has the names of the scores.
+
+    Raises:
+        UserError: the file is missing, damaged or something else.
+    """
+    scores = dict.fromkeys(panels.scores, optional(SHARE))
+    needed = {"per_class": mapped(record({}, others=AMOUNT)), "images": COUNT, "seconds": SECONDS}
+    kind = record({**scores, **needed}, optional={"confusion": listed(listed(COUNT))})
+    return read_json(path, kind, "evaluate the run's best.pth with --report")
 
 
 def write_host_report(
@@ -47,15 +66,29 @@ def write_host_report(
     Raises:
         UserError: the folder cannot be written.
     """
-    curves = {"curves": to_png(plot_curves({title: history}, panels))}
-    sections = [
-        _scores(results, panels),
-        Section("Learning curves", "The losses are means over an epoch.", curves),
-    ]
+    sections = [_scores(results, panels)]
+    if history:
+        sections.append(curves_section({title: history}, panels))
     if 1 < len(results.get("confusion", ())) <= MOST_CLASSES:
         sections.append(_confusions(results))
     facts = {**facts, "images": results["images"], "evaluation": f"{results['seconds']:.1f} s"}
     return write_report(folder, title, facts, sections)
+
+
+def curves_section(runs: Mapping[str, Rows], panels: Panels) -> Section:
+    """The curves of one or several runs of a task, and their best and last scores."""
+    column, short = panels.headline
+    table = PageTable(
+        ["run", "epochs", f"best {short}", "at epoch", f"last {short}"],
+        [summary_row(name, rows, column) for name, rows in runs.items()],
+    )
+    return Section(
+        "Learning curves",
+        "The losses are means over an epoch.",
+        {"curves": to_png(plot_curves(runs, panels))},
+        table,
+        {"runs": runs},
+    )
 
 
 def _scores(results: Mapping[str, Any], panels: Panels) -> Section:

@@ -31,16 +31,20 @@ def class_scores_section(results: Mapping[str, Any]) -> Section:
     )
 
 
-def side_scores_section(sides: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Section:
+def side_scores_section(
+    sides: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    headers: Mapping[str, str] = METRIC_HEADERS,
+) -> Section:
     """The scores of several sides, one row per side with mean and standard deviation.
 
     Args:
-        sides: by side and by name of the run, the results; each run must have an AP.
+        sides: by side and by name of the run, the results; each run must have the scores.
+        headers: the scores and what they are called.
     """
     rows: list[list[str | float | None]] = []
     for side, runs in sides.items():
         row: list[str | float | None] = [side, len(runs)]
-        for metric in METRICS:
+        for metric in headers:
             values = [100 * results[metric] for results in runs.values()]
             row.append(statistics.mean(values))
             row.append(statistics.stdev(values) if len(values) > 1 else None)
@@ -48,7 +52,7 @@ def side_scores_section(sides: Mapping[str, Mapping[str, Mapping[str, Any]]]) ->
     columns = [
         "side",
         "runs",
-        *itertools.chain(*((label, "sd") for label in METRIC_HEADERS.values())),
+        *itertools.chain(*((label, "sd") for label in headers.values())),
     ]
     return Section(
         "Scores",

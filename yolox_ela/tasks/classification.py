@@ -14,9 +14,10 @@ from torch.nn import functional as F
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as vf
 
-from yolox_ela.datasets.image_folders import load_image_folders
+from yolox_ela.datasets.image_folders import load_image_folders, load_test_folders
 from yolox_ela.datasets.photos import Photos
 from yolox_ela.field_rules import Rule, at_least, between
+from yolox_ela.images.values import ValueRange
 from yolox_ela.report.hosts import PANELS
 from yolox_ela.tasks.host_recipe import HostRecipe
 from yolox_ela.tasks.host_task import Augmented, HostTask, normalised
@@ -35,14 +36,12 @@ class Classification(HostRecipe):
 
     task: ClassVar[str] = "classification"
     heads: ClassVar[tuple[str, ...]] = ("fc", "classifier")
-    overfit_settings: ClassVar[Mapping[str, Any]] = {
-        **HostRecipe.overfit_settings,
-        "crop_area": (1.0, 1.0),
-    }
 
     # Augmentation and evaluation of classifiers
     val_fraction: Annotated[float, at_least(0, below=1)] = 0.0
     """Share of each class that is set aside for evaluation, where the data are a single set."""
+    test_set: str = ""
+    """Name of the folder to evaluate on; by default val, valid or test."""
     crop_area: Annotated[tuple[float, float], AREAS] = (0.08, 1.0)
     """Smallest and largest share of a photograph that a training image shows, at a ratio of its
     sides between 3/4 and 4/3."""
@@ -51,7 +50,11 @@ class Classification(HostRecipe):
 
     def load(self, data: Path) -> tuple[Photos, Photos]:
         """The images to train and to evaluate on; see `load_image_folders`."""
-        return load_image_folders(data, self.classes, self.val_fraction, self.seed)
+        return load_image_folders(data, self.classes, self.val_fraction, self.seed, self.test_set)
+
+    def load_test(self, data: Path, values: ValueRange) -> Photos:
+        """The images to evaluate on alone; see `load_test_folders`."""
+        return load_test_folders(data, self.classes, self.val_fraction, self.seed, self.test_set)
 
     def task_of(self, *arguments: Any) -> HostTask:
         """The task; the arguments are those of `HostTask`."""
@@ -60,7 +63,7 @@ class Classification(HostRecipe):
 
 @dataclass
 class Crops:
-    """Training images by random crop and flip, test images from the middle."""
+    """Training images by random crop and flip; others, and those of `overfit`, from the middle."""
 
     photos: Photos
     recipe: Classification
@@ -69,7 +72,7 @@ class Crops:
         """See `Augmented`; the target is the label."""
         side, recipe = self.recipe.image_size, self.recipe
         image = torch.from_numpy(self.photos.read(index)).permute(2, 0, 1)
-        if training:
+        if training and not recipe.overfit:
             image = v2.RandomResizedCrop(side, scale=recipe.crop_area, antialias=True)(image)
             image = v2.RandomHorizontalFlip(recipe.flip_prob)(image)
         else:

@@ -9,17 +9,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
 
+import numpy as np
 import torch
 from torch import nn
 
 from yolox_ela.attention_text import NONE, parse_attention
 from yolox_ela.choices import TRAINING_PRECISIONS
+from yolox_ela.datasets.trial_images import evenly_spread
 from yolox_ela.errors import UserError
 from yolox_ela.field_rules import Rule, above, at_least, between, one_of
 from yolox_ela.freezing import frozen_modules
+from yolox_ela.images.values import ValueRange
 from yolox_ela.named_attention import attention_of, network_of
 from yolox_ela.recipe_rules import ATTENTION, FOLDER_NAME, MODULES
-from yolox_ela.run_settings import NOT_A_SETTING, RunSettings
+from yolox_ela.run_settings import NOT_A_SETTING, TENTH, RunSettings
 from yolox_ela.system.randomness import isolated_generators
 
 Recipe = TypeVar("Recipe", bound="HostRecipe")
@@ -79,6 +82,9 @@ class HostRecipe(RunSettings):
     overfit: Annotated[int, at_least(0)] = 0
     """As a check of a set-up: train and evaluate on the first so many training images, unaltered;
     0 is a real training. Given on the command line, it also changes `overfit_settings`."""
+    quick: bool = False
+    """To see whether a training runs: use a tenth of all images. Given on the command line, it also
+    divides the epochs by ten."""
 
     # Schedule
     epochs: Annotated[int, between(1, 100_000)] = 90
@@ -140,10 +146,11 @@ class HostRecipe(RunSettings):
         return {**super().to_dict(), "network": str(network), "task": self.task}
 
     def network_suffix(self) -> str:
-        """`-attention=ca,reduction=16` where a text says it, and `-overfit=16` for a trial."""
+        """`-attention=ca,reduction=16` where a text says it; `-overfit=16`, `-quick` for trials."""
         text = self.attention_text()
         attention = f"-attention={parse_attention(text).short}" if text else ""
-        return attention + (f"-overfit={self.overfit}" if self.overfit else "")
+        trial = f"-overfit={self.overfit}" if self.overfit else "-quick" if self.quick else ""
+        return attention + trial
 
     def plain(self: Recipe) -> Recipe:
         """The settings without functions of a user's file, which loader processes cannot import."""
@@ -201,9 +208,31 @@ class HostRecipe(RunSettings):
         """
         raise NotImplementedError
 
+    def load_test(self, data: Path, values: ValueRange) -> Any:
+        """The images to evaluate on alone, as `load` gives them.
+
+        Args:
+            data: where they are; images to train on need not be there.
+            values: white in images of more than 8 bits, where the network was trained.
+
+        Raises:
+            UserError: they are not fit for evaluation.
+        """
+        raise NotImplementedError
+
+    def trial_images(self, train: Any, test: Any) -> tuple[Any, Any]:
+        """What a trial trains and evaluates on, of what `load` gave; all without a trial."""
+        if self.overfit:
+            train = test = self.first(train, self.overfit)
+        return (self.tenth(train), self.tenth(test)) if self.quick else (train, test)
+
     def first(self, samples: Any, count: int) -> Any:
-        """The first images of what `load` gave, for `overfit`."""
+        """The first images of a set."""
         return samples.first(count)
+
+    def tenth(self, samples: Any) -> Any:
+        """A tenth of the images of a set, evenly spread."""
+        return samples.subset(evenly_spread(np.arange(len(samples)), -(-len(samples) // TENTH)))
 
     def task_of(self, *arguments: Any) -> Any:
         """The task, a `HostTask`; the arguments are those of its constructor."""

@@ -11,6 +11,8 @@ from yolox_ela.network.starts import RANDOM, Start, start_of_file
 from yolox_ela.network.weights import LoadReport, plain_state, read_checkpoint, weights_digest
 from yolox_ela.tasks.host_recipe import HostRecipe
 
+SHOWN = 3  # tensors of a head that a report names
+
 
 def load_start(recipe: HostRecipe, network: nn.Module, weights: Path | None) -> Start:
     """Load the weights to start from into a new network, by name.
@@ -33,7 +35,8 @@ def load_start(recipe: HostRecipe, network: nn.Module, weights: Path | None) -> 
     report, heads = load_by_name(recipe, network, state, weights)
     text = str(report)
     if heads:
-        text += f"; {', '.join(heads)} of other classes or missing, at random"
+        more = f" and {len(heads) - SHOWN} more" if len(heads) > SHOWN else ""
+        text += f"; {', '.join(heads[:SHOWN])}{more} of other classes or missing, at random"
     return replace(start_of_file(weights, state), report=f"{weights}: {text}")
 
 

@@ -15,8 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from yolox_ela.augment.loader import SampleKey, StepSampler, steps_per_epoch
 from yolox_ela.augment.plan import sample_generator
 from yolox_ela.augment.workers import worker_options
-from yolox_ela.schema import SHARE, optional, record
-from yolox_ela.system.json_files import read_json
+from yolox_ela.report.hosts import read_host_results
 from yolox_ela.system.randomness import isolated_generators
 from yolox_ela.tasks.host_recipe import HostRecipe
 from yolox_ela.train.columns import Columns
@@ -213,9 +212,11 @@ class HostTask:
         network.eval()
         try:
             with isolated_generators(rank):
-                return self.score(network, loader)
+                evaluation = self.score(network, loader)
         finally:
             network.train(training)
+        results = {**evaluation.results, "test_data": self.test_samples.fingerprint()}
+        return Evaluation(results, evaluation.found)
 
     def keep(self, evaluation: Evaluation, folder: RunFolder) -> np.ndarray | None:
         """Nothing beside results.json."""
@@ -223,8 +224,7 @@ class HostTask:
 
     def read_results(self, path: Path) -> dict[str, Any]:
         """The results in a run's results.json."""
-        kind = record({name: optional(SHARE) for name in self.columns.scores})
-        return read_json(path, kind, "evaluate the run's best.pth again")
+        return read_host_results(path, self.columns.panels)
 
 
 def padded(images: Sequence[Tensor]) -> Tensor:

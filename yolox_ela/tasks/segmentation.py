@@ -14,9 +14,10 @@ from torch.nn import functional as F
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as vf
 
-from yolox_ela.datasets.masks import IGNORED, load_masks, read_mask
+from yolox_ela.datasets.masks import IGNORED, load_mask_set, load_masks, read_mask
 from yolox_ela.datasets.photos import Photos
 from yolox_ela.field_rules import at_least
+from yolox_ela.images.values import ValueRange
 from yolox_ela.recipe_rules import ZOOM
 from yolox_ela.report.hosts import PANELS
 from yolox_ela.tasks.host_recipe import HostRecipe
@@ -46,11 +47,16 @@ class Segmentation(HostRecipe):
     cut."""
     longest_side: Annotated[int, at_least(0)] = 0
     """Photographs and masks are shrunk until neither side is longer, also for evaluation; 0 leaves
-    them as they are, as the paper does."""
+    them as they are, as the paper does. With `overfit` it is `image_size`, and whole photographs
+    are padded to squares, in training and evaluation alike."""
 
     def load(self, data: Path) -> tuple[Photos, Photos]:
         """The images to train and to evaluate on; see `load_masks`."""
         return load_masks(data, self.classes, self.train_set, self.test_set)
+
+    def load_test(self, data: Path, values: ValueRange) -> Photos:
+        """The images to evaluate on alone; see `load_mask_set`."""
+        return load_mask_set(data, self.classes, self.test_set)
 
     def task_of(self, *arguments: Any) -> HostTask:
         """The task; the arguments are those of `HostTask`."""
@@ -59,7 +65,12 @@ class Segmentation(HostRecipe):
 
 @dataclass
 class Squares:
-    """Training images by random zoom, crop and flip; whole test images."""
+    """Training images by random zoom, crop and flip; whole test images.
+
+    With `overfit`, test images are padded like training images: a network that has learned a few
+    images by heart does not know them without their padding, as means over rows, columns and the
+    whole image differ.
+    """
 
     photos: Photos
     recipe: Segmentation
@@ -69,9 +80,10 @@ class Squares:
         recipe = self.recipe
         image = torch.from_numpy(self.photos.read(index)).permute(2, 0, 1)
         mask = torch.from_numpy(read_mask(self.photos.masks[index]))[None]
-        if recipe.longest_side and max(image.shape[1:]) > recipe.longest_side:
-            image, mask = _zoomed(image, mask, recipe.longest_side / max(image.shape[1:]))
-        if not training:
+        longest = recipe.image_size if recipe.overfit else recipe.longest_side
+        if longest and max(image.shape[1:]) > longest:
+            image, mask = _zoomed(image, mask, longest / max(image.shape[1:]))
+        if not training and not recipe.overfit:
             return normalised(image), mask[0].long()
         low, high = recipe.zoom
         image, mask = _zoomed(image, mask, low + (high - low) * torch.rand(()).item())

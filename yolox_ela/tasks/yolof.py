@@ -20,6 +20,7 @@ from yolox_ela.datasets.recognise import open_data
 from yolox_ela.datasets.set_aside import DividedReader
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.datasets.train_and_test import require_disjoint, require_objects, share_values
+from yolox_ela.datasets.trial_images import evenly_spread, with_objects
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.evaluate.evaluator import EvalSettings, score_detections
@@ -27,7 +28,9 @@ from yolox_ela.evaluate.results_file import read_results
 from yolox_ela.evaluate.scores import METRIC_HEADERS, METRIC_TITLES
 from yolox_ela.field_rules import at_least, between
 from yolox_ela.hosts.yolof import detections
+from yolox_ela.images.values import ValueRange
 from yolox_ela.report.curves import Panels
+from yolox_ela.run_settings import TENTH
 from yolox_ela.tasks.detection import keep_evaluation
 from yolox_ela.tasks.host_recipe import HostRecipe
 from yolox_ela.tasks.host_task import Augmented, HostTask, normalised
@@ -73,19 +76,10 @@ class Yolof(HostRecipe):
         Raises:
             UserError: a set cannot be told, or its data are unfit for training.
         """
-        reader = open_data(data)
-        if self.val_fraction:
-            reader = DividedReader(reader, self.val_fraction)
-        own = reader.default_sets()
-        sets = [
-            given or _only_set(reader, found, name)
-            for name, given, found in (
-                ("train_sets", self.train_sets, own[0]),
-                ("test_sets", self.train_sets if self.overfit else self.test_sets, own[1]),
-            )
-        ]
-        if self.overfit:
-            sets[1] = sets[0]
+        reader = self._opened(data)
+        train_sets = self.train_sets or _only_set(reader, 0, "train_sets")
+        test_sets = train_sets if self.overfit else self.test_sets
+        sets = [train_sets, test_sets or _only_set(reader, 1, "test_sets")]
         both = list(dict.fromkeys([*sets[0], *sets[1]]))
         classes = self.classes or reader.class_names(both)
         train, test = (load_split(reader, names, classes) for names in sets)
@@ -95,16 +89,32 @@ class Yolof(HostRecipe):
             require_disjoint(train, test)
         return share_values(train, test)
 
+    def load_test(self, data: Path, values: ValueRange) -> VocSplit:
+        """The images and objects to evaluate on alone."""
+        reader = self._opened(data)
+        sets = self.test_sets or _only_set(reader, 1, "test_sets")
+        return load_split(reader, sets, self.classes or reader.class_names(sets), values)
+
+    def _opened(self, data: Path) -> Reader:
+        reader = open_data(data)
+        return DividedReader(reader, self.val_fraction) if self.val_fraction else reader
+
     def first(self, samples: VocSplit, count: int) -> VocSplit:
         """The first images that have objects."""
-        return samples.subset(np.flatnonzero(np.diff(samples.offsets))[:count].tolist())
+        return samples.subset(with_objects(samples)[:count].tolist())
+
+    def tenth(self, samples: VocSplit) -> VocSplit:
+        """As many images that have objects as a tenth of all."""
+        return samples.subset(evenly_spread(with_objects(samples), -(-len(samples) // TENTH)))
 
     def task_of(self, *arguments: Any) -> HostTask:
         """The task; the arguments are those of `HostTask`."""
         return YolofTask(*arguments)
 
 
-def _only_set(reader: Reader, found: list[str], name: str) -> tuple[str, ...]:
+def _only_set(reader: Reader, which: int, name: str) -> tuple[str, ...]:
+    """The data's own set to train on (0) or to evaluate on (1), which the setting would name."""
+    found = reader.default_sets()[which]
     if len(found) != 1:
         there = ", ".join(reader.sets())
         raise UserError(

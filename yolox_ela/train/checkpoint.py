@@ -54,7 +54,7 @@ def require_same_run(content: Mapping[str, Any], recipe: RunSettings, folder: Pa
     """
     require_same_epochs(content, recipe, folder)
     # A field that the state knows nothing of is newer than it, and had its default's effect.
-    known = Recipe().to_dict() if isinstance(recipe, Recipe) else {}
+    known = (Recipe() if isinstance(recipe, Recipe) else type(recipe)()).to_dict()
     mine, saved = recipe.to_dict(), known | content.get("recipe", {})
     changed = [
         f"{name} was {saved.get(name)}, is {mine[name]}"

@@ -35,14 +35,14 @@ def properties_table() -> Table:
 
     columns = [
         Column("module", "module"),
-        Column("spatial", "gates differ between positions", shown),
-        Column("keeps_channels", "no channel reduction", shown),
-        Column("light", "parameters grow with C, not C^2", shown),
+        Column("spatial", "spatial: gates differ between positions", shown),
+        Column("keeps_channels", "no channel reduction: no layer from C to fewer", shown),
+        Column("light", "lightweight: parameters grow with C, not C^2", shown),
         Column("parameters", f"parameters for C = {CHANNELS}", "{:,}".format),
     ]
     notes = [
-        "Derived from the modules: gates on a random map with random weights; a layer from C to "
-        f"fewer channels; parameters for C = {2 * CHANNELS} beside those for C = {CHANNELS}."
+        "Derived from the modules: gates on a random map with random weights; the channels of "
+        f"their layers; parameters for C = {2 * CHANNELS} beside those for C = {CHANNELS}."
     ]
     return Table("Properties of the modules (Table 1)", columns, rows, notes)
 
