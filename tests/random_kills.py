@@ -26,10 +26,11 @@ from yolox_ela.experiment import Experiment
 from yolox_ela.network.weights import read_checkpoint
 from yolox_ela.overrides import override
 from yolox_ela.system.claim import claim_folder
+from yolox_ela.system.run_names import START_FILES
 from yolox_ela.tasks.detection import Detection
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.engine import Training
-from yolox_ela.train.run_folder import START_FILES, RunFolder
+from yolox_ela.train.run_folder import RunFolder
 
 SETTINGS = {
     "name": "killed", "image_size": 64, "batch_size": 4, "epochs": 6, "eval_interval": 3,

@@ -15,7 +15,7 @@ from yolox_ela.attention import CA, ECA, ela_s
 from yolox_ela.commands.stated import stated_recipe
 from yolox_ela.errors import UserError
 from yolox_ela.exp_file import own_experiments
-from yolox_ela.experiment import Experiment, load_experiment
+from yolox_ela.experiment import Experiment, load_experiment, network_of
 from yolox_ela.overrides import override
 from yolox_ela.tables.settings import settings_text
 
@@ -227,6 +227,13 @@ class TestRefused:
             (CLASS + "    lr = UNKNOWN", "UNKNOWN"),
             (CLASS + "    def __post_init__(self):\n        raise KeyError(3)", "KeyError"),
             (HEAD + "exp = Experiment(attention=CA(reduction=16))", "TypeError"),
+            ("def again():\n    again()\nagain()", "RecursionError"),
+            ("import sys\nsys.exit(0)", "SystemExit"),
+            ("class Mine(BaseException):\n    pass\nraise Mine('mine')", "Mine: mine"),
+            (
+                "class Mine(Exception):\n    def __str__(self):\n        return 1 / 0\nraise Mine",
+                r"Mine: \(its text cannot be read\)",
+            ),
         ],
     )
     def test_file_that_fails(self, written, text, reason):
@@ -247,6 +254,21 @@ class TestRefused:
     def test_attention_that_builds_no_module(self, attention, message):
         with pytest.raises(UserError, match=f"attention of mine {message}"):
             Experiment(name="mine", attention=attention).build_model()
+
+    @pytest.mark.parametrize(
+        ("body", "message"),
+        [
+            ("return self.build_model()", "fails: RecursionError"),
+            ("raise SystemExit(0)", "fails: SystemExit"),
+            ("raise BaseException('mine')", "fails: BaseException: mine"),
+            ("return None", "returns a value of type NoneType: return a YOLOX network"),
+            ("return torch.nn.Linear(1, 1)", "returns a value of type Linear"),
+        ],
+    )
+    def test_own_build_that_fails(self, written, body, message):
+        text = f"import torch\n{CLASS}    def build_model(self):\n        {body}"
+        with pytest.raises(UserError, match=f"build_model of mine {message}"):
+            network_of(load_experiment(written(text)))
 
 
 class TestFinding:

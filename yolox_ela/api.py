@@ -90,7 +90,8 @@ def train(experiment: str | Path | None = None, **settings: Any) -> TrainedRun:
         UserError: what the command refuses, in the same words.
         KeyboardInterrupt: the run was stopped before its end, by Ctrl-C or SIGTERM.
     """
-    args = train_options.parse(Path.cwd(), {"experiment": experiment, **settings})
+    with explained():
+        args = train_options.parse(Path.cwd(), {"experiment": experiment, **settings})
     if args.devices > 1 and "WORLD_SIZE" not in os.environ:
         raise UserError(
             f"devices={args.devices} starts processes, which a call cannot do: use yolox-ela "
@@ -138,7 +139,8 @@ def evaluate(checkpoint: str | Path | None = None, **settings: Any) -> Evaluatio
     Raises:
         UserError: what the command refuses, in the same words.
     """
-    args = evaluate_options.parse(Path.cwd(), {"checkpoint": checkpoint, **settings})
+    with explained():
+        args = evaluate_options.parse(Path.cwd(), {"checkpoint": checkpoint, **settings})
     with _program_as_before(), ExitStack() as held:
         found = evaluate_command.run(args, held)
     results = found.results or {}

@@ -1,4 +1,7 @@
-"""The one exception for mistakes that a user can fix."""
+"""The one exception for mistakes that a user can fix, also those in a user's own code."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 
 class UserError(Exception):
@@ -13,10 +16,29 @@ class UserError(Exception):
         super().__init__(message.rpartition(marker)[2].strip())
 
 
-# What code of others may raise, such as an experiment's file: by sys.exit, it would end a command
-# without a word.
-ANY_FAILURE = (Exception, SystemExit, GeneratorExit)
-
-
 class EndedElsewhereError(UserError):
     """Another process of the same run has failed, and reports why; this one only ends."""
+
+
+@contextmanager
+def code_of_others(message: Callable[[str], str]) -> Iterator[None]:
+    """Within `with`, turn whatever a user's code raises into one message; Ctrl-C passes.
+
+    That includes sys.exit, which would end a command without a word.
+
+    Args:
+        message: makes the message from a description of the error, as in `ValueError: too small`.
+
+    Raises:
+        UserError: the code raised it itself, or anything else.
+    """
+    try:
+        yield
+    except (UserError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        try:
+            text = str(error)
+        except Exception:  # it is the user's, too
+            text = "(its text cannot be read)"
+        raise UserError(message(f"{type(error).__name__}: {text}")) from error

@@ -11,9 +11,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from yolox_ela.errors import ANY_FAILURE, UserError
+from yolox_ela.errors import UserError, code_of_others
 from yolox_ela.overrides import did_you_mean
 from yolox_ela.run_settings import RunSettings, setting_fields
+from yolox_ela.system.files import as_path
 
 # Methods that an experiment's class may replace.
 REPLACEABLE = {"build_attention", "build_model", "validate"}
@@ -44,7 +45,7 @@ def find_experiment(given: str | Path) -> Path:
     Raises:
         UserError: there is no such file or name; the message lists those that exist.
     """
-    path, own = Path(given), own_experiments() | host_experiments()
+    path, own = as_path(given, "the experiment"), own_experiments() | host_experiments()
     if path.name == str(path) and path.suffix == "":
         if path.name in own:
             return own[path.name]
@@ -109,12 +110,11 @@ def run_file(path: Path) -> ModuleType:
 @contextmanager
 def blame(path: Path) -> Iterator[None]:
     """Turn any error of an experiment, which is the user's code, into one that names its file."""
-    try:
-        yield
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
-    except ANY_FAILURE as error:
-        raise UserError(f"{path} fails to run: {type(error).__name__}: {error}") from error
+    with code_of_others(lambda said: f"{path} fails to run: {said}"):
+        try:
+            yield
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
 
 
 def require_effect(exp: RunSettings, base: type[RunSettings], module: ModuleType) -> None:

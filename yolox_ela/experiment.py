@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from yolox_ela.attention_text import parse_attention
-from yolox_ela.errors import ANY_FAILURE, UserError
+from yolox_ela.errors import UserError, code_of_others
 from yolox_ela.exp_file import (
     blame,
     find_experiment,
@@ -110,13 +110,13 @@ class Experiment(Recipe):
                 "builds a module from a number of channels, as in attention=ela_s"
             )
         label = f"attention of {self.name or 'the experiment'}"
-        try:
-            module = build(channels)
-        except ANY_FAILURE as error:  # the user's code, which may fail in any way
-            raise UserError(
-                f"{label} fails for {channels} channels: {type(error).__name__}: {error}"
+        with code_of_others(
+            lambda said: (
+                f"{label} fails for {channels} channels: {said}"
                 f"{source_of(None, build)}; choose other options of the module, or other sites"
-            ) from error
+            )
+        ):
+            module = build(channels)
         if not (module is None or isinstance(module, nn.Module)):
             raise UserError(
                 f"{label} returns {_shown(module)} for {channels} channels, which is no torch "
@@ -185,6 +185,22 @@ class Experiment(Recipe):
     def as_defined(self) -> dict[str, Any]:
         """The settings as plain JSON values, as the experiment's file or its class states them."""
         return type(self)().to_dict() if self.defined is None else dict(self.defined)
+
+
+def network_of(exp: Experiment) -> Yolox:
+    """The network that an experiment builds, whose `build_model` may be the user's.
+
+    Raises:
+        UserError: it cannot be built, or is something else than a YOLOX network.
+    """
+    if type(exp).build_model is Experiment.build_model:
+        return exp.build_model()
+    label = f"build_model of {exp.name or 'the experiment'}"
+    with code_of_others(lambda said: f"{label} fails: {said}"):
+        model = exp.build_model()
+    if not isinstance(model, Yolox):
+        raise UserError(f"{label} returns {_shown(model)}: return a YOLOX network of this package")
+    return model
 
 
 def load_experiment(path: str | Path) -> Experiment:

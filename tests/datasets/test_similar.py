@@ -28,7 +28,7 @@ CHANGES = {
     "grey PNG of 16 bits": lambda p: (
         ".png",
         [],
-        cv2.cvtColor(p, cv2.COLOR_BGR2GRAY) * np.uint16(4),
+        cv2.cvtColor(p, cv2.COLOR_BGR2GRAY).astype(np.uint16) * 4,
     ),
     "a rim cut off": lambda p: jpeg(p[4:, :-4]),
 }

@@ -169,6 +169,13 @@ def test_what_is_no_image_is_refused_by_name(tmp_path, read, content):
         read(tmp_path)  # a folder
 
 
+@pytest.mark.parametrize("given", [None, 3, b"holiday.jpg"])
+@pytest.mark.parametrize("read", [read_image, image_size])
+def test_what_is_no_path(read, given):
+    with pytest.raises(UserError, match="an image must be a path"):
+        read(given)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [

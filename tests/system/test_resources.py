@@ -10,7 +10,7 @@ from loguru import logger
 
 from yolox_ela.errors import UserError
 from yolox_ela.images.read import read_image
-from yolox_ela.system.files import write_atomically
+from yolox_ela.system.files import size_text, write_atomically
 from yolox_ela.system.logs import log_to_file
 from yolox_ela.system.resources import explained, explanation
 
@@ -152,6 +152,20 @@ def test_mistakes_of_the_program_pass():
     assert explanation(BrokenPipeError(errno.EPIPE, "Broken pipe")) == ""
     assert "too long" in explanation(OSError(errno.ENAMETOOLONG, "File name too long", "x" * 300))
     assert "permissions" in explanation(PermissionError(errno.EACCES, "Permission denied", "a"))
+
+
+def test_a_file_that_has_gone(tmp_path):
+    with pytest.raises(UserError, match=r"gone cannot be found .*removed meanwhile"), explained():
+        (tmp_path / "gone").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0 bytes"), (1023, "1023 bytes"), (5120, "5.00 KiB"), (2**22, "4.00 MiB")],
+)
+def test_sizes_are_never_rounded_to_nothing(size, text):
+    assert size_text(size) == text
+    assert size_text(3 * 2**30) == "3.00 GiB"
 
 
 def test_symbolic_links_in_a_circle(tmp_path):

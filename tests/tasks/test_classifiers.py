@@ -1,6 +1,7 @@
 """Classifiers from the command: data that are unfit, fine-tuning, scores, resumption."""
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -67,6 +68,11 @@ class TestData:
         bad = root / "train" / "red" / "1.png"
         bad.write_bytes(bad.read_bytes()[:100])
         with pytest.raises(UserError, match=r"unreadable image .*red.1\.png"):
+            load_image_folders(root)
+        bad.unlink()
+        named = os.fsencode(bad.parent) + b"/\xff.png"
+        shutil.copy(root / "val" / "red" / "0.png", named)
+        with pytest.raises(UserError, match="is not UTF-8: rename it"):
             load_image_folders(root)
         with pytest.raises(UserError, match="no folder of images at"):
             load_image_folders(root / "nowhere")

@@ -80,14 +80,29 @@ def damaged(root, mask, values):
     mask.write_bytes(mask.read_bytes()[:60])
 
 
+def all_ignored(root, mask, values):
+    for each in mask.parent.iterdir():
+        Image.fromarray(np.full_like(values, 255)).save(each)
+
+
+def set_list(content):
+    def change(root, mask, values):
+        (root / "ImageSets" / "Segmentation" / "train.txt").write_bytes(content)
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        (set_list(b"train0\ntrain1\ntrain0\n"), "names train0 2 times"),
+        (set_list(b"train0\nbl\xe5\n"), r"train\.txt is not UTF-8"),
+        (all_ignored, "have no value but 255"),
         (value_three, "the value 3, which is none of the 2 classes"),
         (other_size, "40 x 35 pixels, and its photograph 40 x 36"),
         (in_colour, "mode RGB"),
         (no_mask, r"names train0, and there is no .*train0\.png"),
-        (damaged, r"unreadable image .*train0\.png"),
+        (damaged, r"^1 images cannot be used:\n.*unreadable image .*train0\.png"),
     ],
 )
 def test_unfit_masks(tmp_path, change, said):

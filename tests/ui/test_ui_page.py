@@ -99,6 +99,19 @@ def test_a_broken_file_is_one_message(client, tmp_path, capfd):
     assert reading["value"].startswith("cannot decode image cats & dogs.jpg: "), "plain text"
 
 
+@pytest.mark.parametrize("network", ["another", None, 3, [DETECTOR]])
+def test_a_network_that_there_is_not(networks, photo, network):
+    from gradio import Error
+
+    from yolox_ela.ui.page import build_page
+
+    functions = {each.fn.__name__: each.fn for each in build_page(networks, 0.3).fns.values()}
+    with pytest.raises(Error, match="no network is called"):
+        functions["show_objects"](str(photo), network, 0.3)
+    _, reading = functions["show_gates"](str(photo), network, True)
+    assert reading["value"].startswith("no network is called")
+
+
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_large_pictures_are_refused(client, address, tmp_path):
     path = tmp_path / "large.png"

@@ -20,6 +20,7 @@ activation is ReLU (h-swish in the code; CA's paper does not say).
 import torch
 from torch import Tensor, nn
 
+from yolox_ela.attention.checks import require_channels
 from yolox_ela.attention.gated import GatedModule
 from yolox_ela.attention.strips import gate_strips, strip_means
 
@@ -38,6 +39,7 @@ class CA(GatedModule):
 
     def __init__(self, channels: int, *, reduction: int = 32, min_width: int = 1) -> None:
         super().__init__()
+        require_channels(type(self).__name__, channels)
         if reduction < 1 or min_width < 1:
             raise ValueError(
                 f"{type(self).__name__}: reduction and min_width must be at least 1, "

@@ -64,11 +64,16 @@ def insert(
         name: the name under which the modules are registered in the network.
 
     Raises:
+        TypeError: an argument is of another kind; the message names it.
         ValueError: a site does not exist, does not run once, has no map or has attention already;
             sites that share a module differ in channels; or a module cannot be built for its site
             or returns another shape. The message names the site and the shape of its map, and the
             network is unchanged.
     """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"insert: model must be a network (nn.Module), not a {_type(model)}")
+    if not callable(build):
+        raise TypeError(f"insert: build must build a module, as ela_s does, not a {_type(build)}")
     groups = _groups(sites)
     held = _container(model, name)
     _require_sites(model, groups, held, name)
@@ -120,10 +125,28 @@ def _groups(sites: Iterable[Site | Sequence[Site]]) -> list[tuple[Site, ...]]:
     """Each module's sites."""
     if isinstance(sites, Site):
         sites = [sites]
-    groups = [(part,) if isinstance(part, Site) else tuple(part) for part in sites]
+    elif isinstance(sites, bytes) or not isinstance(sites, Iterable):
+        raise TypeError(
+            f"insert: sites must be a list of names of submodules, not a {_type(sites)}"
+        )
+    parts = [(part,) if isinstance(part, Site) else part for part in sites]
+    for site in (site for part in parts for site in (part if _is_group(part) else [part])):
+        if not isinstance(site, Site):
+            raise TypeError(
+                f"insert: a site is a submodule's name or Before(name), not a {_type(site)}"
+            )
+    groups = [tuple(part) for part in parts]
     if not groups or not all(groups):
         raise ValueError("insert: there is no site; name at least one submodule")
     return groups
+
+
+def _is_group(part: object) -> bool:
+    return isinstance(part, (list, tuple))
+
+
+def _type(value: object) -> str:
+    return type(value).__name__
 
 
 def _container(model: nn.Module, name: str) -> Inserted:
@@ -133,6 +156,10 @@ def _container(model: nn.Module, name: str) -> Inserted:
             f"insert: a {type(model).__name__} runs all of its children as layers, and would run "
             "the attention modules too; give the network that contains it, or wrap it in a module"
         )
+    if not isinstance(name, str):
+        raise TypeError(f"insert: name must be text, not a {_type(name)}")
+    if not name or "." in name:
+        raise ValueError(f"insert: no submodule can be called '{name}'; choose another name")
     held = getattr(model, name, None)
     if held is None:
         return Inserted()
@@ -188,6 +215,8 @@ def _built(
         module = build(first.shape[1])
         if module is None:
             return None
+        if not isinstance(module, nn.Module):
+            raise TypeError(f"build gives a {_type(module)}, where a module belongs")
         module = module.to(first.device, first.dtype)
         if identity_start:
             module.start_as_identity()  # type: ignore[operator]

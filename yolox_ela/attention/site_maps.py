@@ -15,6 +15,10 @@ class Before:
 
     name: str
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise TypeError(f"Before: a submodule's name is text, not a {type(self.name).__name__}")
+
     def __str__(self) -> str:
         return f"before {self.name}"
 

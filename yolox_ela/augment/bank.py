@@ -25,7 +25,12 @@ from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
 from yolox_ela.images.letterbox import letterbox_scale, resize_to_fit, resized
 from yolox_ela.input_size import ImageSize, InputSize
-from yolox_ela.system.files import GIB, remove_leftovers, require_space, write_atomically
+from yolox_ela.system.files import (
+    remove_leftovers,
+    require_space,
+    size_text,
+    write_atomically,
+)
 from yolox_ela.system.machine import available_memory, usable_cores
 
 PIECE = 2**26  # bytes of a file for which one checksum is computed
@@ -115,7 +120,7 @@ def choose_cache(split: VocSplit, image_size: ImageSize, cache: str, *, processe
     if cache in ("disk", "off"):
         return cache
     need, free = bank_bytes(split, image_size) * processes, available_memory()
-    size, room = f"{need / GIB:.2f} GiB", f"{free / GIB:.2f} GiB"
+    size, room = size_text(need), size_text(free)
     if cache == "ram" and need > free:
         raise UserError(
             f"decoded images take {size}, and {room} of memory are free: use --cache disk, or off"
@@ -186,7 +191,7 @@ def disk_bank(split: VocSplit, image_size: ImageSize, folder: Path) -> ImageBank
     if not _is_intact(path, length, digest):
         remove_leftovers(folder)  # also of other images, since these files are large
         require_space(path, length)
-        logger.info("decoding images into {}: {:.2f} GiB", path, length / GIB)
+        logger.info("decoding images into {}: {}", path, size_text(length))
 
         def write(temporary: Path) -> None:
             _allocate(temporary, length + trailer)

@@ -23,7 +23,7 @@ from yolox_ela.augment.loader import PlannedBatch, SampleKey, TrainBatch, plan_l
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError
 from yolox_ela.recipe import Recipe
-from yolox_ela.system.files import GIB
+from yolox_ela.system.files import size_text
 
 GPU_SHARE = 0.25  # share of the free GPU memory that the images may take with `auto`
 
@@ -182,10 +182,10 @@ def renders_on_device(augment: str, split: VocSplit, recipe: Recipe, device: tor
     need, (free, _) = bank_bytes(split, recipe.image_size), torch.cuda.mem_get_info(device)
     fits = need <= GPU_SHARE * free
     logger.info(
-        "samples are rendered on the {}: its {:.2f} GiB of images {} into {:.2f} GiB free",
+        "samples are rendered on the {}: its {} of images {} into {} free",
         "GPU" if fits else "CPU",
-        need / GIB,
+        size_text(need),
         "fit" if fits else "do not fit",
-        free / GIB,
+        size_text(free),
     )
     return fits

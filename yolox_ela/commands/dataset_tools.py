@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from yolox_ela.commands.options import SCREEN, write_result
+from yolox_ela.commands.options import SCREEN, require_output_file, write_result
 from yolox_ela.datasets.convert import (
     WRITERS,
     require_new_folder,
@@ -35,7 +35,7 @@ def stats(args: argparse.Namespace) -> int:
         require_outside(args.output, _home(reader))
     if args.json not in (None, SCREEN):
         require_outside(args.json, _home(reader))
-        require_writable(args.json)
+        require_output_file("--json", args.json)
     read, classes = _read(reader, args)
     found = [set_statistics(name, of_set.images, classes) for name, of_set in read.items()]
     numbers = {

@@ -183,7 +183,9 @@ def ending_with_reader() -> Iterator[None]:
         try:
             yield
         finally:
-            sys.stdout.flush()  # what is still kept would fail after the last line of this program
+            # What is still kept would fail after the last line of this program.
+            if sys.stdout is not None and not sys.stdout.closed:  # by an experiment's file
+                sys.stdout.flush()
     except BrokenPipeError:
         if not _output_is_unread():
             raise

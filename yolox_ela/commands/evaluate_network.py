@@ -9,7 +9,7 @@ from typing import Any
 from loguru import logger
 
 from yolox_ela.errors import UserError
-from yolox_ela.experiment import BASELINE, Experiment, load_experiment
+from yolox_ela.experiment import BASELINE, Experiment, load_experiment, network_of
 from yolox_ela.export.formats import is_exported
 from yolox_ela.export.runtimes import open_exported, runner_of
 from yolox_ela.input_size import InputSize
@@ -79,7 +79,7 @@ def build_network(args: argparse.Namespace, trained: Trained, exp: Experiment) -
         model = build_yolox(len(exp.classes), size=exp.size)  # COCO's weights know no attention
         logger.info("zero-shot: {} without attention or further training", path)
     else:
-        model = exp.build_model()
+        model = network_of(exp)
     load_trained(model, pick_rows(state, names, exp.classes, path), path)
     return model
 

@@ -11,11 +11,11 @@ from yolox_ela.commands.options import (
     command_parser,
     require_data,
     require_folder,
+    require_output_file,
     require_weights,
 )
 from yolox_ela.commands.parser import Parser, share, whole
 from yolox_ela.commands.stated import check_overrides
-from yolox_ela.datasets.around import require_outside_data
 from yolox_ela.errors import UserError
 from yolox_ela.export.formats import (
     DEFAULT_OPSET,
@@ -27,7 +27,6 @@ from yolox_ela.export.formats import (
     is_exported,
 )
 from yolox_ela.overrides import pairs_to_dict
-from yolox_ela.system.files import require_writable
 
 DEFAULT_FORMAT = "onnx"
 CALIBRATION = 200  # images
@@ -73,8 +72,7 @@ def parse(home: Path) -> argparse.Namespace:
             args.output = Path(args.output.name)
     require_possible(args)
     args.kind.require(int8=args.int8)
-    require_outside_data("-o", args.output)
-    require_writable(args.output)
+    require_output_file("-o", args.output)
     return args
 
 

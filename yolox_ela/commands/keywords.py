@@ -10,6 +10,7 @@ from yolox_ela.exp_file import trains_other_network
 from yolox_ela.foreign_names import answer
 from yolox_ela.overrides import did_you_mean
 from yolox_ela.saved_settings import may_be_of_other_network
+from yolox_ela.schema import shown
 
 NOT_CALLED = {"help", "fields"}  # options that print something and end the program
 
@@ -72,7 +73,7 @@ def _words(parser: Parser, name: str, value: Any, fields: Collection[str]) -> It
         if value:
             yield option
     elif action.nargs == 0:
-        raise UserError(f"{name} is True or False, not {value!r}")
+        raise UserError(f"{name} is True or False, not {shown(value)}")
     elif isinstance(value, bool):
         raise UserError(f"{name} takes a value, not {value}")
     else:
@@ -83,11 +84,11 @@ def _text(name: str, value: Any, *, field: bool) -> str:
     """A value as it would be typed: a list as its elements with commas between."""
     if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
         if callable(value) or isinstance(value, bytes):
-            raise UserError(f"{name} takes text or numbers, not {value!r}")
-        return str(value)
+            raise UserError(f"{name} takes text or numbers, not {shown(value)}")
+        return _typed(name, value)
     if isinstance(value, (set, frozenset, dict)):
-        raise UserError(f"{name} takes a list or a tuple, whose order counts, not {value!r}")
-    parts = [str(part) for part in value]
+        raise UserError(f"{name} takes a list or a tuple, whose order counts, not {shown(value)}")
+    parts = [_typed(name, part) for part in value]
     for part in parts:
         if "," in part:
             raise UserError(
@@ -96,6 +97,19 @@ def _text(name: str, value: Any, *, field: bool) -> str:
             )
     # The comma behind a single name says that it is no file of names.
     return ",".join(parts) + ("," if field and len(parts) == 1 else "")
+
+
+def _typed(name: str, value: Any) -> str:
+    """One value as it would be typed, where no zero byte can be."""
+    try:
+        text = str(value)
+    except Exception as error:  # a whole number of thousands of digits, or another's __str__
+        raise UserError(f"{name} cannot be {shown(value)}") from error
+    if "\0" in text:
+        raise UserError(
+            f"{name} has a zero byte, which nothing that can be named has: {shown(text)}"
+        )
+    return text
 
 
 def _unknown(parser: Parser, function: str, name: str) -> str:

@@ -19,6 +19,7 @@ from yolox_ela.exp_file import find_experiment
 from yolox_ela.export.formats import is_exported
 from yolox_ela.recipe import Recipe
 from yolox_ela.system.files import require_writable, write_atomically
+from yolox_ela.system.run_names import require_no_file_of_run
 
 SCREEN = Path("-")
 DATA_FILES = (".json", ".yaml", ".yml")
@@ -225,13 +226,23 @@ def require_file(option: str, path: Path | None) -> None:
 
 def require_outputs(args: argparse.Namespace, *names: str) -> None:
     """Raise UserError if a file to write cannot be written, or would replace an input."""
+    taken: set[Path] = set()
     for name in names:
         path = getattr(args, name)
         if path is not None and path != SCREEN:
-            require_outside_data(f"--{name.replace('_', '-')}", path)
-            require_writable(path)
+            require_output_file(f"--{name.replace('_', '-')}", path)
+            if path.absolute() in taken:
+                raise UserError(f"two outputs would be the same file, {path}: give each its own")
+            taken.add(path.absolute())
             if name != "output":  # of a table, which may be any text
                 _require_json_or_new(path)
+
+
+def require_output_file(option: str, path: Path) -> None:
+    """Raise UserError if a file cannot be written, or belongs to a data set or a run."""
+    require_outside_data(option, path)
+    require_no_file_of_run(option, path)
+    require_writable(path)
 
 
 def _require_json_or_new(path: Path) -> None:

@@ -14,7 +14,7 @@ from yolox_ela.commands.data_settings import fitted_to_data, open_as
 from yolox_ela.commands.evaluate_network import require_untrained
 from yolox_ela.commands.train_inputs import load_splits, starting_weights, training_data
 from yolox_ela.errors import UserError
-from yolox_ela.experiment import BASELINE, Experiment, load_experiment
+from yolox_ela.experiment import BASELINE, Experiment, load_experiment, network_of
 from yolox_ela.network.class_rows import pick_rows, row_names
 from yolox_ela.network.starts import start_file
 from yolox_ela.network.weights import read_checkpoint, state_dict_of
@@ -59,7 +59,7 @@ def prepare(args: argparse.Namespace) -> PreparedMethods:
         with blamed(study, run):
             options = train_options.parse(args.home, keywords)
             exp = train_options.configured(load_experiment(options.experiment), options)
-            exp.build_model()
+            network_of(exp)
         prepared[run.group, run.method] = Prepared(options, exp)
     return prepared
 
@@ -124,7 +124,7 @@ def costs_of(
         else:  # COCO's weights have no attention, and the baseline's size
             exp = load_experiment(beside.get(method, BASELINE))
             exp = override(exp, {} if method in beside else {"size": base.size})
-        costs[method] = count_complexity(exp.build_model(), base.image_size)
+        costs[method] = count_complexity(network_of(exp), base.image_size)
     return costs
 
 

@@ -10,6 +10,7 @@ from yolox_ela.commands.options import (
     add_output_folder,
     command_parser,
     require_data,
+    require_output_file,
     require_output_folder,
 )
 from yolox_ela.commands.parser import duration, whole
@@ -110,8 +111,9 @@ def parse(home: Path) -> argparse.Namespace:
     args.output = args.output or args.study.path.parent
     if args.quick:
         args.output = args.output / "quick"
-    for path in (args.output / "table.md", *args.into):
-        require_writable(path)
+    require_writable(args.output / "table.md")
+    for path in args.into:
+        require_output_file("--into", path)
     return args
 
 

@@ -14,13 +14,13 @@ from yolox_ela.commands.options import (
     command_parser,
     require_experiment,
     require_file,
+    require_output_file,
     require_outputs,
 )
 from yolox_ela.commands.parser import Parser, image_size, whole
 from yolox_ela.errors import UserError
 from yolox_ela.exp_file import own_experiments
 from yolox_ela.sizes import SIZES
-from yolox_ela.system.files import require_writable
 
 EXAMPLES = (
     "complexity",
@@ -128,7 +128,7 @@ def check(args: argparse.Namespace) -> None:
         )
     require_outputs(args, "output", "json", *(("save",) if args.table == "speed" else ()))
     for path in args.into:
-        require_writable(path)
+        require_output_file("--into", path)
 
 
 def add_network_options(parser: Parser) -> None:

@@ -22,7 +22,7 @@ from yolox_ela.commands.train_options import wants_largest_batch
 from yolox_ela.commands.training import Prepared
 from yolox_ela.commands.trial import report_trial
 from yolox_ela.evaluate.saved import load_evaluation
-from yolox_ela.experiment import Experiment
+from yolox_ela.experiment import Experiment, network_of
 from yolox_ela.network.starts import start_of_run
 from yolox_ela.network.weights import read_checkpoint
 from yolox_ela.overrides import override
@@ -70,7 +70,7 @@ def prepare(
         exp = override(exp, {"test_sets": exp.train_sets})
     if state:
         exp = in_class_order_of(exp, state)
-    model = exp.build_model()  # with the data's classes
+    model = network_of(exp)  # with the data's classes
     train_split, test_split = together(
         accelerator,
         lambda: load_splits(args, exp, reader),

@@ -6,12 +6,14 @@ DATA may also be a VOCdevkit, of which the newest year with masks is taken. A ma
 numbers of classes, 0 is the background, and 255 is ignored.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from yolox_ela.datasets.lists import read_lines
 from yolox_ela.datasets.names import VOC_CLASSES
 from yolox_ela.datasets.photos import Photos, verified
 from yolox_ela.errors import UserError
@@ -83,21 +85,29 @@ def load_mask_set(data: Path, classes: Sequence[str], name: str) -> Photos:
             f"no set '{name}' of segmentation in {folder / LISTS}; it has "
             f"{', '.join(there) or 'no lists'}"
         )
-    ids = listing.read_text(encoding="utf-8").split()
+    ids = [line for line in read_lines(listing) if line]
     if not ids:
         raise UserError(f"{listing} names no images")
+    first, count = Counter(ids).most_common(1)[0]
+    if count > 1:
+        raise UserError(f"{listing} names {first} {count} times: name each image once")
     paths = [folder / IMAGES / f"{image_id}.jpg" for image_id in ids]
     masks = [folder / MASKS / f"{image_id}.png" for image_id in ids]
     for path in (*paths, *masks):
         if not path.is_file():
             raise UserError(f"{listing} names {path.stem}, and there is no {path}")
     photos = verified(names, ids, paths, np.full(len(ids), -1), masks)
-    for path, mask in zip(paths, masks, strict=True):
-        _require_fitting(path, mask, len(names))
+    pairs = zip(paths, masks, strict=True)
+    if not sum(_labelled_pixels(path, mask, len(names)) for path, mask in pairs):
+        raise UserError(
+            f"the masks of {listing} have no value but {IGNORED}, which is ignored: there is "
+            "nothing to learn or to score in them"
+        )
     return photos
 
 
-def _require_fitting(path: Path, mask: Path, classes: int) -> None:
+def _labelled_pixels(path: Path, mask: Path, classes: int) -> int:
+    """The number of a mask's pixels that have a class; UserError unless it fits its photograph."""
     values = read_mask(mask)
     size = image_size(path)
     if values.shape != (size[1], size[0]):
@@ -111,3 +121,4 @@ def _require_fitting(path: Path, mask: Path, classes: int) -> None:
             f"the mask {mask} has the value {wrong[0]}, which is none of the {classes} classes (0 "
             f"to {classes - 1}) and not {IGNORED}, which is ignored: name all with classes"
         )
+    return int((values != IGNORED).sum())

@@ -113,12 +113,15 @@ def verified(
     """Photographs of which every file is an undamaged image.
 
     Raises:
-        UserError: one is not; lists the files.
+        UserError: one is not; lists the first ten.
     """
     checked = verify_images([*paths, *masks])
     errors = [problem for problem in checked.problems if problem.kind == "unreadable image"]
     if errors:
-        raise UserError(format_problems(errors))
+        raise UserError(
+            f"{len(errors)} images cannot be used:\n{format_problems(errors[:10])}\n"
+            "fix or remove these files"
+        )
     count = len(paths)
     return Photos(
         tuple(classes),

@@ -89,10 +89,12 @@ def verify_images(paths: Sequence[Path], *, again: bool = False) -> Verification
     """
     record = VerifiedImages(default_cache() / "verified_images.sqlite")
     names = [str(Path(path).absolute()) for path in paths]
-    known = {} if again else record.files(names)
+    known = {} if again else record.files([name for name in names if _is_text(name)])
     problems: list[Problem] = []
 
     def current(name: str) -> tuple[Stamp, str] | UserError | None:
+        if not _is_text(name):
+            return UserError("its name, or that of a folder around it, is not UTF-8: rename it")
         try:
             return known[name] if name in known and known[name][0] == stamp_of(name) else None
         except UserError as error:
@@ -142,6 +144,14 @@ def verify_images(paths: Sequence[Path], *, again: bool = False) -> Verification
         problems,
         np.array([pixels for _, _, _, pixels in rows], dtype="S64"),
     )
+
+
+def _is_text(name: str) -> bool:
+    """Whether a path can be written into a run's files; on Linux, names may be any bytes."""
+    try:
+        return bool(name.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def read_unchanged(path: Path, stamp: np.ndarray, sha256: bytes) -> bytes:

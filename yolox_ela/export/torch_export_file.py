@@ -12,6 +12,7 @@ from yolox_ela.errors import UserError
 from yolox_ela.export.metadata import SECTION, Metadata
 from yolox_ela.export.network import ToExport
 from yolox_ela.export.opened import Opened
+from yolox_ela.system.checksums import require_checksums
 from yolox_ela.system.device import select_device
 
 LEAST_SIDE = (
@@ -45,6 +46,7 @@ def open_file(path: Path, device: str) -> Opened:
         UserError: the file has no metadata.
     """
     on = select_device(device)
+    require_checksums(path)
     extra = {EXTRA: ""}
     program = torch.export.load(path, extra_files=extra)
     meta = Metadata.of_texts(json.loads(extra[EXTRA] or "{}"), str(path))

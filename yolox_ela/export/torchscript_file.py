@@ -10,6 +10,7 @@ from torch import Tensor
 from yolox_ela.export.metadata import SECTION, Metadata
 from yolox_ela.export.network import ToExport
 from yolox_ela.export.opened import Opened
+from yolox_ela.system.checksums import require_checksums
 from yolox_ela.system.device import select_device
 
 EXTRA = f"{SECTION}.json"  # the metadata's name inside the file
@@ -30,6 +31,7 @@ def open_file(path: Path, device: str) -> Opened:
         UserError: the file has no metadata.
     """
     on = select_device(device)
+    require_checksums(path)
     extra = {EXTRA: ""}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -44,8 +44,11 @@ def sites(network: str) -> Sites:
     """The sites of one of the papers' networks, in torchvision's names; see `SITES`.
 
     Raises:
+        TypeError: the name is no text.
         ValueError: there are none for this name; the message lists the names.
     """
+    if not isinstance(network, str):
+        raise TypeError(f"sites: the network's name is text, not a {type(network).__name__}")
     if network not in SITES:
         raise ValueError(f"no sites are known of '{network}'; there are {', '.join(SITES)}")
     return SITES[network]

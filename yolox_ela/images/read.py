@@ -15,7 +15,7 @@ from yolox_ela.images import jpeg, webp
 from yolox_ela.images.orientation import orientation_of, upright, upright_size
 from yolox_ela.images.tiff import decode_tiff, require_checksums
 from yolox_ela.images.values import UNDECIDED, ValueRange, to_eight_bits
-from yolox_ela.system.files import read_bytes
+from yolox_ela.system.files import as_path, read_bytes
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv")
@@ -57,7 +57,7 @@ def read_image(path: Path | str, values: ValueRange = UNDECIDED) -> np.ndarray:
         UserError: the file is missing, damaged, cut short or not an image, or it has values
             beyond `values`.
     """
-    path = Path(path)
+    path = as_path(path, "an image")
     return to_bgr(decode_undamaged(read_file(path), path).pixels, values, path)
 
 
@@ -68,7 +68,7 @@ def read_file(path: Path) -> bytes:
         UserError: it cannot be opened.
     """
     try:
-        return read_bytes(path)
+        return read_bytes(as_path(path, "an image"))
     except OSError as error:
         raise UserError(f"cannot open image {path}: {error.strerror}") from error
 

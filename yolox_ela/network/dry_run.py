@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 
-from yolox_ela.errors import ANY_FAILURE, UserError
+from yolox_ela.errors import UserError, code_of_others
 from yolox_ela.input_size import InputSize
 from yolox_ela.network.model import AttentionPafpn
 from yolox_ela.sizes import STRIDES
@@ -76,21 +76,16 @@ def _require_working(
             f"{label} has lazy layers, whose weights do not exist yet: give them their sizes, from "
             "the number of channels that the module is built with"
         )
-    try:
+    with code_of_others(
+        lambda said: f"{label} cannot be copied, as averaging the weights needs: {said}"
+    ):
         module = copy.deepcopy(module)
-    except ANY_FAILURE as error:  # the user's code, which may fail in any way
-        raise UserError(
-            f"{label} cannot be copied, as averaging the weights needs: "
-            f"{type(error).__name__}: {error}"
-        ) from error
     image = torch.randn(shape)
     leaf = image.clone().requires_grad_()
     x = leaf * 1
     used_twice = x * x  # as the layer beside the module, whose gradient needs the map unchanged
-    try:
+    with code_of_others(lambda said: f"{label} fails {given}: {said}"):
         out = module.train()(x)
-    except ANY_FAILURE as error:
-        raise UserError(f"{label} fails {given}: {type(error).__name__}: {error}") from error
     _require_map(out, image, f"{label} returns", given)
     if site in USED_TWICE and x._version > 0:
         raise UserError(
@@ -115,13 +110,11 @@ def _require_working(
         raise UserError(no_gradient)
     if not gradient.isfinite().all():
         raise UserError(f"{label} has a gradient that is not finite {given}")
-    with torch.no_grad():
-        try:
-            out = module.eval()(image.clone())
-        except ANY_FAILURE as error:
-            raise UserError(
-                f"{label} fails in evaluation mode {given}: {type(error).__name__}: {error}"
-            ) from error
+    with (
+        torch.no_grad(),
+        code_of_others(lambda said: f"{label} fails in evaluation mode {given}: {said}"),
+    ):
+        out = module.eval()(image.clone())
     _require_map(out, image, f"{label} returns in evaluation mode", given)
 
 

@@ -12,6 +12,7 @@ from yolox_ela.images.values import UNDECIDED, ValueRange
 from yolox_ela.input_size import FORM, ImageSize, is_image_size
 from yolox_ela.network.inference import FAST, Inference, predictor
 from yolox_ela.network.model import Yolox
+from yolox_ela.schema import TEXT, fault, listed, shown
 
 BATCH = 16  # images at a time on a GPU
 
@@ -54,7 +55,7 @@ class Runner:
 
     def __post_init__(self) -> None:
         if not is_image_size(self.image_size):
-            raise UserError(f"image_size {self.image_size} must be {FORM}")
+            raise UserError(f"image_size {shown(self.image_size)} must be {FORM}")
 
     def require(self, score_threshold: float, nms_iou: float) -> None:
         """Raise UserError if threshold and NMS inside the network hide what is asked for."""
@@ -88,6 +89,10 @@ def torch_runner(
     Raises:
         UserError: the names do not fit the network, or the image size cannot be right.
     """
+    if not isinstance(model, Yolox):
+        raise UserError(f"model must be a YOLOX network of this package, not {shown(model)}")
+    if isinstance(classes, str) or fault(classes, listed(TEXT)):
+        raise UserError(f"classes must be a list of names, not {shown(classes)}")
     if len(classes) != model.head.num_classes:
         raise UserError(
             f"{len(classes)} class names for a network with {model.head.num_classes} classes"

@@ -14,7 +14,7 @@ from yolox_ela.errors import UserError
 from yolox_ela.network.normalisation import FOLDED
 from yolox_ela.network.weights import plain_state, read_checkpoint, weights_digest
 from yolox_ela.system.fetch import DownloadError, fetch, file_digest
-from yolox_ela.system.files import default_cache
+from yolox_ela.system.files import as_path, default_cache, exists, is_file
 
 RANDOM = "random"
 
@@ -96,7 +96,7 @@ def pretrained_file(name: str = DETECTOR) -> Path:
         UserError: the package has no weights of this name.
     """
     path = PRETRAINED / f"{name}.pth"
-    if not path.is_file():
+    if not is_file(path):
         names = ", ".join(sorted(p.stem for p in PRETRAINED.glob("*.pth"))) or "none"
         raise UserError(
             f"this installation has no weights '{name}' (no {path}; it has {names}): give other "
@@ -117,11 +117,11 @@ def start_file(given: str | Path, cache: Path | None = None, *, size: str = "nan
         UserError: no connection, a full disk, the download is something else, or there are no
             weights of this name or size.
     """
-    start = STARTS.get(str(given))
+    wanted = as_path(given, "the name of weights")
+    start = STARTS.get(str(wanted))
     if start is None:
-        path = Path(given)
-        is_name = path.name == str(given) and not path.suffix and not path.exists()
-        return pretrained_file(path.name) if is_name else path
+        is_name = wanted.name == str(wanted) and not wanted.suffix and not exists(wanted)
+        return pretrained_file(wanted.name) if is_name else wanted
     if size != "nano":
         if str(given) != DEFAULT:
             raise UserError(

@@ -20,6 +20,7 @@ from yolox_ela.network.entries import checked_entries
 from yolox_ela.network.model import Yolox
 from yolox_ela.network.normalisation import to_bgr_bytes
 from yolox_ela.sizes import SIZES
+from yolox_ela.system.checksums import require_checksums
 from yolox_ela.system.files import exists, require_regular
 
 # The numpy scalars that upstream's trainer saves beside its weights, under their names in numpy 1
@@ -86,6 +87,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         if is_safetensors:
             content: Any = _read_safetensors(path)
         else:
+            require_checksums(path)
             with torch.serialization.safe_globals(NUMPY_SCALARS):
                 content = torch.load(path, map_location="cpu", weights_only=True)
     except MemoryError:
@@ -141,7 +143,8 @@ def state_dict_of(content: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
     folded; see `to_bgr_bytes`.
 
     Raises:
-        UserError: there are no tensors, or they have values that are not finite.
+        UserError: there are no tensors, or they have values that are not finite, or negative
+            variances.
     """
     state = plain_state(content, path)
     if "recipe" in content and "ema" in content:
@@ -170,6 +173,8 @@ def plain_state(content: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
                 f"{path}: {key} has values that are not finite numbers, as of a training that has "
                 "diverged: give weights of an earlier epoch"
             )
+        if name.endswith("running_var") and bool((tensor < 0).any()):
+            raise UserError(f"{path}: {key} has negative variances: it is damaged; get it again")
         state[name] = tensor
     if not state:
         raise UserError(

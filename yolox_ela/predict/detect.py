@@ -15,7 +15,7 @@ from yolox_ela.network.runner import Runner
 from yolox_ela.overrides import did_you_mean
 from yolox_ela.predict.prepare import Failed, Prepared
 from yolox_ela.predict.result import Result
-from yolox_ela.schema import TEXT, fault, listed
+from yolox_ela.schema import TEXT, fault, listed, shown
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Limits:
             UserError: there is no such class, or the number is less than 1.
         """
         if number is not None and not (isinstance(number, Integral) and number >= 1):
-            raise UserError(f"max_detections {number} must be a whole number, at least 1")
+            raise UserError(f"max_detections {shown(number)} must be a whole number, at least 1")
         if only is not None and (isinstance(only, str) or fault(only, listed(TEXT))):
-            raise UserError(f"only {only!r} must be a list of names of classes")
+            raise UserError(f"only {shown(only)} must be a list of names of classes")
         for name in only or ():
             if name not in classes:
                 hint = did_you_mean(name, classes) or f"there are {', '.join(classes)}"

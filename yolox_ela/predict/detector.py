@@ -22,7 +22,9 @@ from yolox_ela.predict.prepare import Failed, Prepared, Task, picture_task, prep
 from yolox_ela.predict.result import Result
 from yolox_ela.predict.sources import Item, Source, Video, find_items
 from yolox_ela.predict.video import NewestFrames
+from yolox_ela.schema import shown
 from yolox_ela.system.device import select_device
+from yolox_ela.system.files import as_path
 
 OnError = Callable[[Any, UserError], None]
 
@@ -51,11 +53,16 @@ class Detector:
         only: Sequence[str] | None = None,
         max_detections: int | None = None,
     ) -> None:
+        if not isinstance(runner, Runner):
+            raise UserError(
+                f"runner must be a Runner, not {shown(runner)}: Detector.from_checkpoint(FILE) and "
+                "Detector.from_model(NETWORK, CLASSES) make one"
+            )
         score_threshold = runner.score_threshold if score_threshold is None else score_threshold
         nms_iou = runner.nms_iou if nms_iou is None else nms_iou
         for name, value in (("score_threshold", score_threshold), ("nms_iou", nms_iou)):
             if not isinstance(value, Real) or not 0 <= value <= 1:
-                raise UserError(f"{name} {value} must be a number between 0 and 1")
+                raise UserError(f"{name} {shown(value)} must be a number between 0 and 1")
         runner.require(score_threshold, nms_iou)
         self.runner = runner
         self.settings = EvalSettings(runner.image_size, score_threshold, nms_iou)
@@ -135,7 +142,7 @@ class Detector:
             UserError: a file is missing or damaged, or the two do not belong together.
         """
         runner = load_runner(
-            Path(checkpoint),
+            as_path(checkpoint, "checkpoint"),
             experiment,
             image_size=image_size,
             device=device,
@@ -215,6 +222,8 @@ class Detector:
             UserError: something cannot be read, and there is no `on_error`; or a pattern, folder or
                 list names nothing.
         """
+        if on_error is not None and not callable(on_error):
+            raise UserError(f"on_error must be a function, not {shown(on_error)}")
         items = find_items(sources, live=live)
         for is_live, group in groupby(items, lambda item: isinstance(item, Video) and item.live):
             if not is_live:

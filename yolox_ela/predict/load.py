@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from yolox_ela.errors import UserError
-from yolox_ela.experiment import Experiment
+from yolox_ela.experiment import Experiment, network_of
 from yolox_ela.export.formats import is_exported
 from yolox_ela.export.runtimes import open_exported, runner_of
 from yolox_ela.images.values import ValueRange
@@ -41,7 +41,7 @@ def load_network(
     exp = override(
         exp, {"classes": row_names(content, state, exp.classes, path), "attention": attention}
     )
-    model = exp.build_model()
+    model = network_of(exp)
     load_trained(model, state, path)
     return Loaded(model, exp, ValueRange.recorded(content))
 
@@ -65,7 +65,7 @@ def load_runner(
     return torch_runner(
         model,
         exp.classes,
-        image_size=image_size or exp.image_size,
+        image_size=exp.image_size if image_size is None else image_size,
         device=select_device(device),
         values=values,
     )

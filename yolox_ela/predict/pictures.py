@@ -10,6 +10,7 @@ from yolox_ela.errors import UserError
 from yolox_ela.images.read import decode_undamaged, read_image, to_bgr, told_as_damage
 from yolox_ela.images.values import ValueRange
 from yolox_ela.predict.download import download, is_web
+from yolox_ela.schema import shown
 
 Picture: TypeAlias = str | Path | np.ndarray | Image.Image | bytes
 
@@ -50,7 +51,9 @@ def as_bgr(picture: Picture, values: ValueRange, *, rgb: bool = False) -> np.nda
             raise UserError(f"{picture}: {error}") from error
     if isinstance(picture, (str, Path)):
         return read_image(picture, values)
-    raise UserError(f"an image is a path, an address, an array, a PIL image or bytes: {picture!r}")
+    raise UserError(
+        "an image is a path, an address, an array, a PIL image or bytes, not " + shown(picture)
+    )
 
 
 def _of_array(array: np.ndarray, *, rgb: bool) -> np.ndarray:

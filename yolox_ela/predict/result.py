@@ -12,6 +12,7 @@ import numpy as np
 from yolox_ela.errors import UserError
 from yolox_ela.images.boxes import draw_boxes
 from yolox_ela.system.fetch import disk_errors
+from yolox_ela.system.files import as_path
 
 JPEG_QUALITY = 92
 
@@ -65,7 +66,7 @@ class Result:
         Raises:
             UserError: OpenCV writes no such format, or the file cannot be written.
         """
-        return save_picture(Path(path), self.plot())
+        return save_picture(as_path(path, "path"), self.plot())
 
     def crops(self) -> Iterator[tuple[str, np.ndarray]]:
         """The class name of each object, and its part of the picture, (h, w, 3) uint8 BGR.

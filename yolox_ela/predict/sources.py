@@ -16,6 +16,7 @@ from yolox_ela.errors import UserError
 from yolox_ela.images.read import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from yolox_ela.predict.download import is_web
 from yolox_ela.predict.pictures import Picture
+from yolox_ela.schema import shown
 from yolox_ela.system.files import exists, is_folder
 
 Source: TypeAlias = Picture | int
@@ -66,7 +67,7 @@ def find_items(
     elif isinstance(given, (str, Path)):
         yield from _of_text(given, live, on_omitted)
     elif isinstance(given, (int, np.integer)) and not isinstance(given, bool):
-        yield _camera(str(given))
+        yield _camera(str(given) if abs(given) < 10**9 else shown(given))
     elif isinstance(given, (np.ndarray, bytes, Image.Image)):
         yield given
     elif isinstance(given, Iterable) and not hasattr(given, "__array__"):  # as tensors have
@@ -75,7 +76,7 @@ def find_items(
     else:
         raise UserError(
             "give a path, an address, the number of a camera, an array, a PIL image, bytes, or a "
-            f"list of these, not {given!r}"
+            f"list of these, not {shown(given)}"
         )
 
 

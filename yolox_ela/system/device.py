@@ -3,6 +3,7 @@
 import torch
 
 from yolox_ela.errors import UserError
+from yolox_ela.schema import shown
 
 
 def select_device(name: str) -> torch.device:
@@ -17,8 +18,8 @@ def select_device(name: str) -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
-    except (RuntimeError, TypeError) as error:
-        raise UserError(f"--device {name}: choose auto, cpu, cuda, cuda:N or mps") from error
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise UserError(f"--device {shown(name)}: choose auto, cpu, cuda, cuda:N or mps") from error
     if device.type == "cuda":
         if not torch.cuda.is_available():
             raise UserError(f"--device {name}: torch sees no CUDA GPU here; use --device cpu")

@@ -9,8 +9,10 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from yolox_ela.errors import UserError
+from yolox_ela.schema import shown
 
 try:
     import fcntl
@@ -27,6 +29,22 @@ KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
+
+
+def as_path(given: Any, name: str) -> Path:
+    """A path that was given from Python, as text or as a path of any kind.
+
+    Args:
+        given: the path.
+        name: what the argument is called, for the message.
+
+    Raises:
+        UserError: it is something else; bytes are refused too, as `pathlib` does.
+    """
+    path = os.fspath(given) if isinstance(given, os.PathLike) else given
+    if not isinstance(path, str):
+        raise UserError(f"{name} must be a path, as text or as a Path, not {shown(given)}")
+    return Path(path)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -166,9 +184,17 @@ def require_space(path: Path, size: int) -> None:
     free = shutil.disk_usage(path.parent).free
     if free < size:
         raise UserError(
-            f"{path} needs {size / GIB:.3g} GiB, and its disk has {free / GIB:.3g} GiB left; "
+            f"{path} needs {size_text(size)}, and its disk has {size_text(free)} left; "
             "free space, or name another folder (for a cache by YOLOX_ELA_CACHE)"
         )
+
+
+def size_text(size: float) -> str:
+    """A number of bytes with a unit in which it is not 0, as in `1.50 GiB`."""
+    for unit, name in ((GIB, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+        if size >= unit:
+            return f"{size / unit:.2f} {name}"
+    return f"{size:.0f} bytes"
 
 
 def default_cache() -> Path:

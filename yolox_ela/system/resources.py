@@ -42,6 +42,8 @@ OF_DISK = re.compile(r"No space left on device")
 OF_DEVICE = re.compile(r"out of memory", re.I)
 OF_LOOP = re.compile(r"Symlink loop from '(.*)'")  # of pathlib
 LOOP = "{path}: its symbolic links lead in a circle; name another file or folder"
+# A file that a command has checked before, or a folder of the system, as of TMPDIR.
+GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -118,6 +120,8 @@ def _of_system(error: OSError) -> str:
         return LOOP.format(path=path)
     if error.errno in REFUSED:
         return f"{path}: {error.strerror}; change its permissions, or name another file or folder"
+    if error.errno in GONE:
+        return f"{path} cannot be found ({error.strerror}): it was moved or removed meanwhile"
     if error.errno == errno.EIO:
         return f"{path} cannot be read or written ({error.strerror}): its disk may be failing"
     return ""

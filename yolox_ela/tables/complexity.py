@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from yolox_ela.experiment import Experiment
+from yolox_ela.experiment import Experiment, network_of
 from yolox_ela.input_size import ImageSize, InputSize
 from yolox_ela.tables.layout import Column, Table
 from yolox_ela.tables.paper import ELA_S_SIZE, PAPER
@@ -57,7 +57,7 @@ def complexity_table(
     """
     size, rows = InputSize.of(image_size), []
     for exp in experiments:
-        counts = count_complexity(exp.build_model(), size)
+        counts = count_complexity(network_of(exp), size)
         paper = PAPER.get(exp.name) if size == InputSize.of(PAPER_IMAGE_SIZE) else None
         rows.append(
             {

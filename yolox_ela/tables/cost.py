@@ -6,7 +6,7 @@ from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
-from yolox_ela.experiment import BASELINE, NETWORK, Experiment, load_experiment
+from yolox_ela.experiment import BASELINE, NETWORK, Experiment, load_experiment, network_of
 from yolox_ela.overrides import override
 from yolox_ela.tables.complexity import Complexity, count_complexity
 from yolox_ela.tables.layout import Column, Table
@@ -61,7 +61,7 @@ def cost_tables(experiments: Sequence[Experiment], runs: Sequence[RunRow]) -> li
     """
     baseline = load_experiment(BASELINE)
     shown = {exp.name: exp for exp in [baseline, *experiments, *experiments_of([CONTROL], [])]}
-    counts = {name: count_complexity(exp.build_model()) for name, exp in shown.items()}
+    counts = {name: count_complexity(network_of(exp)) for name, exp in shown.items()}
     groups: dict[tuple[Any, ...], list[RunRow]] = {}
     for run in runs:
         if run.exp in shown:

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from yolox_ela.choices import MODES, SPEED_PRECISIONS
 from yolox_ela.errors import UserError
-from yolox_ela.experiment import BASELINE, Experiment
+from yolox_ela.experiment import BASELINE, Experiment, network_of
 from yolox_ela.input_size import FORM, ImageSize, InputSize, is_image_size
 from yolox_ela.network.fuse import fuse, fuse_batchnorm
 from yolox_ela.network.model import Yolox
@@ -90,7 +90,7 @@ def measure_speed(
         images = _images(batch, InputSize.of(settings.image_size), mode, device)
         tasks = {
             exp.name: _task(
-                _prepare(exp.build_model(), mode, precision, backend).to(device), images, precision
+                _prepare(network_of(exp), mode, precision, backend).to(device), images, precision
             )
             for exp in experiments
         }

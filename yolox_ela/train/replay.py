@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from yolox_ela.augment.multiscale import network_input
 from yolox_ela.errors import UserError
-from yolox_ela.experiment import load_experiment
+from yolox_ela.experiment import load_experiment, network_of
 from yolox_ela.freezing import freeze, frozen_modules, keep_statistics
 from yolox_ela.network.model import LOSSES
 from yolox_ela.network.weights import read_checkpoint
@@ -71,7 +71,7 @@ def replay(path: Path, *, experiment: str | Path | None = None, device: str = "a
     else:
         recipe = adopt_run(load_experiment(experiment), content)
     accelerator = build_accelerator(device, recipe.precision)
-    network = recipe.build_model()
+    network = network_of(recipe)
     try:
         network.load_state_dict(content["model"])
     except (AttributeError, RuntimeError) as error:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from yolox_ela.errors import UserError
 from yolox_ela.system.claim import FolderClaim, claim_folder, claim_new_folder, require_unclaimed
-from yolox_ela.train.run_folder import IN_USE, START_FILES, RunFolder, latest_run_path
+from yolox_ela.system.run_names import START_FILES
+from yolox_ela.train.run_folder import IN_USE, RunFolder, latest_run_path
 
 
 def required_path(output: Path | None, parent: Path, name: str, *, resume: bool) -> Path | None:

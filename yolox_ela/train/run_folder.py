@@ -12,36 +12,10 @@ from loguru import logger
 from yolox_ela.errors import UserError
 from yolox_ela.system.claim import require_unclaimed
 from yolox_ela.system.files import other_kind, write_atomically
+from yolox_ela.system.run_names import EVALUATION_FILES, START_FILES, TRAINING_FILES
 from yolox_ela.train.run_files import read_environment
 
 IN_USE = "stop that run, or wait until it has ended"  # before it can be resumed
-# What a run writes before its first epoch, so that nothing is lost with it.
-START_FILES = (
-    "config.json",
-    "environment.json",
-    "train.log",
-    "data.npz",
-    "trackers.json",
-    "tensorboard",
-    "wandb",
-    "mlflow",
-    "trackio",
-)
-# What a run keeps in its folder, and an evaluation with --report.
-TRAINING_FILES = (
-    "config.json",
-    "train.log",
-    "data.npz",
-    "trackers.json",
-    "metrics.csv",
-    "timing.json",
-    "state.pth",
-    "last.pth",
-    "best.pth",
-    "curves.png",
-    "predictions.png",
-)
-EVALUATION_FILES = ("environment.json", "results.json", "evaluation.npz", "report.html")
 
 
 class RunFolder:

@@ -32,6 +32,10 @@ THREADS = Kind(
     f"a whole number from 1 to {MOST_THREADS}",
     lambda value: COUNT.holds(value) and 1 <= value <= MOST_THREADS,
 )
+BEST = Kind(  # a larger one would let no later weights be kept as the best
+    "a score from 0 to 1, or -1 before the first",
+    lambda value: NUMBER.holds(value) and (0 <= value <= 1 or value == -1),
+)
 ROW = record({"epoch": COUNT}, others=optional(NUMBER), words="an epoch's numbers by name")
 SLOT = Kind(
     "a tensor, a number or nothing",
@@ -51,7 +55,7 @@ def state_kind(losses: Sequence[str]) -> Kind:
     progress = record(
         {"step": COUNT},
         optional={
-            "best": FINITE,
+            "best": BEST,
             "best_epoch": COUNT,
             "history": listed(ROW),
             "loss_sums": sums,

@@ -2,7 +2,6 @@
 
 import html
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -10,6 +9,8 @@ import numpy as np
 
 from yolox_ela.errors import UserError
 from yolox_ela.predict import Detector
+from yolox_ela.schema import shown
+from yolox_ela.system.files import as_path
 from yolox_ela.ui.answers import detect, gates
 
 TITLE = "yolox_ela"
@@ -29,6 +30,12 @@ def build_page(networks: Mapping[str, Detector], threshold: float) -> gr.Blocks:
         threshold: the lowest score that is shown at first, 0-1.
     """
 
+    def chosen(network: str) -> Detector:
+        """The network of a name that a client sends."""
+        if not isinstance(network, str) or network not in networks:
+            raise UserError(f"no network is called {shown(network)}: choose {', '.join(networks)}")
+        return networks[network]
+
     def show_objects(
         picture: str | None, network: str, lowest: float
     ) -> tuple[np.ndarray | None, dict[str, Any] | None]:
@@ -36,7 +43,7 @@ def build_page(networks: Mapping[str, Detector], threshold: float) -> gr.Blocks:
         if picture is None:
             return None, None
         try:
-            found = detect(networks[network], Path(picture), lowest)
+            found = detect(chosen(network), as_path(picture, "the picture"), lowest)
         except UserError as error:
             # The page reads messages as HTML, and they have names of files and classes in them.
             message = html.escape(str(error))
@@ -48,11 +55,11 @@ def build_page(networks: Mapping[str, Detector], threshold: float) -> gr.Blocks:
         if picture is None or not wanted:
             return gr.update(value=None, visible=False), gr.update(value="", visible=False)
         try:
-            figure, text = gates(networks[network], Path(picture))
+            figure, text = gates(chosen(network), as_path(picture, "the picture"))
         except UserError as error:  # in the text, as the detections may have the same message
             figure, text = None, str(error)
-        shown = gr.update(value=figure, visible=figure is not None)
-        return shown, gr.update(value=text, visible=True)
+        drawn = gr.update(value=figure, visible=figure is not None)
+        return drawn, gr.update(value=text, visible=True)
 
     with gr.Blocks(
         title=TITLE, analytics_enabled=False, delete_cache=(LOOK_EVERY, OLDEST_FILE)
