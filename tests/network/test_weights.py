@@ -124,6 +124,16 @@ class TestReading:
         with pytest.raises(UserError, match="damaged"):
             read_checkpoint(path)
 
+    def test_archives_whose_checksums_were_not_computed(self, saved):
+        """As an option of torch wants it, to save faster."""
+        state = build().state_dict()
+        torch.serialization.set_crc32_options(False)
+        try:
+            path = saved({"model": state})
+        finally:
+            torch.serialization.set_crc32_options(True)
+        assert same(read_weights(path), state)
+
     def test_numpy_arrays_are_refused(self, saved):
         with pytest.raises(UserError, match=r"file\.pth"):
             read_weights(saved({"model": build().state_dict(), "extra": np.zeros(3, object)}))
