@@ -118,9 +118,9 @@ def start_file(given: str | Path, cache: Path | None = None, *, size: str = "nan
             weights of this name or size.
     """
     wanted = as_path(given, "the name of weights")
-    start = STARTS.get(str(wanted))
+    start = STARTS.get(str(given))  # a Path has no `./`, which makes `./coco` a file
     if start is None:
-        is_name = wanted.name == str(wanted) and not wanted.suffix and not exists(wanted)
+        is_name = wanted.name == str(given) and not wanted.suffix and not exists(wanted)
         return pretrained_file(wanted.name) if is_name else wanted
     if size != "nano":
         if str(given) != DEFAULT:

@@ -19,7 +19,8 @@ def select_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except (RuntimeError, TypeError, ValueError) as error:
-        raise UserError(f"--device {shown(name)}: choose auto, cpu, cuda, cuda:N or mps") from error
+        said = name if isinstance(name, str) else shown(name)
+        raise UserError(f"--device {said}: choose auto, cpu, cuda, cuda:N or mps") from error
     if device.type == "cuda":
         if not torch.cuda.is_available():
             raise UserError(f"--device {name}: torch sees no CUDA GPU here; use --device cpu")
