@@ -8,6 +8,7 @@ python -m studies.gpu collect out -o runs/gpu
 import argparse
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from studies.gpu.jobs import JOBS, Place, run
@@ -15,7 +16,7 @@ from studies.gpu.parcel import unwrap, wrap
 from studies.gpu.parts import MIB, pack, receive
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-WORK = Path("/tmp/yolox_ela_gpu")  # what a call leaves for the next one
+WORK = Path(tempfile.gettempdir()) / "yolox_ela_gpu"  # what a call leaves for the next one
 
 
 def main() -> int:
@@ -92,9 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     calling = commands.add_parser("call", help="receive parts and run a job; on the machine")
     calling.add_argument("job", choices=("receive", *JOBS), help="receive: only unpack the parts")
     calling.add_argument("--parts", type=Path, nargs="*", default=[], help="folders of parts")
-    calling.add_argument(
-        "--work", type=Path, default=Path("/tmp/yolox_ela_gpu"), help="work folder"
-    )
+    calling.add_argument("--work", type=Path, default=WORK, help=f"default: {WORK}")
     calling.add_argument("--out", type=Path, help="folder of the files that go back")
     calling.add_argument("--minutes", type=float, default=9, help="for the job (default: 9)")
     calling.add_argument("--device", default="cuda", help="as for train (default: cuda)")

@@ -171,7 +171,7 @@ def rows_of_ids(ids: Sequence[str], known: np.ndarray) -> list[int]:
     """The positions of the images of these ids, ascending.
 
     Args:
-        ids: of some images.
+        ids: the ids of the images to keep.
         known: (I,) the ids of all.
 
     Raises:

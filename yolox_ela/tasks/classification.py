@@ -129,7 +129,7 @@ def scores_of(
 
     Args:
         labels: (I,) the classes of the images.
-        guesses: for each image up to five classes, the likeliest first.
+        guesses: up to five classes of each image, the likeliest first.
         classes: their names.
     """
     first = np.array([guess[0] for guess in guesses])

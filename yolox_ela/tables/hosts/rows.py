@@ -25,8 +25,9 @@ class PrintedRow:
         table: the table's number.
         method: the row's label.
         build: builds the module that the label means; None for the network without attention.
-        parameters: in 10^6, as printed.
-        macs: in 10^9 (MobileNetV2: 10^6), as printed; None where the table has none.
+        parameters: the printed number of parameters, in 10^6.
+        macs: the printed number of operations, in 10^9 (MobileNetV2: 10^6); None where the table
+            has none.
         reason: why the counts of this module differ from the printed ones; empty if they agree.
     """
 
