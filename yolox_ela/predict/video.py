@@ -19,6 +19,7 @@ PATIENCE = 2.0  # seconds to wait for a frame that is being read when a live sou
 RATE = 25.0  # frames per second of a video or camera that does not say
 CODEC = "mp4v"  # MPEG-4, which OpenCV writes on every system; it has no H.264 encoder everywhere
 SUFFIX = ".mp4"
+SILENT = 0  # the level at which OpenCV logs nothing
 
 
 class Frames:
@@ -229,7 +230,9 @@ class VideoWriter:
 def _silence() -> None:
     """Let OpenCV and its ffmpeg print nothing: every failure has one message, ours."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # read when a video is opened
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    # OpenCV 4 has the function in its main module, OpenCV 5 in another one.
+    set_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel
+    set_level(SILENT)
 
 
 def _title(source: str | Path | int) -> str:
