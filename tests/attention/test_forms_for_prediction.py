@@ -52,6 +52,16 @@ def test_same_result_in_the_memory_of_the_map(build, gate_scale, n, layout):
 
 
 @every_build
+@torch.inference_mode()
+def test_gates_lie_in_memory_as_a_channels_last_map_does(build):
+    """Otherwise each product of the map and a gate takes six times as long, with equal results."""
+    fast = FastELA(trained(build))
+    sums = [torch.randn(2, 20, 64) for _ in range(2)]
+    for gate in filter(None, (fast.gate_h, fast.gate_w)):
+        assert gate(sums, factor=20).is_contiguous()  # (N, S, L, 1, C)
+
+
+@every_build
 @torch.no_grad()
 def test_exported_form(build):
     for gate_scale in (1.0, 2.0):
