@@ -31,13 +31,14 @@ def place_captions(
     placed = np.zeros((0, 4))
     for index, (box, size) in enumerate(zip(np.asarray(boxes, float), sizes, strict=True)):
         first_below = below is not None and below[index]
-        preferred = np.array(list(_beside(box, size, bounds, below=first_below)))
-        places = _rectangles(
-            np.concatenate([preferred, _elsewhere(box, size, bounds, placed)]), size
-        )
-        places = places[_within(places, bounds)]
-        covered = _covered(places, placed)
-        placed = np.concatenate([placed, places[[np.argmin(covered)]]])  # the first of the least
+        corners = np.array(list(_beside(box, size, bounds, below=first_below)))
+        covered = _covered(corners, size, placed)
+        if np.all(covered > 0):
+            elsewhere, covered_there = _elsewhere(box, size, bounds, placed)
+            corners = np.concatenate([corners, elsewhere])
+            covered = np.concatenate([covered, covered_there])
+        corner = corners[np.argmin(covered)]  # the first of the least
+        placed = np.concatenate([placed, [[*corner, *(corner + size)]]])
     return placed
 
 
@@ -57,27 +58,41 @@ def _beside(
             )
 
 
-def _elsewhere(box: np.ndarray, size: np.ndarray, bounds: Bounds, placed: np.ndarray) -> np.ndarray:
-    """(M, 2) upper left corners all over the bounds and next to other captions, nearest first."""
-    width, height = size
-    left, top, right, bottom = bounds
-    columns = (
-        np.arange(left, right - width, max(width / 2, 1e-9)),
-        np.array([right - width, box[0]]),
-        placed[:, 2],
-        placed[:, 0] - width,
+def _elsewhere(
+    box: np.ndarray, size: np.ndarray, bounds: Bounds, placed: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Places all over the bounds and next to other captions, nearest to the box first.
+
+    Returns:
+        (M, 2) upper left corners, and (M,) the area that a caption there shares with the others.
+    """
+    x, y = (
+        _steps(box[axis], size[axis], (bounds[axis], bounds[axis + 2]), placed[:, axis::2])
+        for axis in (0, 1)
+    )
+    # A shared area is a shared width times a shared height, so a product of matrices adds them up.
+    columns = _shared(x, size[0], placed[:, 0::2])
+    covered = _shared(y, size[1], placed[:, 1::2]) @ columns.T
+    corners = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    order = np.argsort(_distance(corners, size, box), kind="stable")
+    return corners[order], _without_rounding(covered.ravel()[order])
+
+
+def _steps(
+    start: float, length: float, limits: tuple[float, float], placed: np.ndarray
+) -> np.ndarray:
+    """Where a caption may begin along one axis, sorted and within the limits but for rounding."""
+    first, last = limits
+    values = (
+        np.arange(first, last - length, max(length / 2, 1e-9)),
+        np.array([last - length, start]),
+        placed[:, 1],
+        placed[:, 0] - length,
         placed[:, 0],
     )
-    rows = (
-        np.arange(top, bottom - height, max(height / 2, 1e-9)),
-        np.array([bottom - height, box[1]]),
-        placed[:, 3],
-        placed[:, 1] - height,
-        placed[:, 1],
-    )
-    x, y = np.meshgrid(*(np.unique(np.concatenate(values)) for values in (columns, rows)))
-    corners = np.stack([x.ravel(), y.ravel()], axis=1)
-    return corners[np.argsort(_distance(corners, size, box), kind="stable")]
+    steps = np.unique(np.concatenate(values))
+    slack = 1e-6 * (1 + abs(last))
+    return steps[(steps >= first - slack) & (steps + length <= last + slack)]
 
 
 def _distance(corners: np.ndarray, size: np.ndarray, box: np.ndarray) -> np.ndarray:
@@ -86,21 +101,18 @@ def _distance(corners: np.ndarray, size: np.ndarray, box: np.ndarray) -> np.ndar
     return np.hypot(*gap.T) + 0.01 * np.abs(corners - box[:2]).sum(axis=1)
 
 
-def _rectangles(corners: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """(M, 4) rectangles of this size at upper left corners."""
-    return np.concatenate([corners, corners + size], axis=1)
+def _covered(corners: np.ndarray, size: np.ndarray, placed: np.ndarray) -> np.ndarray:
+    """(M,) area that a caption at each of these corners shares with those placed already."""
+    width, height = (_shared(corners[:, i], size[i], placed[:, i::2]) for i in (0, 1))
+    return _without_rounding((width * height).sum(axis=1))
 
 
-def _within(places: np.ndarray, bounds: Bounds) -> np.ndarray:
-    """(M,) which rectangles lie within the bounds, but for rounding."""
-    slack = 1e-6 * (1 + abs(bounds[2]) + abs(bounds[3]))
-    low, high = np.array(bounds[:2]) - slack, np.array(bounds[2:]) + slack
-    return np.all((places[:, :2] >= low) & (places[:, 2:] <= high), axis=1)
+def _shared(starts: np.ndarray, length: float, placed: np.ndarray) -> np.ndarray:
+    """(M, N) length along one axis that captions at M starts share with each of N placed ones."""
+    low = np.maximum(starts[:, None], placed[None, :, 0])
+    high = np.minimum(starts[:, None] + length, placed[None, :, 1])
+    return np.clip(high - low, 0, None)
 
 
-def _covered(places: np.ndarray, placed: np.ndarray) -> np.ndarray:
-    """(M,) area that each place shares with captions that are there already."""
-    low = np.maximum(places[:, None, :2], placed[None, :, :2])
-    high = np.minimum(places[:, None, 2:], placed[None, :, 2:])
-    area = np.clip(high - low, 0, None).prod(axis=2).sum(axis=1)
-    return np.where(area < 1e-9, 0, area)
+def _without_rounding(areas: np.ndarray) -> np.ndarray:
+    return np.where(areas < 1e-9, 0, areas)
