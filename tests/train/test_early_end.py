@@ -56,12 +56,12 @@ class TestTimeLimit:
     def test_stops_with_weights_and_scores(self, tmp_path, tiny_recipe, tiny_splits, screen):
         """In the middle of epoch 2, by a clock of its own: it jumps to where an evaluation and
         two of the five seconds for the files are left, however long this machine takes."""
-        recipe = override(tiny_recipe, {**FLAT, "batch_size": 2, "epochs": 2, "lr": 0.05})
+        recipe = override(tiny_recipe, {**FLAT, "batch_size": 4, "epochs": 2, "lr": 0.05})
         now = [0.0]
 
         class Timed(Training):
             def _train_step(self, batch):
-                if self.progress.step == 13:
+                if self.progress.step == 6:
                     now[0] = 1e6 - self.records.pace.evaluation_seconds(8) - 2
                 return super()._train_step(batch)
 
@@ -69,10 +69,10 @@ class TestTimeLimit:
         training.time_limit = TimeLimit(1e6, 0.0, images=8, clock=lambda: now[0])
         assert training.run() is None
         step = training.progress.step
-        assert step == 14
+        assert step == 7
         assert load(tmp_path / "state.pth")["progress"]["step"] == step
         last = load(tmp_path / "last.pth")
-        assert last["epoch"] == step / 10
+        assert last["epoch"] == step / 5
         for name, tensor in training.ema.model.state_dict().items():
             assert torch.equal(last["model"][name], tensor), name
         results = json.loads((tmp_path / "results.json").read_text())
