@@ -148,6 +148,19 @@ def test_step_and_history_agree(tmp_path, step, epochs, holds):
         require_position(*arguments)
 
 
+@pytest.mark.parametrize(("best_epoch", "holds"), [(0, True), (2, True), (3, False), (10**18, False)])
+def test_the_best_epoch_is_one_that_is_done(tmp_path, best_epoch, holds):
+    """A later one would end a run with `patience` never, or at once."""
+    history = [{"epoch": epoch} for epoch in (0, 1, 2)]
+    progress = Progress(step=4, best=0.5, best_epoch=best_epoch, history=history)
+    arguments = (progress, 3, 2, tmp_path / "state.pth", "remedy")
+    if holds:
+        require_position(*arguments)
+        return
+    with pytest.raises(UserError, match=r"state\.pth.*'progress.best_epoch' .* from 0 to 2, .*remedy"):
+        require_position(*arguments)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
