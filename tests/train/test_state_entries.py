@@ -233,10 +233,11 @@ def test_only_dense_tensors_are_taken(tmp_path, tensor, place):
         read_checkpoint(path)
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e300])
 def test_weights_that_are_not_finite_are_refused(tmp_path, value):
+    """Also numbers of 64 bits that are infinite in the network's 32."""
     path = tmp_path / "weights.pth"
-    torch.save({"model": {"a": W * value}}, path)
+    torch.save({"model": {"a": W.double() * value}}, path)
     with pytest.raises(UserError, match=r"a has values that are not finite .* earlier epoch"):
         state_dict_of(read_checkpoint(path), path)
 
