@@ -148,7 +148,9 @@ def test_step_and_history_agree(tmp_path, step, epochs, holds):
         require_position(*arguments)
 
 
-@pytest.mark.parametrize(("best_epoch", "holds"), [(0, True), (2, True), (3, False), (10**18, False)])
+@pytest.mark.parametrize(
+    ("best_epoch", "holds"), [(0, True), (2, True), (3, False), (10**18, False)]
+)
 def test_the_best_epoch_is_one_that_is_done(tmp_path, best_epoch, holds):
     """A later one would end a run with `patience` never, or at once."""
     history = [{"epoch": epoch} for epoch in (0, 1, 2)]
@@ -157,7 +159,9 @@ def test_the_best_epoch_is_one_that_is_done(tmp_path, best_epoch, holds):
     if holds:
         require_position(*arguments)
         return
-    with pytest.raises(UserError, match=r"state\.pth.*'progress.best_epoch' .* from 0 to 2, .*remedy"):
+    with pytest.raises(
+        UserError, match=r"state\.pth.*'progress.best_epoch' .* from 0 to 2, .*remedy"
+    ):
         require_position(*arguments)
 
 

@@ -52,7 +52,9 @@ class CocoFile:
         for entry in self.content["categories"]:
             key, name = identity(entry.get("id")), entry.get("name")
             if key is None or not isinstance(name, str) or not name.strip():
-                raise UserError(f"{self.path}: a category needs an id and a name, not {short(entry)}")
+                raise UserError(
+                    f"{self.path}: a category needs an id and a name, not {short(entry)}"
+                )
             if key in names:
                 raise UserError(f"{self.path}: two categories have the id {key}")
             names[key] = unicodedata.normalize("NFC", name.strip())
