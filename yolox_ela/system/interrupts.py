@@ -23,7 +23,7 @@ def tell(text: str) -> None:
         os.write(2, f"{text}\n".encode(errors="backslashreplace"))
 
 
-class StoppedAtOnce(KeyboardInterrupt):  # noqa: N818
+class StoppedAtOnce(KeyboardInterrupt):
     """A further signal to what was asked to stop already, and has said so."""
 
 
