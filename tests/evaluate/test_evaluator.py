@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from loguru import logger
 
 from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.names import VOC_CLASSES
@@ -17,6 +18,7 @@ from yolox_ela.evaluate.evaluator import (
     score_detections,
 )
 from yolox_ela.network.model import build_yolox
+from yolox_ela.network.runner import Runner
 
 CPU = torch.device("cpu")
 SETTINGS = EvalSettings(image_size=416, score_threshold=0.01, nms_iou=0.65)
@@ -278,3 +280,20 @@ class TestCocoResults:
         for row, label in zip(results, found.labels, strict=True):
             assert row["category_id"] == label + 1
             assert row["category_name"] == VOC_CLASSES[label]
+
+
+def test_scores_that_are_not_finite_are_told_of(few):
+    """An average that has diverged would look like one that finds nothing."""
+
+    def run(images):
+        rows = torch.tensor([208.0, 208, 200, 200, 0.9, *[0.5] * 20]).repeat(len(images), 1, 1)
+        rows[0, 0, 4] = float("nan")
+        return rows
+
+    seen = []
+    handler = logger.add(lambda message: seen.append(message.record["message"]), level="WARNING")
+    found = detect(Runner(run, VOC_CLASSES, 416), few, batch_size=4)
+    logger.remove(handler)
+    assert len(found.images) == 5
+    assert "scores are not finite in 2 of 7 images" in seen[0]
+    assert len(seen) == 1

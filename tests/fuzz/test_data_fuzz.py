@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from time import process_time
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -161,6 +162,17 @@ def test_coco_json(place, content):
         reader.read("train", reader.class_names(["train"]))
 
 
+def test_coco_names_in_thousands_of_folders(place):
+    """They are sought below each of a few folders, not of all."""
+    path = place / "instances.json"
+    images = [{"id": 1, "file_name": "a/" * 3000 + "x.jpg"}, {"id": 2, "file_name": "b/c/a.png"}]
+    path.write_text(json.dumps({"images": images, "categories": [], "annotations": []}))
+    start = process_time()
+    (image,) = CocoReader(place, {"train": CocoFile(path, [place])}, path).read("train", ()).images
+    assert image.path == place / "a.png"
+    assert process_time() - start < 2
+
+
 LINE = st.lists(
     st.one_of(st.sampled_from(["0", "1", "0.5", "0.2", "-1"]), NUMBERS.map(str), TEXT), max_size=9
 ).map(" ".join)
@@ -201,3 +213,24 @@ def test_yolo_yaml(place, data):
         read = read_yolo_yaml(path)
         for name in read.sets:
             read.places(name)
+
+
+@pytest.mark.parametrize("name", ["path", "nc", "kpt_shape", "names", "train"])
+def test_yolo_yaml_whose_aliases_multiply(place, name):
+    """A few lines stand for a list of millions, which no message writes out."""
+    lines = ["x0: &x0 [z, z, z, z, z, z, z, z]"]
+    lines += [f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 8)}]" for n in range(1, 7)]
+    entries = {"names": "[cat]", "train": "."} | {name: "*x6"}
+    path = place / "aliases.yaml"
+    path.write_text("\n".join([*lines, *(f"{key}: {value}" for key, value in entries.items())]))
+    with pytest.raises(UserError, match=rf"aliases\.yaml.*{name}") as caught:
+        read_yolo_yaml(path)
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("shape", ["12", "[17]", "[-1, 3]", "[1, 2, 3]", "[a, 3]"])
+def test_yolo_yaml_with_keypoints_of_no_shape(place, shape):
+    path = place / "keypoints.yaml"
+    path.write_text(f"names: [cat]\ntrain: .\nkpt_shape: {shape}\n")
+    with pytest.raises(UserError, match=r"keypoints\.yaml: kpt_shape must be two whole numbers"):
+        read_yolo_yaml(path)

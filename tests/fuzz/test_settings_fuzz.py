@@ -19,6 +19,7 @@ from yolox_ela.network.weights import read_checkpoint, state_dict_of
 from yolox_ela.overrides import override, pairs_to_dict
 from yolox_ela.recipe import Recipe
 from yolox_ela.run_settings import setting_fields
+from yolox_ela.saved_settings import may_be_of_other_network
 from yolox_ela.train.state_entries import require_state
 
 fuzzed = settings(
@@ -92,6 +93,18 @@ def test_checkpoints(tmp_path, place, value, cut, flip):
     path.write_bytes(data if cut % 2 else data[: len(data) - cut])
     with suppress(UserError):
         state_dict_of(read_checkpoint(path), path)
+
+
+def test_directories_of_archives_with_any_byte_changed(tmp_path):
+    """They are looked at before the whole file is read, which then says what is damaged."""
+    buffer, path = io.BytesIO(), tmp_path / "changed.pth"
+    torch.save({"model": {"a": torch.zeros(1)}}, buffer)
+    good = buffer.getvalue()
+    for place in range(good.index(b"PK\1\2"), len(good)):
+        data = bytearray(good)
+        data[place] ^= 0x88
+        path.write_bytes(data)
+        assert not may_be_of_other_network(path)
 
 
 WORDS = st.one_of(

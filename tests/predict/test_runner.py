@@ -32,3 +32,27 @@ def test_another_runtime_stands_in_for_the_network():
         np.testing.assert_allclose(one.scores, [0.72], rtol=1e-6)
     with pytest.raises(UserError, match="exported file"):
         _ = detector.model
+
+
+@pytest.mark.parametrize("place", [4, 6])
+def test_scores_that_are_not_finite_are_no_empty_picture(place):
+    def run(images):
+        rows = torch.tensor([[32.0, 16.0, 20.0, 10.0, 0.9, 0.1, 0.8]] * 2)
+        rows[1, place] = float("nan")
+        return rows.repeat(len(images), 1, 1)
+
+    detector = Detector(Runner(run, ("cat", "dog"), 64))
+    with pytest.raises(UserError, match=r"scores are not finite .* weights of an earlier epoch"):
+        detector(np.zeros((50, 50, 3), np.uint8))
+
+
+def test_boxes_that_are_not_finite_where_nothing_is():
+    """A width of 16 bits overflows where an anchor has found nothing."""
+
+    def run(images):
+        rows = torch.tensor([[32.0, 16.0, 20.0, 10.0, 0.9, 0.1, 0.8]] * 2)
+        rows[1] = torch.tensor([1.0, 1.0, float("inf"), 1.0, 0.0, 0.1, 0.1])
+        return rows.repeat(len(images), 1, 1)
+
+    (found,) = Detector(Runner(run, ("cat", "dog"), 64))([np.zeros((50, 50, 3), np.uint8)])
+    assert found.names == ("dog",)

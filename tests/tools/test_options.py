@@ -7,6 +7,7 @@ import resource
 import subprocess
 import sys
 from argparse import SUPPRESS, Namespace
+from pathlib import Path
 
 import pytest
 from command_line import PROJECT, environment
@@ -20,7 +21,7 @@ from yolox_ela.commands import (
     train_options,
 )
 from yolox_ela.commands.entry import COMMANDS
-from yolox_ela.commands.options import require_outputs
+from yolox_ela.commands.options import require_file, require_outputs, require_weights
 from yolox_ela.errors import UserError
 from yolox_ela.named_recipes import RECIPES
 from yolox_ela.network.starts import STARTS
@@ -369,3 +370,14 @@ def test_without_an_output_or_a_current_folder(tmp_path):
         assert done.returncode == code, done.stderr
         assert done.stderr.startswith(said)
         assert done.stderr.count("\n") == (1 if said else 0)
+
+
+def test_what_is_there_and_no_file_is_called_what_it_is(tmp_path):
+    path = tmp_path / "weights.pth"
+    with pytest.raises(UserError, match=r"-c .*weights\.pth: there is no such file; give a file"):
+        require_weights(path)
+    os.mkfifo(path)
+    with pytest.raises(UserError, match=r"weights\.pth is a pipe, not a file; .*give a file of"):
+        require_weights(path)
+    with pytest.raises(UserError, match="null is a device, not a file; name one with --ids"):
+        require_file("--ids", Path(os.devnull))

@@ -62,6 +62,27 @@ def test_ctrl_c_while_an_object_is_deleted(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("pressed", [False, True])
+def test_code_that_raises_keyboard_interrupt(tmp_path, pressed):
+    """Only where a signal has come before is it the user's wish; else the code is named."""
+    mine = tmp_path / "mine.py"
+    press = "os.kill(os.getpid(), signal.SIGINT)" if pressed else "pass"
+    mine.write_text(
+        f"import os, signal\ntry:\n    {press}\nfinally:\n    raise KeyboardInterrupt('mine')\n"
+    )
+    lines = ["import runpy", "from yolox_ela.commands.entry import run"]
+    lines += [f"run(lambda: runpy.run_path({str(mine)!r}))"]
+    env = {**environment(), "PYTHONPATH": str(PROJECT)}
+    command = [sys.executable, "-c", "\n".join(lines)]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    if pressed:
+        assert (done.returncode, done.stderr) == (130, "interrupted\n")
+        return
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {mine}, line 5, raises KeyboardInterrupt")
+    assert done.stderr.count("\n") == 1
+
+
 def test_the_process_that_has_told_of_an_error_ends_at_once(capfd, monkeypatch):
     """Else the launcher would kill it, and take it for one that has not said why."""
     lines = ["import atexit, os, time", "from yolox_ela.commands.entry import run"]

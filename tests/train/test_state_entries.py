@@ -149,6 +149,23 @@ def test_step_and_history_agree(tmp_path, step, epochs, holds):
 
 
 @pytest.mark.parametrize(
+    ("best_epoch", "holds"), [(0, True), (2, True), (3, False), (10**18, False)]
+)
+def test_the_best_epoch_is_one_that_is_done(tmp_path, best_epoch, holds):
+    """A later one would end a run with `patience` never, or at once."""
+    history = [{"epoch": epoch} for epoch in (0, 1, 2)]
+    progress = Progress(step=4, best=0.5, best_epoch=best_epoch, history=history)
+    arguments = (progress, 3, 2, tmp_path / "state.pth", "remedy")
+    if holds:
+        require_position(*arguments)
+        return
+    with pytest.raises(
+        UserError, match=r"state\.pth.*'progress.best_epoch' .* from 0 to 2, .*remedy"
+    ):
+        require_position(*arguments)
+
+
+@pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda t: {"weight": t["weight"]}, r"'ema\.bias' is missing"),
@@ -220,10 +237,11 @@ def test_only_dense_tensors_are_taken(tmp_path, tensor, place):
         read_checkpoint(path)
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e300])
 def test_weights_that_are_not_finite_are_refused(tmp_path, value):
+    """Also numbers of 64 bits that are infinite in the network's 32."""
     path = tmp_path / "weights.pth"
-    torch.save({"model": {"a": W * value}}, path)
+    torch.save({"model": {"a": W.double() * value}}, path)
     with pytest.raises(UserError, match=r"a has values that are not finite .* earlier epoch"):
         state_dict_of(read_checkpoint(path), path)
 

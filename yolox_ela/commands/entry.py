@@ -19,7 +19,7 @@ from yolox_ela.commands.exit_codes import (
     EXIT_UNREAD,
 )
 from yolox_ela.errors import EndedElsewhereError, UserError
-from yolox_ela.system.interrupts import Interrupts
+from yolox_ela.system.interrupts import Interrupts, StoppedAtOnce
 from yolox_ela.system.processes import (
     error_line,
     is_launched_here,
@@ -143,7 +143,7 @@ def _run(main: Callable[[], int], interrupts: Interrupts) -> NoReturn:
     watch_launcher()
     with ending_with_reader():
         try:
-            with explained():
+            with explained(), interrupts.from_signals_alone():
                 code = main()
             interrupts.ignore()  # from here on, Python itself would end by the signal
             sys.exit(code)
@@ -161,7 +161,7 @@ def _run(main: Callable[[], int], interrupts: Interrupts) -> NoReturn:
             sys.exit(EXIT_ERROR)
         except KeyboardInterrupt as error:
             interrupts.ignore()
-            if not error.args:  # with some, the user has been told already
+            if not isinstance(error, StoppedAtOnce):
                 interrupts.say()
             sys.exit(EXIT_INTERRUPTED)
 

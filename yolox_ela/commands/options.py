@@ -18,7 +18,7 @@ from yolox_ela.errors import UserError
 from yolox_ela.exp_file import find_experiment
 from yolox_ela.export.formats import is_exported
 from yolox_ela.recipe import Recipe
-from yolox_ela.system.files import require_writable, write_atomically
+from yolox_ela.system.files import require_regular, require_writable, write_atomically
 from yolox_ela.system.run_names import require_no_file_of_run
 
 SCREEN = Path("-")
@@ -213,14 +213,15 @@ def require_weights(path: str | Path | None, *also: str, option: str = "-c") -> 
         raise UserError(
             f"{option} {path} is a folder: give the file in it, such as {path}/best.pth"
         )
-    raise UserError(
-        f"{option} {path}: there is no such file; give a file of weights or {_either(names)}"
-    )
+    remedy = f"give a file of weights or {_either(names)}"
+    require_regular(Path(path), f"{option}: {remedy}")
+    raise UserError(f"{option} {path}: there is no such file; {remedy}")
 
 
 def require_file(option: str, path: Path | None) -> None:
     """Raise UserError if an option names something else than a file to read."""
     if path is not None and not path.is_file():
+        require_regular(path, f"name one with {option}")
         raise UserError(f"{option} {path}: there is no such file")
 
 

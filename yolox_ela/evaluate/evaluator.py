@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate.utils import broadcast_object_list, gather_object
+from loguru import logger
 from torch import Tensor
 from tqdm import tqdm
 
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.evaluate.loader import EvalBatch, eval_loader
-from yolox_ela.evaluate.postprocess import postprocess
+from yolox_ela.evaluate.postprocess import postprocess, without_scores
 from yolox_ela.evaluate.rules import VOC_IOU
 from yolox_ela.evaluate.scores import METRICS, SplitScores, score_split
 from yolox_ela.input_size import ImageSize, InputSize
@@ -76,14 +77,23 @@ def detect_split(
         rank=rank,
         world=world,
     )
-    parts = []
+    parts, unscored = [], 0
     with _predicting(model, device, inference) as predict:
         # disable=None shows the progress bar on a terminal only.
         for batch in tqdm(
             loader, "evaluating", unit="batch", leave=False, disable=None if rank == 0 else True
         ):
-            found = postprocess(predict(batch.images), settings.score_threshold, settings.nms_iou)
+            predictions = predict(batch.images)
+            unscored += int(without_scores(predictions).sum())
+            found = postprocess(predictions, settings.score_threshold, settings.nms_iou)
             parts += _in_original_pixels(found, batch, split)
+    if unscored:  # no error: a training would lose what it has learned
+        logger.warning(
+            "the network's scores are not finite in {} of {} images, where it therefore detects "
+            "less: its weights are damaged, or its training has diverged",
+            unscored,
+            len(split),
+        )
     return Detections.concatenate(parts)
 
 

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torchvision.ops import nms
 
+from yolox_ela.errors import UserError
+
 # Devices where NMS takes quadratic time and a call costs little: NMS is done for each image there.
 QUADRATIC = ("cpu",)
 
@@ -40,6 +42,29 @@ def postprocess(predictions: Tensor, score_threshold: float, nms_iou: float) -> 
     kept = kept[torch.argsort(image[kept], stable=True)]
     counts = torch.bincount(image[kept], minlength=len(predictions)).tolist()
     return list(rows[kept].split(counts))
+
+
+def without_scores(predictions: Tensor) -> Tensor:
+    """Which images of a batch have scores that are not finite: (B, A, 5 + classes) -> (B,) bool.
+
+    A comparison with a threshold would drop them without a word. Boxes that are not finite are
+    those of anchors that found nothing, where numbers of 16 bits overflow.
+    """
+    return ~predictions[..., 4:].isfinite().flatten(1).all(1)
+
+
+def require_scores(predictions: Tensor) -> Tensor:
+    """The predictions of a batch, if all of their scores are finite.
+
+    Raises:
+        UserError: some are not.
+    """
+    if bool(without_scores(predictions).any()):
+        raise UserError(
+            "the network's scores are not finite numbers, as those of damaged weights, or of a "
+            "training that has diverged: give weights of an earlier epoch"
+        )
+    return predictions
 
 
 def _grouped_nms(rows: Tensor, groups: Tensor, nms_iou: float) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torchvision.ops import box_iou
 
-from yolox_ela.evaluate.postprocess import postprocess
+from yolox_ela.evaluate.postprocess import postprocess, require_scores
 
 SAME_OBJECT = 0.5  # IoU from which on a box of another network counts as the same object
 
@@ -28,8 +28,11 @@ def detections_with_anchors(
 
     Returns:
         (D, 6) x1, y1, x2, y2 in pixels of the input, score, label, best score first; D anchors.
+
+    Raises:
+        UserError: their scores are not finite.
     """
-    predictions = predictions.detach()
+    predictions = require_scores(predictions.detach()[None])[0]
     class_scores, labels = predictions[:, 5:].max(1)
     scores = predictions[:, 4] * class_scores
     boxes = corners(predictions)

@@ -11,7 +11,7 @@ from torchvision.ops import box_iou
 
 from yolox_ela.datasets.sample import plan_split, render_scene
 from yolox_ela.errors import UserError
-from yolox_ela.evaluate.postprocess import postprocess
+from yolox_ela.evaluate.postprocess import postprocess, require_scores
 from yolox_ela.export.metadata import Metadata
 from yolox_ela.images.letterbox import letterbox
 
@@ -118,7 +118,7 @@ def compare(
 
 def _compare_batch(wanted: Tensor, got: Tensor, meta: Metadata) -> Differences:
     raw_box = raw_score = np.nan
-    wanted = wanted.cpu()
+    wanted = require_scores(wanted.cpu())
     if meta.outputs != "nms":
         if wanted.shape != got.shape:
             raise UserError(

@@ -168,7 +168,7 @@ def plain_state(content: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
         name = _plain_name(str(key))
         if name in state:
             raise UserError(f"{path} holds two networks: {name} is there with and without a prefix")
-        if not bool(tensor.isfinite().all()):
+        if not bool(tensor.float().isfinite().all()):  # as the network computes
             raise UserError(
                 f"{path}: {key} has values that are not finite numbers, as of a training that has "
                 "diverged: give weights of an earlier epoch"

@@ -10,7 +10,7 @@ import torch
 
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.evaluator import EvalSettings
-from yolox_ela.evaluate.postprocess import postprocess
+from yolox_ela.evaluate.postprocess import postprocess, require_scores
 from yolox_ela.network.runner import Runner
 from yolox_ela.overrides import did_you_mean
 from yolox_ela.predict.prepare import Failed, Prepared
@@ -65,12 +65,16 @@ def detect(
         runner: the network.
         settings: score threshold and IoU of NMS.
         limits: the classes that are reported, and the largest number of detections.
+
+    Raises:
+        UserError: the network's scores are not finite.
     """
     if not prepared:
         return []
     start = time.perf_counter()
     batch = torch.from_numpy(np.stack([item.boxed for item in prepared])).permute(0, 3, 1, 2)
-    found = postprocess(runner.run(batch), settings.score_threshold, settings.nms_iou)
+    predictions = require_scores(runner.run(batch))
+    found = postprocess(predictions, settings.score_threshold, settings.nms_iou)
     tables = [limits.applied(rows.cpu().numpy()) for rows in found]
     seconds = (time.perf_counter() - start) / len(prepared)
     return [

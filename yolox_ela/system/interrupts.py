@@ -3,9 +3,12 @@
 import os
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
+
+from yolox_ela.errors import UserError
 
 EXIT_INTERRUPTED = 130  # as a shell shows a program that Ctrl-C has ended
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -20,6 +23,10 @@ def tell(text: str) -> None:
         os.write(2, f"{text}\n".encode(errors="backslashreplace"))
 
 
+class StoppedAtOnce(KeyboardInterrupt):
+    """A further signal to what was asked to stop already, and has said so."""
+
+
 class Interrupts:
     """What these signals do to a command, once `install` has been called.
 
@@ -32,6 +39,7 @@ class Interrupts:
     """
 
     def __init__(self, *, speaks: bool) -> None:
+        self._came = False
         self._speaks = speaks
         self._process = os.getpid()
         self._works = False
@@ -44,7 +52,7 @@ class Interrupts:
 
         def quiet(error: "sys.UnraisableHookArgs") -> None:
             # Python would print, and then forget, one that surfaces while it deletes an object.
-            if error.exc_type is not KeyboardInterrupt:
+            if not issubclass(error.exc_type, KeyboardInterrupt):
                 hook(error)
 
         sys.unraisablehook = quiet
@@ -58,6 +66,22 @@ class Interrupts:
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
 
+    @contextmanager
+    def from_signals_alone(self) -> Iterator[None]:
+        """Within `with`, turn a KeyboardInterrupt that no signal has raised into a UserError.
+
+        The code of an experiment or a module has, and its user would look for who pressed Ctrl-C.
+        """
+        try:
+            yield
+        except KeyboardInterrupt as error:
+            if self._came or isinstance(error, StoppedAtOnce):
+                raise
+            raise UserError(
+                f"{_place_of(error)} raises KeyboardInterrupt, as Ctrl-C does, which nobody has "
+                "pressed: let it raise another error"
+            ) from error
+
     def say(self) -> None:
         """Tell the user, once."""
         if self._speaks:
@@ -66,7 +90,7 @@ class Interrupts:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self._works and os.getpid() == self._process:
-            self._works = False
+            self._works, self._came = False, True
             raise KeyboardInterrupt
         self._end()
 
@@ -74,3 +98,11 @@ class Interrupts:
         if os.getpid() == self._process:  # and not a loader process that has just been forked
             self.say()
         os._exit(EXIT_INTERRUPTED)
+
+
+def _place_of(error: BaseException) -> str:
+    """File and line that have raised an error."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    return f"{place.tb_frame.f_code.co_filename}, line {place.tb_lineno}," if place else "something"

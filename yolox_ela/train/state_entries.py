@@ -123,7 +123,7 @@ def require_state(
 def require_position(
     progress: Progress, epochs: int, steps_per_epoch: int, source: Path, remedy: str
 ) -> None:
-    """Check that step and history of a run agree, and lie within it.
+    """Check that step, history and best epoch of a run agree, and lie within it.
 
     Raises:
         UserError: they do not.
@@ -137,6 +137,11 @@ def require_position(
             f"{source} does not belong together: {progress.step} steps are done, of {epochs} "
             f"epochs of {steps_per_epoch} steps, and its history has {len(recorded)} epochs; "
             f"{remedy}"
+        )
+    if progress.best_epoch > len(recorded):  # `patience` counts from it
+        raise UserError(
+            f"{source}: its entry 'progress.best_epoch' must be a whole number from 0 to "
+            f"{len(recorded)}, the epochs that are done, not {progress.best_epoch}; {remedy}"
         )
 
 

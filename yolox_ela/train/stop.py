@@ -8,7 +8,7 @@ from types import FrameType, TracebackType
 
 from loguru import logger
 
-from yolox_ela.system.interrupts import SIGNALS, tell
+from yolox_ela.system.interrupts import SIGNALS, StoppedAtOnce, tell
 from yolox_ela.system.processes import is_launched_here, rank
 
 # Within this time signals are the same wish: `timeout` and job schedulers send one to a program
@@ -54,7 +54,7 @@ class StopRequest:
         if self.requested:
             if self._clock() - self._asked_at < SAME_SECONDS:
                 return
-            raise KeyboardInterrupt("stopped at once")
+            raise StoppedAtOnce
         self.requested, self._asked_at = True, self._clock()
         if self._speaks:
             # Not through the logger, which the signal may have interrupted.

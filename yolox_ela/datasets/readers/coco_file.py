@@ -14,6 +14,7 @@ from yolox_ela.errors import UserError
 from yolox_ela.system.files import is_file, read_bytes
 
 PARTS = ("images", "categories")
+MOST_FOLDERS = 30  # that are sought for in a name of another machine; each is a look at every image
 
 
 class CocoFile:
@@ -51,7 +52,9 @@ class CocoFile:
         for entry in self.content["categories"]:
             key, name = identity(entry.get("id")), entry.get("name")
             if key is None or not isinstance(name, str) or not name.strip():
-                raise UserError(f"{self.path}: a category needs an id and a name, not {entry}")
+                raise UserError(
+                    f"{self.path}: a category needs an id and a name, not {short(entry)}"
+                )
             if key in names:
                 raise UserError(f"{self.path}: two categories have the id {key}")
             names[key] = unicodedata.normalize("NFC", name.strip())
@@ -111,8 +114,9 @@ def image_files(file: CocoFile) -> dict[str, Path]:
     """
     names = [e["file_name"] for e in file.content["images"] if isinstance(e.get("file_name"), str)]
     best: dict[str, Path] = {}
+    depths = range(min(_depth(names), MOST_FOLDERS) + 1)
     for folder in file.folders:
-        for depth in range(_depth(names) + 1):
+        for depth in depths:
             found = {name: folder / _without_folders(name, depth) for name in names}
             found = {name: path for name, path in found.items() if is_file(path)}
             if len(found) > len(best) and len(set(found.values())) == len(found):

@@ -1,6 +1,7 @@
 """The data.yaml of a YOLO data set: class names, and where the images of each set are."""
 
 import os
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -13,9 +14,11 @@ import yaml
 from yolox_ela.datasets.lists import read_lines
 from yolox_ela.errors import UserError
 from yolox_ela.images.read import IMAGE_SUFFIXES
+from yolox_ela.schema import shown
 from yolox_ela.system.files import exists, is_file, is_folder, read_bytes
 
 SETS = ("train", "val", "test")
+KEYPOINTS = re.compile("[0-9]{1,4}")
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def read_yolo_yaml(path: Path) -> YoloYaml:
     names = _names(content["names"], path)
     count = content.get("nc")
     if count not in (None, "", str(len(names))):
-        raise UserError(f"{path} says nc: {count}, but names {len(names)} classes")
+        raise UserError(f"{path} says nc: {shown(count)}, but names {len(names)} classes")
     sets = {}
     for name, value in (("train", content.get("train")), ("val", _validation(content))):
         sets[name] = _texts(value, name, path)
@@ -74,7 +77,7 @@ def read_yolo_yaml(path: Path) -> YoloYaml:
     sets = {name: texts for name, texts in sets.items() if texts}
     if not sets:
         raise UserError(f"{path} names no images: give the folders of train, val or test")
-    base = path.parent / str(content.get("path") or ".")
+    base = path.parent / _folder(content.get("path"), path)
     return YoloYaml(
         path,
         names,
@@ -181,12 +184,22 @@ def _texts(value: Any, name: str, path: Path) -> list[str]:
     return texts
 
 
+def _folder(value: Any, path: Path) -> str:
+    """The folder that the sets' paths count from; the file's own where none is named."""
+    if value in (None, "", "null", "~"):
+        return "."
+    if not isinstance(value, str):  # aliases can make a value of a few lines immensely long
+        raise UserError(f"{path}: path must be a folder, not {shown(value)}")
+    return value
+
+
 def _keypoints(value: Any, path: Path) -> int:
     """Numbers of the keypoints of an object, from kpt_shape: [points, values each]."""
     if value in (None, ""):
         return 0
-    try:
-        points, values = (int(part) for part in value)
-    except (ValueError, TypeError):
-        raise UserError(f"{path}: kpt_shape must be two whole numbers, not {value}") from None
-    return points * values
+    parts = value if isinstance(value, list) else []
+    if len(parts) != 2 or not all(isinstance(p, str) and KEYPOINTS.fullmatch(p) for p in parts):
+        raise UserError(
+            f"{path}: kpt_shape must be two whole numbers, as in [17, 3], not {shown(value)}"
+        )
+    return int(parts[0]) * int(parts[1])
