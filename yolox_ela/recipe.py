@@ -94,7 +94,8 @@ class Recipe(RunSettings):
     """`refuse` data with objects of classes that are not named, or `ignore` these objects."""
     train_sets: Annotated[tuple[str, ...], SETS] = ("2007/trainval",)
     """Sets to train on: `year/split` in a VOCdevkit (`VOC<year>/ImageSets/Main/<split>.txt`), the
-    names of their sets in other data. Data without the default sets give their own."""
+    names of their sets in other data. Where none are named, data without the default sets give
+    their own."""
     test_sets: Annotated[tuple[str, ...], SETS] = ("2007/test",)
     """Sets to evaluate on, named as `train_sets`."""
     xml_counts_from: Annotated[int, between(0, 1)] = 1
@@ -259,6 +260,14 @@ class Recipe(RunSettings):
                 "recipe fields 'lr_factor_new' and 'lr_factor_pretrained' are both 0, so nothing "
                 "would be trained: one of them must be greater than 0"
             )
+
+    def names(self, field: str) -> bool:
+        """Whether the field was given a value, be it one that equals the default.
+
+        A default is the object of the class itself; a value that is given is another object. (Small
+        numbers that are equal are one object, so this is of use for names of sets and classes.)
+        """
+        return getattr(self, field) is not getattr(type(self), field)
 
     def plain(self) -> "Recipe":
         """The settings without an experiment's class, which other processes cannot import."""

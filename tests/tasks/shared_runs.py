@@ -1,12 +1,7 @@
-"""A short run of each task, whose weights and scores are noted.
-
-python -m torch.distributed.run --standalone --nproc_per_node 2 shared_runs.py DATA FOLDER
-"""
+"""A short run of each task, whose weights and scores are noted."""
 
 import os
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 from tiny_tasks import KINDS, experiment
@@ -43,12 +38,8 @@ def run(kind, data, folder):
     }
 
 
-def main():
-    data, folder = map(Path, sys.argv[1:])
+def run_all(data, folder):
+    """The work of each of two processes, whose notes are written into the folder."""
     noted = {kind: run(kind, data, folder / kind) for kind in KINDS}
     if os.environ["RANK"] == "0":
         torch.save(noted, folder / "noted.pth")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,13 +1,9 @@
 """Two processes share each batch and the images to evaluate, and do what one process does."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
-from shared_runs import run
+from forked import in_two_processes
+from shared_runs import run, run_all
 from tiny_tasks import every_kind
 
 pytestmark = pytest.mark.slow
@@ -16,17 +12,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def two(data_of, tmp_path_factory):
     folder = tmp_path_factory.mktemp("two")
-    script = Path(__file__).with_name("shared_runs.py")
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    data = data_of["yolof"].parent
-    done = subprocess.run(
-        [sys.executable, *launch, str(script), str(data), str(folder)],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stderr
+    in_two_processes(lambda: run_all(data_of["yolof"].parent, folder))
     return torch.load(folder / "noted.pth", weights_only=True)
 
 

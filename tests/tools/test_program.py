@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from command_line import ONE_EPOCH, PROJECT, environment, exp
+from command_line import PROJECT, environment
 
 from yolox_ela.commands.entry import COMMANDS
 from yolox_ela.commands.launcher import launch
@@ -27,15 +27,6 @@ def test_names_its_commands(tmp_path):
     assert all(f"  {name} " in done.stdout for name in COMMANDS)
     done = program(tmp_path, "trian", expect=2)
     assert "error: no command 'trian'" in done.stderr
-
-
-@pytest.mark.parametrize("processes", [1, 2])
-def test_trains_in_the_current_folder(project, data, tmp_path, processes):
-    """Also where it starts itself again under torchrun."""
-    words = ["-f", exp(project, "nano"), "--data", data, "-c", "none", *ONE_EPOCH]
-    done = program(tmp_path, "train", *words, "-d", processes)
-    assert (tmp_path / "runs" / "nano" / "last.pth").is_file()
-    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("words", [["-m", "yolox_ela", "--help"], ["tools/train.py", "--fields"]])

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 
 def interrupted(project, data, *words):
-    """Start a small run and interrupt it after its first epoch."""
+    """Start a small run and press Ctrl-C after its first epoch, which reaches its loaders, too."""
     command = [sys.executable, "tools/train.py", "-f", "nano_ela_s", "--data", data, "-c", "none"]
     process = subprocess.Popen(
         [*map(str, [*command, *SMALL, *words])],
@@ -31,6 +31,8 @@ def interrupted(project, data, *words):
     os.killpg(process.pid, signal.SIGINT)
     rest = process.communicate(timeout=120)[1]
     assert process.returncode == 130, rest
+    assert "continue with the same command and --resume" in rest
+    assert "Traceback" not in rest
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,7 @@ def place(project, tmp_path, unfinished):
 
 
 def test_equals_the_uninterrupted_run(call, trained, place):
-    """Data, batch, epochs, size and tracker are the run's; a later start that died is no run."""
+    """Also data, batch, epochs, size and tracker; a later start that died is no run."""
     dead = place / "runs" / "mine-2"
     dead.mkdir()
     (dead / "config.json").write_text("{}")

@@ -72,23 +72,6 @@ def test_two_runs_at_the_same_time(begin, project):
     assert len(list((project / "runs").glob("nano_eca*"))) == 2
 
 
-def test_two_runs_into_one_folder(begin, tmp_path):
-    processes = [
-        begin("nano_eca", "-o", tmp_path / "r", "seed", n, small=epochs(1)) for n in (1, 2)
-    ]
-    errors = [process.communicate(timeout=120)[1] for process in processes]
-    codes = [process.returncode for process in processes]
-    assert sorted(codes) == [0, 2], errors
-    loser, winner = codes.index(2), codes.index(0)
-    held = f"r is in use by process {processes[winner].pid} on {socket.gethostname()} since "
-    message = errors[loser].partition("error: ")[2]
-    assert held in message or "already holds" in message, "unless the other had ended by then"
-    assert "name another folder with -o" in message
-    assert config(tmp_path / "r")["seed"] == winner + 1
-    (entry,) = json.loads((tmp_path / "r" / "environment.json").read_text())
-    assert entry["command"].endswith(f"seed {winner + 1}")
-
-
 @pytest.mark.skipif(os.name == "nt", reason="needs SIGSTOP")
 def test_killed_resumed_and_held(begin, call, trained, project, data):
     """A killed run holds nothing; the resumed one refuses its folder to all others."""

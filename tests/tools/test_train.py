@@ -2,14 +2,12 @@
 
 import csv
 import json
-import os
-import signal
 import subprocess
 import sys
 
 import pytest
 import torch
-from command_line import ONE_EPOCH, PROJECT, SMALL, environment, exp, run, tree
+from command_line import ONE_EPOCH, PROJECT, SMALL, environment, exp, tree
 
 from yolox_ela.tables.record import read_rows
 
@@ -131,69 +129,34 @@ def test_a_second_run_gets_its_own_folder(call, trained, project, data, tmp_path
     assert cache.stat().st_size > 20 * 64 * 40 * 3
 
 
-def test_interrupt_of_the_whole_group_and_resume(trained, project, data):
-    """Ctrl-C reaches loader processes too; the resumed run equals the uninterrupted one."""
-    folder = project / "runs" / "interrupted"
-    words = ["-f", exp(project), "--data", data, "-c", "none", *SMALL, "seed", "3"]
-    words += ["-o", folder]
-    command = [sys.executable, "tools/train.py", *map(str, words)]
-    process = subprocess.Popen(
-        command,
-        cwd=project,
-        env=environment(),
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    for line in process.stderr:
-        if "epoch 1/3" in line:
-            break
-    os.killpg(process.pid, signal.SIGINT)
-    rest = process.communicate(timeout=120)[1]
-    if process.returncode == 0:
-        pytest.fail("the run ended before the signal came")
-    assert process.returncode == 130, rest
-    assert "continue with the same command and --resume" in rest
-    assert "Traceback" not in rest
-
-    run(project, "tools/train.py", *words, "--resume")
-    resumed = torch.load(folder / "last.pth", weights_only=True)
-    whole = torch.load(trained[0] / "last.pth", weights_only=True)
-    for name, tensor in whole["model"].items():
-        assert torch.equal(resumed["model"][name], tensor), name
-
-
 def test_two_processes_follow_the_same_schedule(trained, project, data, tmp_path):
-    """And are recorded once, with what both have found."""
-    run(
-        project,
-        "tools/train.py",
-        "-f",
-        exp(project),
-        "--data",
-        data,
-        "-c",
-        "none",
-        "-d",
-        2,
-        "-o",
-        project / "runs" / "two",
-        "--record",
-        tmp_path / "rows.csv",
-        *SMALL,
-        "seed",
-        "3",
+    """Started by the program, which works in the current folder, and recorded once.
+
+    With what both have found.
+    """
+    done = subprocess.run(
+        [
+            *[sys.executable, "-m", "yolox_ela", "train", "-f", exp(project), "--data", data],
+            *["-c", "none", "-d", "2", "--record", tmp_path / "rows.csv", *SMALL, "seed", "3"],
+        ],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**environment(), "PYTHONPATH": str(PROJECT)},
     )
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    two = tmp_path / "runs" / "nano_ela_s"
     rows = []
-    for folder in (trained[0], project / "runs" / "two"):
+    for folder in (trained[0], two):
         with (folder / "metrics.csv").open() as file:
             rows.append(list(csv.DictReader(file)))
-    for one, two in zip(*rows, strict=True):
-        assert one["step"] == two["step"]
-        assert one["lr"] == two["lr"]
+    for mine, theirs in zip(*rows, strict=True):
+        assert mine["step"] == theirs["step"]
+        assert mine["lr"] == theirs["lr"]
         # Halves of a batch have their own BatchNorm and their own number of positives.
-        assert float(two["loss"]) == pytest.approx(float(one["loss"]), rel=0.3)
-    results = json.loads((project / "runs" / "two" / "results.json").read_text())
+        assert float(theirs["loss"]) == pytest.approx(float(mine["loss"]), rel=0.3)
+    results = json.loads((two / "results.json").read_text())
     assert results["images"] == 8, "every image once, over both processes"
     (row,) = read_rows(tmp_path / "rows.csv")
     assert (row.start, row.seed, row.test_images) == ("random", 3, 8)

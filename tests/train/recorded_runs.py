@@ -1,12 +1,8 @@
-"""Short trainings on real photographs that note their weights after each step.
-
-python -m torch.distributed.run --standalone --nproc_per_node 2 recorded_runs.py DATA WEIGHTS FOLDER
-"""
+"""Short trainings on real photographs that note their weights after each step."""
 
 import os
 import shutil
 import signal
-import sys
 from pathlib import Path
 
 import torch
@@ -126,9 +122,8 @@ def spoiled(*arguments):
         return gather_object([f"{type(error).__name__}: {error}"])
 
 
-def main():
-    data, weights, folder = map(Path, sys.argv[1:])
-    splits, weights = load_splits(data), torch.load(weights, weights_only=True)
+def run_all(splits, weights, folder):
+    """The work of each of two processes, whose notes are written into the folder."""
     main_process = os.environ["RANK"] == "0"
     noted = {name: run(folder / name, name, splits, weights) for name in RUNS}
     for name in ("frozen", "random"):
@@ -140,7 +135,3 @@ def main():
     noted["spoiled"] = spoiled(folder / "spoiled", "frozen", splits, weights)
     if main_process:
         torch.save(noted, folder / "noted.pth")
-
-
-if __name__ == "__main__":
-    main()

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from forked import in_two_processes
 from node_runs import short
 
 PROJECT = Path(__file__).parents[2]
@@ -98,32 +98,9 @@ def wait_for(nodes, file):
         time.sleep(0.2)
 
 
-def on_one_machine(data, folder):
-    """The short training by two processes of this machine, which need not import anything again."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    children = []
-    for rank in range(2):
-        child = os.fork()
-        if child == 0:
-            torch.set_num_threads(1)
-            values = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2}
-            values |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-            os.environ.update({name: str(value) for name, value in values.items()})
-            code = 1
-            try:
-                short(data, folder)
-                code = 0
-            finally:
-                os._exit(code)
-        children.append(child)
-    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0]
-
-
 def test_the_weights_of_one_machine_with_two_processes(nodes, tiny_sample, tmp_path):
     """Bit by bit; only the first machine writes a run's folder."""
-    on_one_machine(tiny_sample, tmp_path)
+    in_two_processes(lambda: short(tiny_sample, tmp_path))
     found = wait_for(nodes, "long/config.json")  # the short one is over
     assert len(found) == 1
     files = (found[0].parents[1] / "short" / "last.pth", tmp_path / "short" / "last.pth")

@@ -1,13 +1,9 @@
 """Two processes share each batch and train what one process would; so does a resumed run."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
-from recorded_runs import STEPS, begin, load_splits, recipe_of, run
+from forked import in_two_processes
+from recorded_runs import STEPS, begin, load_splits, recipe_of, run, run_all
 
 from yolox_ela.augment.loader import train_loader
 from yolox_ela.augment.multiscale import input_size, network_input
@@ -24,25 +20,15 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def two(tiny_voc, zero_shot_weights, folder):
-    """What two processes noted, by run; see `recorded_runs.main`."""
-    script = Path(__file__).with_name("recorded_runs.py")
-    torch.save(zero_shot_weights, folder / "start.pth")
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    done = subprocess.run(
-        [sys.executable, *launch, str(script), str(tiny_voc), folder / "start.pth", folder],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
-    assert done.returncode == 0, done.stderr
-    return torch.load(folder / "noted.pth", weights_only=True)
+def splits(tiny_voc):
+    return load_splits(tiny_voc)
 
 
 @pytest.fixture(scope="module")
-def splits(tiny_voc):
-    return load_splits(tiny_voc)
+def two(splits, zero_shot_weights, folder):
+    """What two processes noted, by run."""
+    in_two_processes(lambda: run_all(splits, zero_shot_weights, folder))
+    return torch.load(folder / "noted.pth", weights_only=True)
 
 
 @pytest.fixture(scope="module")

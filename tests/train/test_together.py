@@ -1,26 +1,21 @@
 """Processes that go on together, or end together with one message: two real ones."""
 
 import json
-import subprocess
-import sys
-import textwrap
 
 import pytest
+from forked import in_two_processes
 
+from yolox_ela.errors import EndedElsewhereError, UserError
 from yolox_ela.train.accelerator import build_accelerator
 from yolox_ela.train.together import on_main, together
 
 pytestmark = pytest.mark.slow
 
-PROGRAM = """
-    import json, os, sys
-    from pathlib import Path
-    from yolox_ela.errors import EndedElsewhereError, UserError
-    from yolox_ela.train.accelerator import build_accelerator
-    from yolox_ela.train.together import on_main, together
 
+def note_all(folder):
+    """What one process of two finds, written into the folder."""
     accelerator = build_accelerator("cpu", "fp32")
-    rank, folder = accelerator.process_index, Path(sys.argv[1])
+    rank = accelerator.process_index
     found = {}
 
     def act(failing):
@@ -60,16 +55,10 @@ PROGRAM = """
     note("waits", lambda: together(accelerator, in_order, first=main))
     (folder / f"{rank}.json").write_text(json.dumps(found))
     accelerator.end_training()
-"""
 
 
 def test_two_processes(tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text(textwrap.dedent(PROGRAM))
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    command = [sys.executable, *launcher, script, tmp_path]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
+    in_two_processes(lambda: note_all(tmp_path))
     first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
     bad = "UserError: bad"
     by_first, by_second = (f"ended: process {rank} of the run has failed" for rank in (0, 1))

@@ -6,7 +6,6 @@ from typing import TypeVar
 
 from loguru import logger
 
-from yolox_ela.datasets.names import VOC_CLASSES
 from yolox_ela.datasets.readers.reader import Reader
 from yolox_ela.datasets.recognise import open_data
 from yolox_ela.datasets.set_aside import DividedReader
@@ -35,7 +34,7 @@ def fitted_to_data(
     """The recipe with the data's own sets and classes where it names none.
 
     Args:
-        recipe: the settings; the recipe's default sets and VOC's classes count as not named.
+        recipe: the settings; see `Recipe.names` for what counts as named.
         reader: the data.
         training: whether there must be a set to train on; otherwise only sets to evaluate on are
             looked at.
@@ -56,7 +55,7 @@ def _with_sets_of(recipe: RecipeType, reader: Reader, *, training: bool) -> Reci
     """The recipe with the data's own sets in the place of the default ones."""
     values = {}
     for field, needed in (("train_sets", training), ("test_sets", True)):
-        if getattr(recipe, field) != getattr(Recipe, field):
+        if recipe.names(field) or _stands_beside_test_sets(field, recipe, reader):
             continue
         own = reader.default_sets()[field == "test_sets"]
         if training and len(own) == 1:
@@ -75,6 +74,19 @@ def _with_sets_of(recipe: RecipeType, reader: Reader, *, training: bool) -> Reci
             f" (not used: {', '.join(sorted(others))})" if others else "",
         )
     return override(recipe, values)
+
+
+def _stands_beside_test_sets(field: str, recipe: Recipe, reader: Reader) -> bool:
+    """Whether the default sets to train on can be meant, as others than usual are evaluated on.
+
+    VOC's trainval is no set to train on where its part val is evaluated on.
+    """
+    return (
+        field == "train_sets"
+        and recipe.names("test_sets")
+        and list(recipe.test_sets) != reader.default_sets()[1]
+        and set(recipe.train_sets) <= set(reader.sets())
+    )
 
 
 def _which_set(field: str, own: Sequence[str], reader: Reader, *, training: bool) -> str:
@@ -103,7 +115,7 @@ def _which_set(field: str, own: Sequence[str], reader: Reader, *, training: bool
 def _with_classes_of(recipe: RecipeType, reader: Reader, sets: Sequence[str]) -> RecipeType:
     """The recipe with the data's own classes, unless it names classes itself."""
     own = reader.class_names(sets)
-    if recipe.classes != VOC_CLASSES:
+    if recipe.names("classes"):
         _require_spelled(recipe.classes, own, reader)
         return recipe
     if not own:

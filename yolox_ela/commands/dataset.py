@@ -28,7 +28,7 @@ def check(args: argparse.Namespace) -> int:
     sets = tuple(args.sets or recipe.train_sets + recipe.test_sets)
     reader = open_as(recipe, locate_data(args, sets, args.home))
     recipe = fitted_to_data(recipe, reader, training=False)
-    if not args.sets and recipe.train_sets == Recipe.train_sets and not _has(reader, recipe):
+    if not args.sets and not recipe.names("train_sets") and not _has(reader, recipe):
         logger.warning(
             "there is no set to train on; checked is {}: val_fraction 0.2 sets a part of it aside",
             " + ".join(recipe.test_sets),

@@ -16,7 +16,6 @@ from yolox_ela.datasets.convert import (
 )
 from yolox_ela.datasets.divide import PARTS, divide, require_shares
 from yolox_ela.datasets.load import set_problems
-from yolox_ela.datasets.names import VOC_CLASSES
 from yolox_ela.datasets.problems import Severity, format_problems
 from yolox_ela.datasets.readers.reader import Reader, ReadSet
 from yolox_ela.datasets.recognise import open_data
@@ -113,7 +112,7 @@ def split(args: argparse.Namespace) -> int:
 def _read(reader: Reader, args: argparse.Namespace) -> tuple[dict[str, ReadSet], tuple[str, ...]]:
     """The sets that are asked for, and the classes: those that are named, or else the data's."""
     sets = args.sets or all_sets(reader)
-    named = args.recipe.classes != VOC_CLASSES
+    named = args.recipe.names("classes")
     classes = args.recipe.classes if named else reader.class_names(sets)
     if not classes:
         raise UserError(f"no classes are named in {reader.root}: name them, as in: classes cat,dog")

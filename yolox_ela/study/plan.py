@@ -153,7 +153,7 @@ def _training(
 
 def _evaluation(recipe: Recipe) -> dict[str, str]:
     """The settings of a recipe that its evaluation depends on, as text."""
-    stated = [name for name in OF_EVALUATION if getattr(recipe, name) != getattr(Recipe, name)]
+    stated = filter(recipe.names, OF_EVALUATION)
     return {name: _word(getattr(recipe, name)) for name in (*stated, *ALWAYS_SAID)}
 
 
