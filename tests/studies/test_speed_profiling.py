@@ -27,7 +27,7 @@ def test_profile_of_steps(call, tmp_path, device):
     sample = generate_sample(tmp_path, train_images=8, test_images=8)
     figures, trace = tmp_path / "figures.json", tmp_path / "trace.json.gz"
     words = ["--data", sample, "-f", "nano_ela_s", "--augment", "device", "--device", device]
-    words += ["--image-size", "64", "--batch", "2", "--workers", "0", "--steps", "2"]
+    words += ["--image-size", "64", "--batch", "2", "--workers", "0", "--steps", "1"]
     words += ["--rounds", "1", "--json", figures, "--trace", trace]
     done = call("studies/speed/__main__.py", "profile", *words)
     assert "nano_ela_s" in done.stdout
