@@ -82,33 +82,24 @@ def assert_same(a, b):
     assert not different, f"{len(different)} of {len(a)}, first {different[0]}"
 
 
-@pytest.mark.parametrize("step", [1, 4, 5, 8])
+@pytest.mark.parametrize("step", [4, 5])
 def test_stopped_and_resumed(train, whole, tmp_path, step):
+    """In the middle of an epoch, and at its end."""
     train(tmp_path / "run", at=step)
     states, results = train(tmp_path / "run", resume=True)
     assert_same(states, whole[0])
     assert results["per_class"] == whole[1]["per_class"]
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"evaluate_start": "always", "eval_interval": 1, "evaluate_raw": True},
-        {"workers": 2},
-    ],
-    ids=str,
-)
-def test_evaluations_and_workers_change_no_weight(train, whole, tmp_path, settings):
+def test_nothing_else_changes_a_weight(train, whole, tmp_path):
+    """Neither evaluations, nor loader processes, nor numbers that were drawn before."""
+    torch.rand(3), np.random.rand(3), random.random()  # noqa: NPY002
+    settings = {"evaluate_start": "always", "eval_interval": 1, "evaluate_raw": True, "workers": 2}
     assert_same(train(tmp_path / "run", **settings)[0], whole[0])
 
 
-def test_what_came_before_does_not_matter(train, whole, tmp_path):
-    torch.rand(3), np.random.rand(3), random.random()  # noqa: NPY002
-    assert_same(train(tmp_path / "run")[0], whole[0])
-
-
 def test_another_seed_is_another_run(train, whole, tmp_path):
-    states, _ = train(tmp_path / "run", seed=1)
+    states, _ = train(tmp_path / "run", seed=1, at=1)
     assert any(not torch.equal(states[name], whole[0][name]) for name in states)
 
 

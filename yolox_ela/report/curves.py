@@ -114,17 +114,16 @@ def plot_curves(runs: Mapping[str, Rows], wanted: Panels = DETECTION_PANELS) -> 
         heights[0] = 3.2  # runs end close to each other
     handles = _legend(runs, wanted)
     columns = 1 if len(handles) < 4 else 2
-    figure = new_figure(0.4 + sum(heights) + 0.2 * len(handles) / columns)
-    grid = list(figure.subplots(lines, PANELS_A_ROW, squeeze=False, height_ratios=heights).flat)
+    legend = 0.2 * -(-len(handles) // columns) + 0.1
+    figure = new_figure(0.4 + sum(heights) + legend, layout="none")
+    grid = _grid(figure, heights, legend)
     for name, axes in zip(panels, grid, strict=False):
         _plot_panel(axes, name, runs, wanted)
     for axes in grid[max(0, len(panels) - PANELS_A_ROW) : len(panels)]:
         axes.set_xlabel("epoch", fontsize=8)
     for axes in grid[len(panels) :]:
         axes.remove()
-    figure.legend(
-        handles=handles, loc="outside lower center", ncols=columns, frameon=False, fontsize=9
-    )
+    figure.legend(handles=handles, loc="lower center", ncols=columns, frameon=False, fontsize=9)
     return figure
 
 
@@ -156,6 +155,31 @@ def curves_section(runs: Mapping[str, Rows]) -> Section:
     return Section("Learning curves", text, figures, table, {"runs": runs})
 
 
+def _grid(figure: Figure, heights: Sequence[float], legend: float) -> list[Axes]:
+    """Rows of panels above the legend, all in inches.
+
+    matplotlib's own layout takes as long as it takes to render the figure.
+    """
+    width, height = figure.get_size_inches()
+    mean = sum(heights) / len(heights)
+    return list(
+        figure.subplots(
+            len(heights),
+            PANELS_A_ROW,
+            squeeze=False,
+            height_ratios=heights,
+            gridspec_kw={
+                "left": 0.55 / width,
+                "right": 1 - 0.15 / width,
+                "top": 1 - 0.3 / height,
+                "bottom": (0.5 + legend) / height,
+                "wspace": 0.2,
+                "hspace": 0.5 / (mean - 0.5),
+            },
+        ).flat
+    )
+
+
 def _plot_panel(axes: Axes, name: str, runs: Mapping[str, Rows], wanted: Panels) -> None:
     factor = 100 if name in wanted.scores else 1
     for style, rows in zip(_styles(len(runs)), runs.values(), strict=True):
@@ -165,7 +189,7 @@ def _plot_panel(axes: Axes, name: str, runs: Mapping[str, Rows], wanted: Panels)
                 scaled = [factor * value for value in values]
                 every = -(-len(points) // MARKS)
                 axes.plot(epochs, scaled, linestyle=dashes, markevery=every, **style)
-    axes.set_title(wanted.titles[name], fontsize=9)
+    axes.set_title(wanted.titles[name], fontsize=9, y=1)  # at a place that is not searched for
     axes.tick_params(labelsize=8)
     axes.grid(alpha=0.3)
     axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))

@@ -1,6 +1,7 @@
 """What the pictures of a report have in common."""
 
 import io
+from typing import Literal
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
@@ -15,12 +16,12 @@ PAGE_INCHES = 10.0  # as wide as the page; so 10 points are about its text size
 PHOTOGRAPH_DPI = 110  # for photographs, whose PNGs are large
 
 
-def new_figure(height: float) -> Figure:
+def new_figure(height: float, *, layout: Literal["constrained", "none"] = "constrained") -> Figure:
     """An empty figure of the page's width, `height` inches high.
 
     It belongs to nobody but the caller: pyplot, with its global state and windows, is not used.
     """
-    return Figure(figsize=(PAGE_INCHES, height), layout="constrained")
+    return Figure(figsize=(PAGE_INCHES, height), layout=layout)
 
 
 def to_png(figure: Figure, *, dpi: int = 150) -> bytes:
