@@ -1,10 +1,9 @@
 """An experiment: the recipe plus the attention module that it studies."""
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import ModuleType
 from typing import Any, ClassVar
 
 import torch
@@ -19,8 +18,9 @@ from yolox_ela.exp_file import (
     require_effect,
     run_file,
 )
+from yolox_ela.experiment_class import apply_body, ensure_dataclass
 from yolox_ela.freezing import frozen_modules
-from yolox_ela.input_size import InputSize, one_form
+from yolox_ela.input_size import InputSize
 from yolox_ela.named_attention import attention_of
 from yolox_ela.network.dry_run import require_working, source_of
 from yolox_ela.network.model import Yolox, build_yolox
@@ -55,39 +55,13 @@ class Experiment(Recipe):
     _attention_method: ClassVar[Callable[..., nn.Module | None] | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Make everything that the body of the class sets take effect.
-
-        A field without a type gets its type from the recipe, since dataclasses ignore fields
-        without one. A method `attention` is stored apart, since the field of this name would hide
-        it.
-        """
+        """Make everything that the body of the class sets take effect; see `apply_body`."""
         super().__init_subclass__(**kwargs)
-        body, annotations = dict(vars(cls)), dict(inspect.get_annotations(cls))
-        if "__init__" in body:
-            raise UserError(
-                f"class {cls.__name__} has an __init__, whose values no command line could change: "
-                "set them in the body of the class"
-            )
-        if "attention" in body:
-            is_method = _is_method(body["attention"])
-            cls._attention_method = body["attention"] if is_method else None
-            if is_method:
-                cls.attention = None
-        for base in reversed(cls.__mro__[1:]):
-            if issubclass(base, Experiment):
-                _ensure_dataclass(base)
-        for name, inherited in cls.__dataclass_fields__.items():
-            if name in body:
-                annotations.setdefault(name, inherited.type)
-                if isinstance(body[name], list):
-                    setattr(cls, name, tuple(body[name]))
-                if name == "image_size":
-                    cls.image_size = one_form(body[name])
-        cls.__annotations__ = annotations
+        apply_body(cls, Experiment)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "Experiment":
         """Decorate a class that lacks @dataclass when its first instance is made."""
-        _ensure_dataclass(cls)
+        ensure_dataclass(cls)
         return super().__new__(cls)
 
     @property
@@ -272,26 +246,6 @@ def _defined_in(names: Mapping[str, Any]) -> Experiment:
         "an experiment's file defines exp = Experiment(...), or a class Exp(Experiment); this one "
         f"has {' and '.join(f'{name}, {value}' for name, value in found.items()) or 'neither'}"
     )
-
-
-def _ensure_dataclass(kind: type[Experiment]) -> None:
-    """Decorate a class that its author did not decorate; its fields would be ignored."""
-    if "__dataclass_fields__" not in vars(kind):
-        dataclass(kind)
-
-
-def _is_method(value: Any) -> bool:
-    """Whether the first argument of a function in a class is the instance, not the channels."""
-    if not isinstance(value, FunctionType):
-        return False
-    signature = inspect.signature(value)
-    if next(iter(signature.parameters), "") == "self":
-        return True
-    try:
-        signature.bind(64)  # some number of channels
-    except TypeError:
-        return True
-    return False
 
 
 def _shown(value: object) -> str:

@@ -119,16 +119,27 @@ def check(place: Place) -> list[Step]:
 
 
 def speed(place: Place) -> list[Step]:
-    """Then fast: a step and a training beside upstream's, frames per second of all experiments."""
+    """Then fast: a step and a training beside upstream's, where the time of steps goes, frames per
+    second of all experiments.
+    """
     folder = place.results / "speed"
-    steps = []
-    for name, words in {
+    measured = {
         "step": ["--with", "compiled"],
         "step_bf16": ["--with", "compiled", "--precision", "bf16"],
         "train": [],
+        "profile": [],
         "infer": [],
-    }.items():
-        command = [PYTHON, "-m", "studies.speed", name.split("_")[0], *words]
+    }
+    if place.device.startswith("cuda"):
+        measured["profile_compiled"] = ["--compile"]
+        measured["profile_compiled_bf16"] = ["--compile", "--precision", "bf16"]
+    steps = []
+    for name, words in measured.items():
+        benchmark = name.split("_")[0]
+        if benchmark == "profile":
+            trace = str(folder / f"{name}_trace.json.gz")
+            words = [*words, "--augment", "device", "--trace", trace]
+        command = [PYTHON, "-m", "studies.speed", benchmark, *words]
         command += ["--device", place.device, "--data", str(place.data), *place.options]
         steps.append(Step(name, [*command, "--json", str(folder / f"{name}.json")], 240.0))
     table = [PYTHON, "-m", "yolox_ela", "table", "speed", "--device", place.device]

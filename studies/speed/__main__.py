@@ -9,9 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from studies.speed import attention, cost, data, evaluate, infer, step, train
+from studies.speed import attention, cost, data, evaluate, infer, profiling, step, train
 from yolox_ela.commands.entry import run
-from yolox_ela.commands.options import tool_parser, write_result
+from yolox_ela.commands.json_results import write_result
+from yolox_ela.commands.options import tool_parser
 from yolox_ela.errors import UserError
 from yolox_ela.system.files import require_writable
 
@@ -36,6 +37,9 @@ BENCHMARKS = {
     ),
     "step": Benchmark("a training step beside yolox's", step.add_options, step.run),
     "train": Benchmark("training from files beside yolox's", train.add_options, train.run),
+    "profile": Benchmark(
+        "operators and GPU kernels of training steps", profiling.add_options, profiling.run
+    ),
     "infer": Benchmark("pictures to boxes beside yolox's", infer.add_options, infer.run),
     "evaluate": Benchmark(
         "average precision beside yolox, pycocotools and faster-coco-eval",

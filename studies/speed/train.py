@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 
+from studies.speed.our_training import OurTraining
 from studies.speed.pictures import Pictures, add_picture_options, pictures
 from studies.speed.table import format_timings, timings_as_json
 from studies.speed.upstream_training import (
@@ -18,23 +19,16 @@ from studies.speed.upstream_training import (
     upstream_dataset,
     upstream_loader,
 )
-from yolox_ela.augment.bank import memory_bank
-from yolox_ela.augment.feed import DeviceFeed, HostFeed, renders_on_device
-from yolox_ela.augment.multiscale import network_input
 from yolox_ela.choices import AUGMENTS
-from yolox_ela.commands.parser import image_size
+from yolox_ela.commands.parser import image_size, whole
 from yolox_ela.network.model import build_yolox
 from yolox_ela.recipe import Recipe
 from yolox_ela.system.device import synchronise
 from yolox_ela.system.environment import describe_environment
 from yolox_ela.tables.timing import interleave
 from yolox_ela.train.accelerator import build_accelerator
-from yolox_ela.train.progress import StepMonitor
-from yolox_ela.train.step import TrainStep
 
 UPSTREAM, OURS = "yolox", "ours"
-READ_INTERVAL = 10  # steps
-LR = 1e-5  # the weights stay what they are: the time of a step depends on them
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +36,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_picture_options(parser)
     parser.add_argument("--batch", type=int, default=16, help="default: 16")
     parser.add_argument("--image-size", type=image_size, default=640, help="default: 640")
-    parser.add_argument("--steps", type=int, default=10, help="of training a round; default: 10")
+    parser.add_argument(
+        "--steps", type=whole(1), default=10, help="of training a round; default: 10"
+    )
     parser.add_argument("--workers", type=int, default=-1, help="loader processes; see the recipe")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps")
     parser.add_argument("--precision", choices=("fp32", "fp16", "bf16"), default="fp32")
@@ -52,16 +48,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Time some training steps with the recipe's mosaic, including the start of loaders."""
-    recipe = Recipe(
-        image_size=args.image_size,
-        batch_size=args.batch,
-        train_sets=(args.set,),
-        workers=args.workers,
-        multiscale=0.0,
-        precision=args.precision,
-        epochs=10**6,
-        final_fraction=0.0,
-    )
+    recipe = Recipe(**settings(args))
     accelerator = build_accelerator(args.device, args.precision)
     device = accelerator.device
     for patch in (LOADER_PATCH,) if device.type == "cuda" else (LOADER_PATCH, CPU_PATCH):
@@ -92,6 +79,20 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def settings(args: argparse.Namespace) -> dict[str, Any]:
+    """The recipe fields that the options set, for a training at one input size without an end."""
+    return {
+        "image_size": args.image_size,
+        "batch_size": args.batch,
+        "train_sets": (args.set,),
+        "workers": args.workers,
+        "multiscale": 0.0,
+        "precision": args.precision,
+        "epochs": 10**6,
+        "final_fraction": 0.0,
+    }
+
+
 def upstream_training(
     given: Pictures, recipe: Recipe, device: torch.device, steps: int
 ) -> Callable[[], object]:
@@ -113,25 +114,15 @@ def upstream_training(
 def our_training(
     args: argparse.Namespace, given: Pictures, recipe: Recipe, accelerator: Accelerator
 ) -> Callable[[], object]:
-    """The same with the package's loop: feed, step, and reading the losses now and then."""
-    device, split, size = accelerator.device, given.split, recipe.image_size
-    feed: Any
-    if renders_on_device(args.augment, split, recipe, device):
-        feed = DeviceFeed(split, recipe, device, memory_bank(split, size))
-    else:
-        feed = HostFeed(split, recipe, device, memory_bank(split, size))
+    """A task that starts the package's loader, and trains on some of its batches."""
     torch.manual_seed(recipe.seed)
     network = build_yolox(len(recipe.classes))
-    step = TrainStep(network, recipe, accelerator, compile=args.compile)
+    training = OurTraining(
+        network, given.split, recipe, accelerator, augment=args.augment, compile=args.compile
+    )
 
     def train() -> None:
-        monitor = StepMonitor()
-        batches = islice(feed.loader(start=0, rank=0, world=1), args.steps)
-        for number, batch in enumerate(batches, 1):
-            images, targets = feed.samples(batch)
-            inputs = network_input(images, targets, size)
-            monitor.add(step(*inputs, LR, use_l1=False))
-            if number % READ_INTERVAL == 0:
-                monitor.collect()
+        for _ in islice(training.steps(), args.steps):
+            pass
 
     return train

@@ -130,11 +130,12 @@ def test_runs_beside_a_plain_one(tmp_path):
     assert other["loss"] == pytest.approx(0.025)
 
 
-def test_the_package_takes_every_command(tmp_path, monkeypatch):
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_the_package_takes_every_command(tmp_path, monkeypatch, device):
     """A word that `train`, `table`, `study` or `studies.speed` refuses would cost a call."""
     folder = tmp_path / "data"
     folder.mkdir()
-    place = Place(tmp_path, "cpu", fields=["image_size", "64"], options=["--rounds", "1"])
+    place = Place(tmp_path, device, fields=["image_size", "64"], options=["--rounds", "1"])
     steps = [step for job in jobs.JOBS.values() for step in job(place)]
     assert len({step.name for step in steps}) == len(steps)
     parsers = {

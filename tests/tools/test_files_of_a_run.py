@@ -14,7 +14,7 @@ from yolox_ela.commands import (
     table_options,
     train_options,
 )
-from yolox_ela.commands.options import require_output_file, require_outputs
+from yolox_ela.commands.option_checks import require_output_file, require_outputs
 from yolox_ela.errors import UserError
 
 EVAL = f"-c {DETECTOR}"

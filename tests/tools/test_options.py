@@ -21,7 +21,7 @@ from yolox_ela.commands import (
     train_options,
 )
 from yolox_ela.commands.entry import COMMANDS
-from yolox_ela.commands.options import require_file, require_outputs, require_weights
+from yolox_ela.commands.option_checks import require_file, require_outputs, require_weights
 from yolox_ela.errors import UserError
 from yolox_ela.named_recipes import RECIPES
 from yolox_ela.network.starts import STARTS

@@ -196,9 +196,7 @@ class TestResume:
         assert resumed.progress.history[0] == whole.progress.history[0]
         assert_equal_tensors(resumed.network.state_dict(), whole.network.state_dict())
 
-    def test_killed_during_the_last_evaluation(
-        self, whole_run, tmp_path, tiny_recipe, tiny_splits
-    ):
+    def test_killed_during_the_last_evaluation(self, whole_run, tmp_path, tiny_recipe, tiny_splits):
         """The epoch's training is kept; the evaluation is made up for."""
 
         class Killed(Training):

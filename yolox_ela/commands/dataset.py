@@ -4,9 +4,10 @@ import argparse
 
 from loguru import logger
 
+from yolox_ela.commands.data_of_options import locate_data
 from yolox_ela.commands.data_settings import fitted_to_data, open_as
 from yolox_ela.commands.dataset_tools import convert, split, stats
-from yolox_ela.commands.options import SCREEN, locate_data, write_result
+from yolox_ela.commands.json_results import SCREEN, write_result
 from yolox_ela.datasets.check import check_dataset
 from yolox_ela.datasets.readers.reader import Reader
 from yolox_ela.datasets.sample import generate_sample

@@ -4,6 +4,12 @@ import argparse
 from pathlib import Path
 
 from yolox_ela.commands.dataset_tools_options import add_tools, require_tools
+from yolox_ela.commands.option_checks import (
+    require_data_options,
+    require_folder,
+    require_output_folder,
+    require_outputs,
+)
 from yolox_ela.commands.options import (
     add_archives,
     add_data_options,
@@ -11,10 +17,6 @@ from yolox_ela.commands.options import (
     add_output_folder,
     add_overrides,
     command_parser,
-    require_data_options,
-    require_folder,
-    require_output_folder,
-    require_outputs,
 )
 from yolox_ela.datasets.names import parse_set
 from yolox_ela.overrides import override, pairs_to_dict

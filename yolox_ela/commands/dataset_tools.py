@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from yolox_ela.commands.options import SCREEN, require_output_file, write_result
+from yolox_ela.commands.json_results import SCREEN, write_result
+from yolox_ela.commands.option_checks import require_output_file
 from yolox_ela.datasets.convert import (
     WRITERS,
     require_new_folder,

@@ -4,14 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from yolox_ela.commands.options import (
-    Group,
-    add_json,
-    add_output_folder,
-    add_overrides,
-    require_data,
-    require_output_folder,
-)
+from yolox_ela.commands.option_checks import require_data, require_output_folder
+from yolox_ela.commands.options import Group, add_json, add_output_folder, add_overrides
 from yolox_ela.errors import UserError
 from yolox_ela.overrides import pairs_to_dict
 

@@ -10,12 +10,13 @@ from typing import Any
 from loguru import logger
 
 from yolox_ela.commands import evaluate_host
+from yolox_ela.commands.data_of_options import data_name, locate_data
 from yolox_ela.commands.data_of_weights import compare_with_run, data_of_weights
 from yolox_ela.commands.data_settings import fitted_to_data, open_as
 from yolox_ela.commands.evaluate_network import build_network, load_weights, start_of
 from yolox_ela.commands.evaluated import Evaluated, hold, keep_results, report_folder
 from yolox_ela.commands.host_options import names_other_network
-from yolox_ela.commands.options import SCREEN, data_name, locate_data, write_result
+from yolox_ela.commands.json_results import SCREEN, write_result
 from yolox_ela.datasets.load import load_pictures, load_split
 from yolox_ela.datasets.readers.reader import Reader
 from yolox_ela.datasets.split import VocSplit, read_id_list

@@ -8,10 +8,11 @@ from typing import Any
 
 from loguru import logger
 
+from yolox_ela.commands.data_of_options import data_name
 from yolox_ela.commands.data_of_weights import compare_with_run, data_of_weights
 from yolox_ela.commands.evaluated import Evaluated, hold, keep_results, report_folder
 from yolox_ela.commands.host_options import own_weights, refuse_options
-from yolox_ela.commands.options import data_name, write_result
+from yolox_ela.commands.json_results import write_result
 from yolox_ela.datasets.split import read_id_list
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.detections import to_coco_results

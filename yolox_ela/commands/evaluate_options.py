@@ -7,6 +7,14 @@ from typing import Any
 
 from yolox_ela.choices import DEFAULT_START, PRECISION_NAMES, START_NAMES
 from yolox_ela.commands.keywords import read_arguments
+from yolox_ela.commands.option_checks import (
+    require_data_options,
+    require_experiment,
+    require_file,
+    require_output_folder,
+    require_outputs,
+    require_weights,
+)
 from yolox_ela.commands.options import (
     CHECKPOINT_NAMES,
     add_data_options,
@@ -20,12 +28,6 @@ from yolox_ela.commands.options import (
     add_record_options,
     command_parser,
     recipe_default,
-    require_data_options,
-    require_experiment,
-    require_file,
-    require_output_folder,
-    require_outputs,
-    require_weights,
 )
 from yolox_ela.commands.parser import Parser, share, whole
 from yolox_ela.commands.stated import check_overrides, require_image_size

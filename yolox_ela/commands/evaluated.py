@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from yolox_ela.commands.options import data_name
+from yolox_ela.commands.data_of_options import data_name
 from yolox_ela.network.starts import Start
 from yolox_ela.system.claim import claim_folder, require_unclaimed
 from yolox_ela.system.environment import describe_environment

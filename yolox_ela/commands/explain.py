@@ -12,7 +12,7 @@ from yolox_ela.commands import explain_classifier
 from yolox_ela.commands.explain_options import CHANGED, NO_NETWORK
 from yolox_ela.commands.explained import finish, name_in_messages, require_picture, skipped
 from yolox_ela.commands.host_options import names_other_network
-from yolox_ela.commands.options import SCREEN
+from yolox_ela.commands.json_results import SCREEN
 from yolox_ela.commands.sources import named_items, output_folder, require_outside
 from yolox_ela.errors import UserError
 from yolox_ela.experiment import Experiment, load_experiment

@@ -16,7 +16,7 @@ from yolox_ela.choices import WITHOUT_ATTENTION
 from yolox_ela.commands.explain_options import NO_NETWORK
 from yolox_ela.commands.explained import finish, name_in_messages, require_picture, skipped
 from yolox_ela.commands.host_options import own_weights, refuse_options
-from yolox_ela.commands.options import SCREEN
+from yolox_ela.commands.json_results import SCREEN
 from yolox_ela.commands.sources import output_folder
 from yolox_ela.errors import UserError
 from yolox_ela.explain.classifier import (

@@ -15,15 +15,13 @@ from yolox_ela.commands.network_options import (
     add_thresholds,
     require_network,
 )
-from yolox_ela.commands.options import (
-    add_json,
-    add_output_folder,
-    command_parser,
+from yolox_ela.commands.option_checks import (
     require_experiment,
     require_output_folder,
     require_outputs,
     require_weights,
 )
+from yolox_ela.commands.options import add_json, add_output_folder, command_parser
 from yolox_ela.commands.parser import Parser, several, whole
 from yolox_ela.errors import UserError
 from yolox_ela.export.formats import is_exported

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from yolox_ela.commands.options import write_result
+from yolox_ela.commands.json_results import write_result
 from yolox_ela.errors import UserError
 from yolox_ela.predict.sources import Item, Video
 from yolox_ela.report.page import plain_values

@@ -9,9 +9,9 @@ import torch
 from loguru import logger
 
 from yolox_ela.choices import DETECTOR
+from yolox_ela.commands.data_of_options import locate_data
 from yolox_ela.commands.data_settings import fitted_to_data, open_as
 from yolox_ela.commands.export_options import CALIBRATION
-from yolox_ela.commands.options import locate_data
 from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.split import VocSplit
 from yolox_ela.errors import UserError

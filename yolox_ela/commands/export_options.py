@@ -5,15 +5,13 @@ from pathlib import Path
 
 from yolox_ela.choices import DETECTOR, NMS_IOU, SCORE_THRESHOLD, START_NAMES
 from yolox_ela.commands.network_options import add_network, add_size, require_network
-from yolox_ela.commands.options import (
-    add_archives,
-    add_overrides,
-    command_parser,
+from yolox_ela.commands.option_checks import (
     require_data,
     require_folder,
     require_output_file,
     require_weights,
 )
+from yolox_ela.commands.options import add_archives, add_overrides, command_parser
 from yolox_ela.commands.parser import Parser, share, whole
 from yolox_ela.commands.stated import check_overrides
 from yolox_ela.errors import UserError

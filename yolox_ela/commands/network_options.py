@@ -7,6 +7,7 @@ import argparse
 from typing import Any
 
 from yolox_ela.choices import DETECTOR, NMS_IOU, SCORE_THRESHOLD, START_NAMES
+from yolox_ela.commands.option_checks import require_experiment
 from yolox_ela.commands.options import (
     CHECKPOINT_NAMES,
     IMAGE_SIZE_HELP,
@@ -14,7 +15,6 @@ from yolox_ela.commands.options import (
     Group,
     add_device,
     add_experiment,
-    require_experiment,
 )
 from yolox_ela.commands.parser import Parser, image_size, several, share
 from yolox_ela.errors import UserError

@@ -9,7 +9,7 @@ from typing import Any
 
 from yolox_ela.choices import DETECTOR
 from yolox_ela.commands.exit_codes import EXIT_INTERRUPTED
-from yolox_ela.commands.options import SCREEN, write_result
+from yolox_ela.commands.json_results import SCREEN, write_result
 from yolox_ela.commands.predict_progress import Progress, screen_of
 from yolox_ela.commands.sources import named_items, output_folder, require_outside
 from yolox_ela.errors import UserError

@@ -11,13 +11,8 @@ from yolox_ela.commands.network_options import (
     add_thresholds,
     require_network,
 )
-from yolox_ela.commands.options import (
-    add_output_folder,
-    command_parser,
-    require_output_folder,
-    require_outputs,
-    require_weights,
-)
+from yolox_ela.commands.option_checks import require_output_folder, require_outputs, require_weights
+from yolox_ela.commands.options import add_output_folder, command_parser
 from yolox_ela.commands.parser import Parser, whole
 from yolox_ela.errors import UserError
 

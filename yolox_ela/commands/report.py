@@ -7,7 +7,7 @@ from typing import Any
 
 from loguru import logger
 
-from yolox_ela.commands.options import write_result
+from yolox_ela.commands.json_results import write_result
 from yolox_ela.errors import UserError
 from yolox_ela.evaluate.saved import SavedEvaluation, load_evaluation
 from yolox_ela.report.curves import Panels, read_metrics

@@ -3,14 +3,8 @@
 import argparse
 from pathlib import Path
 
-from yolox_ela.commands.options import (
-    add_json,
-    add_output_folder,
-    command_parser,
-    require_folder,
-    require_output_folder,
-    require_outputs,
-)
+from yolox_ela.commands.option_checks import require_folder, require_output_folder, require_outputs
+from yolox_ela.commands.options import add_json, add_output_folder, command_parser
 from yolox_ela.errors import UserError
 
 EXAMPLES = (

@@ -5,14 +5,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from yolox_ela.commands.options import (
-    add_device,
-    add_output_folder,
-    command_parser,
+from yolox_ela.commands.option_checks import (
     require_data,
     require_output_file,
     require_output_folder,
 )
+from yolox_ela.commands.options import add_device, add_output_folder, command_parser
 from yolox_ela.commands.parser import duration, whole
 from yolox_ela.errors import UserError
 from yolox_ela.overrides import did_you_mean

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from yolox_ela.choices import ECA_NETS_DETECTORS
-from yolox_ela.commands.options import SCREEN, write_result
+from yolox_ela.commands.json_results import SCREEN, write_result
 from yolox_ela.errors import UserError
 from yolox_ela.experiment import load_experiment
 from yolox_ela.system.device import select_device

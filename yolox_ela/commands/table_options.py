@@ -6,16 +6,18 @@ from typing import Any
 
 from yolox_ela.attention_text import FORM
 from yolox_ela.choices import ECA_NETS_DETECTORS, HOSTS, MODES, SPEED_PRECISIONS, STYLES
+from yolox_ela.commands.option_checks import (
+    require_experiment,
+    require_file,
+    require_output_file,
+    require_outputs,
+)
 from yolox_ela.commands.options import (
     EXPERIMENT_NAMES,
     IMAGE_SIZE_HELP,
     IMAGE_SIZE_NAMES,
     add_device,
     command_parser,
-    require_experiment,
-    require_file,
-    require_output_file,
-    require_outputs,
 )
 from yolox_ela.commands.parser import Parser, image_size, whole
 from yolox_ela.errors import UserError

@@ -15,8 +15,8 @@ from yolox_ela.augment.loader import require_batch_fits
 from yolox_ela.commands import train_detector, train_host
 from yolox_ela.commands.entry import launcher_words
 from yolox_ela.commands.exit_codes import EXIT_INTERRUPTED
+from yolox_ela.commands.json_results import SCREEN, write_result
 from yolox_ela.commands.launcher import launch
-from yolox_ela.commands.options import SCREEN, write_result
 from yolox_ela.commands.resume_options import PACKAGE_EXPERIMENT, kept_options
 from yolox_ela.commands.train_options import configured, wants_largest_batch
 from yolox_ela.commands.training import FinishedRun

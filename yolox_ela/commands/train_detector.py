@@ -8,9 +8,9 @@ from typing import Any
 from accelerate import Accelerator
 from loguru import logger
 
+from yolox_ela.commands.data_of_options import data_name
 from yolox_ela.commands.data_settings import fitted_to_data, open_as
 from yolox_ela.commands.next_steps import next_steps
-from yolox_ela.commands.options import data_name
 from yolox_ela.commands.train_inputs import (
     load_splits,
     open_feed,

@@ -8,8 +8,8 @@ from typing import Any
 from accelerate import Accelerator
 from loguru import logger
 
+from yolox_ela.commands.data_of_options import data_name
 from yolox_ela.commands.host_options import refuse_options
-from yolox_ela.commands.options import data_name
 from yolox_ela.commands.train_options import wants_largest_batch
 from yolox_ela.commands.training import Prepared
 from yolox_ela.commands.trial import report_trial

@@ -9,7 +9,7 @@ from loguru import logger
 from yolox_ela.augment.bank import ImageBank, choose_cache, open_images
 from yolox_ela.augment.feed import DeviceFeed, Feed, HostFeed, renders_on_device
 from yolox_ela.choices import DEFAULT_START
-from yolox_ela.commands.options import locate_data
+from yolox_ela.commands.data_of_options import locate_data
 from yolox_ela.commands.trial import chosen_images
 from yolox_ela.datasets.load import load_split
 from yolox_ela.datasets.readers.reader import Reader

@@ -15,6 +15,13 @@ from yolox_ela.choices import (
     TRAINING_PRECISIONS,
 )
 from yolox_ela.commands.keywords import read_arguments
+from yolox_ela.commands.option_checks import (
+    require_data_options,
+    require_experiment,
+    require_output_folder,
+    require_outputs,
+    require_weights,
+)
 from yolox_ela.commands.options import (
     CHECKPOINT_NAMES,
     EXPERIMENT_NAMES,
@@ -29,11 +36,6 @@ from yolox_ela.commands.options import (
     add_record_options,
     command_parser,
     recipe_default,
-    require_data_options,
-    require_experiment,
-    require_output_folder,
-    require_outputs,
-    require_weights,
 )
 from yolox_ela.commands.parser import AUTO, Parser, duration, whole, whole_or_auto
 from yolox_ela.commands.resume_options import adopt_run

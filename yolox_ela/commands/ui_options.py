@@ -11,11 +11,8 @@ from yolox_ela.commands.network_options import (
     add_weights,
     require_network,
 )
-from yolox_ela.commands.options import (
-    add_experiment,
-    command_parser,
-    require_weights,
-)
+from yolox_ela.commands.option_checks import require_weights
+from yolox_ela.commands.options import add_experiment, command_parser
 from yolox_ela.commands.parser import Parser, share, whole
 from yolox_ela.errors import UserError
 

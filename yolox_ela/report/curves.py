@@ -115,7 +115,7 @@ def plot_curves(runs: Mapping[str, Rows], wanted: Panels = DETECTION_PANELS) -> 
     handles = _legend(runs, wanted)
     columns = 1 if len(handles) < 4 else 2
     legend = 0.2 * -(-len(handles) // columns) + 0.1
-    figure = new_figure(0.4 + sum(heights) + legend, layout="none")
+    figure = new_figure(0.4 + sum(heights) + legend, layout=None)
     grid = _grid(figure, heights, legend)
     for name, axes in zip(panels, grid, strict=False):
         _plot_panel(axes, name, runs, wanted)

@@ -16,7 +16,7 @@ PAGE_INCHES = 10.0  # as wide as the page; so 10 points are about its text size
 PHOTOGRAPH_DPI = 110  # for photographs, whose PNGs are large
 
 
-def new_figure(height: float, *, layout: Literal["constrained", "none"] = "constrained") -> Figure:
+def new_figure(height: float, *, layout: Literal["constrained"] | None = "constrained") -> Figure:
     """An empty figure of the page's width, `height` inches high.
 
     It belongs to nobody but the caller: pyplot, with its global state and windows, is not used.
