@@ -1,9 +1,13 @@
-"""Two processes that know each other, as torchrun starts them."""
+"""Processes that need not import torch and the package, which takes seconds: they are forked."""
 
 import os
+import runpy
+import signal
 import socket
+import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 from accelerate.state import AcceleratorState
@@ -12,8 +16,8 @@ from accelerate.state import AcceleratorState
 def in_two_processes(work: Callable[[], None]) -> None:
     """Do `work` in two processes of one run, to their ends.
 
-    They are forked from this one, since importing torch and the package takes seconds; trainings
-    that torchrun itself starts are in test_nodes.py and tools/test_train.py.
+    They know each other as those that torchrun starts. Trainings that torchrun itself starts are in
+    test_nodes.py and tools/test_train.py.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -36,6 +40,68 @@ def _work_as(rank: int, port: int, work: Callable[[], None]) -> int:
     os.environ.update({name: str(value) for name, value in values.items()})
     try:
         work()
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+class Program:
+    """A script that runs in a forked process; of `subprocess.Popen` it has what tests use."""
+
+    def __init__(self, words: Sequence[str], folder: Path) -> None:
+        """Start `words`, a script and its arguments, as the first process of a group.
+
+        Its standard output is thrown away, its standard error can be read.
+        """
+        self.returncode: int | None = None
+        reading, writing = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.setsid()
+            os.dup2(writing, 2)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            os.closerange(3, writing + 1)
+            os.chdir(folder)
+            os._exit(_run_script(words))
+        os.close(writing)
+        self.stderr = os.fdopen(reading)
+
+    def poll(self) -> int | None:
+        """The exit code, negative for a signal, or None while it runs."""
+        if self.returncode is None:
+            ended, status = os.waitpid(self.pid, os.WNOHANG)
+            if ended:
+                self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
+
+    def wait(self) -> int:
+        """The exit code, at its end."""
+        if self.returncode is None:
+            self.returncode = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self.returncode
+
+    def rest(self) -> str:
+        """What it still says until its end."""
+        with self.stderr:
+            text = self.stderr.read()
+        self.wait()
+        return text
+
+
+def _run_script(words: Sequence[str]) -> int:
+    torch.set_num_threads(1)
+    AcceleratorState._reset_state(reset_partial_state=True)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.stdout = sys.__stdout__ = os.fdopen(1, "w", buffering=1)
+    sys.stderr = sys.__stderr__ = os.fdopen(2, "w", buffering=1)
+    sys.argv = list(words)
+    try:
+        runpy.run_path(words[0], run_name="__main__")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:
         traceback.print_exc()
         return 1

@@ -4,32 +4,24 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 
 import pytest
 import torch
-from command_line import SMALL, environment, exp
+from command_line import SMALL, exp
+from forked import Program
 
 pytestmark = pytest.mark.slow
 
 
 def interrupted(project, data, *words):
     """Start a small run and press Ctrl-C after its first epoch, which reaches its loaders, too."""
-    command = [sys.executable, "tools/train.py", "-f", "nano_ela_s", "--data", data, "-c", "none"]
-    process = subprocess.Popen(
-        [*map(str, [*command, *SMALL, *words])],
-        cwd=project,
-        env=environment(),
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    command = ["tools/train.py", "-f", "nano_ela_s", "--data", data, "-c", "none"]
+    process = Program([*map(str, [*command, *SMALL, *words])], project)
     for line in process.stderr:
         if "epoch 1/3" in line:
             break
     os.killpg(process.pid, signal.SIGINT)
-    rest = process.communicate(timeout=120)[1]
+    rest = process.rest()
     assert process.returncode == 130, rest
     assert "continue with the same command and --resume" in rest
     assert "Traceback" not in rest

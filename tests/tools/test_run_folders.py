@@ -4,12 +4,11 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 
 import pytest
 import torch
-from command_line import SMALL, environment, epochs, exp, tree
+from command_line import SMALL, epochs, exp, tree
+from forked import Program
 
 from yolox_ela.train import tracker_names
 from yolox_ela.train.trackers import TRACKERS
@@ -25,20 +24,15 @@ def begin(project, data):
     begun = []
 
     def begin(name, *words, small=SMALL):
-        command = [sys.executable, "tools/train.py", "-f", exp(project, name), "--data", data]
-        command = [*map(str, [*command, "-c", "none", *small, *words])]
-        pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-        process = subprocess.Popen(
-            command, cwd=project, env=environment(), text=True, start_new_session=True, **pipes
-        )
-        begun.append(process)
-        return process
+        command = ["tools/train.py", "-f", exp(project, name), "--data", data]
+        begun.append(Program([*map(str, [*command, "-c", "none", *small, *words])], project))
+        return begun[-1]
 
     yield begin
     for process in begun:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+            process.rest()
 
 
 def wait_for(process, text):
@@ -57,7 +51,7 @@ def config(folder):
 def test_two_runs_at_the_same_time(begin, project):
     processes = [begin("nano_eca", "seed", seed, small=epochs(1)) for seed in (1, 2)]
     for process in processes:
-        err = process.communicate(timeout=120)[1]
+        err = process.rest()
         assert process.returncode == 0, err
     folders = [project / "runs" / name for name in ("nano_eca", "nano_eca-2")]
     assert {config(folder)["seed"] for folder in folders} == {1, 2}
@@ -104,7 +98,7 @@ def test_killed_resumed_and_held(begin, call, trained, project, data):
         assert f"nano_sa {held}" in message, words
     assert tree(folder) == before
     os.killpg(second.pid, signal.SIGCONT)
-    rest = second.communicate(timeout=120)[1]
+    rest = second.rest()
     assert second.returncode == 0, rest
     assert "epoch 3/3" in rest
     assert not (folder / ".holder.json").exists()
