@@ -43,8 +43,10 @@ def count_complexity(model: nn.Module, image_size: ImageSize = PAPER_IMAGE_SIZE)
     """Count a network in evaluation mode for one image of the input's size."""
     model = copy.deepcopy(model).eval()  # thop adds buffers to the model
     images = torch.zeros(1, 3, *InputSize.of(image_size))
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        macs, _ = thop.profile(model, (images,), verbose=False)  # runs the network once
+    with torch.no_grad():
+        with FlopCounterMode(display=False) as counter:
+            model(images)
+        macs, _ = thop.profile(model, (images,), verbose=False)  # counting its counting takes long
     parameters = sum(parameter.numel() for parameter in model.parameters())
     return Complexity(parameters, int(macs), counter.get_total_flops())
 
