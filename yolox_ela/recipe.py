@@ -14,14 +14,7 @@ from typing import Annotated, Any, ClassVar, get_type_hints
 from yolox_ela.choices import TRAINING_PRECISIONS
 from yolox_ela.datasets.names import VOC_CLASSES
 from yolox_ela.errors import UserError
-from yolox_ela.field_rules import (
-    above,
-    at_least,
-    between,
-    complaint,
-    one_of,
-    rules_of,
-)
+from yolox_ela.field_rules import above, at_least, between, complaint, one_of, rules_of
 from yolox_ela.input_size import ImageSize, one_form
 from yolox_ela.recipe_rules import (
     ATTENTION,
@@ -262,11 +255,7 @@ class Recipe(RunSettings):
             )
 
     def names(self, field: str) -> bool:
-        """Whether the field was given a value, be it one that equals the default.
-
-        A default is the object of the class itself; a value that is given is another object. (Small
-        numbers that are equal are one object, so this is of use for names of sets and classes.)
-        """
+        """Whether sets or classes were named: what is given is another object than the default."""
         return getattr(self, field) is not getattr(type(self), field)
 
     def plain(self) -> "Recipe":
