@@ -256,7 +256,7 @@ class Recipe(RunSettings):
 
     def names(self, field: str) -> bool:
         """Whether sets or classes were named: what is given is another object than the default."""
-        return getattr(self, field) is not getattr(type(self), field)
+        return getattr(self, field) is not getattr(Recipe, field)
 
     def plain(self) -> "Recipe":
         """The settings without an experiment's class, which other processes cannot import."""

@@ -7,6 +7,7 @@ import pytest
 from yolox_ela.commands.data_settings import fitted_to_data, open_as
 from yolox_ela.datasets.names import VOC_CLASSES
 from yolox_ela.errors import UserError
+from yolox_ela.experiment import Experiment
 from yolox_ela.overrides import override
 from yolox_ela.recipe import Recipe
 
@@ -41,11 +42,14 @@ def test_sets(devkit, values, expected):
     assert (*fitted.train_sets, *fitted.test_sets) == expected
 
 
-def test_sets_in_an_experiment(devkit):
-    recipe = Recipe(train_sets=("2007/trainval",), lr=0.1)
-    fitted = fitted_to_data(
-        override(recipe, {"lr": "0.2"}), open_as(recipe, devkit.root), training=True
-    )
+class Mine(Experiment):
+    train_sets = ("2007/trainval",)
+
+
+@pytest.mark.parametrize("exp", [Experiment(train_sets=("2007/trainval",), lr=0.1), Mine()])
+def test_sets_in_an_experiment(devkit, exp):
+    changed = override(exp, {"lr": "0.2"})
+    fitted = fitted_to_data(changed, open_as(exp, devkit.root), training=True)
     assert fitted.train_sets == ("2007/trainval",)
 
 

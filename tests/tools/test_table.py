@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from command_line import ONE_EPOCH, PROJECT, exp, run
+from command_line import ONE_EPOCH, PROJECT, exp
+from forked import Program
 
 from yolox_ela.datasets.sample import generate_sample
 from yolox_ela.tables.record import append_row, read_rows
@@ -35,8 +36,10 @@ def data(tmp_path_factory):
 def trained(project, data):
     """The one row of a run of one epoch, and the run's folder."""
     words = ["-f", exp(project, "nano"), "--data", data, "-c", "none", "--record", *ONE_EPOCH]
-    done = run(project, "tools/train.py", *words, "seed", "3")
-    assert "recorded in" in done.stderr
+    process = Program([*map(str, ["tools/train.py", *words, "seed", "3"])], project)
+    said = process.rest()
+    assert process.returncode == 0, said
+    assert "recorded in" in said
     (row,) = read_rows(project / "exps" / "results.csv")
     return row, project / "runs" / "nano"
 

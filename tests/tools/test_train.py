@@ -71,46 +71,25 @@ def test_evaluation_repeats_the_final_scores(call, trained, project, data):
     assert set(entries[0]) >= {"image_id", "category_id", "bbox", "score"}
 
 
-def test_reports_of_evaluations_side_by_side(call, trained, project, data, tmp_path):
+def test_reports_of_an_evaluation_and_a_run_side_by_side(call, trained, project, data, tmp_path):
     folder, _ = trained
-    words = ["-f", exp(project), "--data", data, "--device", "cpu"]
-    for weights in ("best", "last"):
-        report = tmp_path / weights
-        done = call(
-            "tools/eval.py",
-            *words,
-            "-c",
-            folder / f"{weights}.pth",
-            "--report",
-            report,
-            "--rectangular",
-            "--json",
-            "-",
-        )
-        assert json.loads(done.stdout) == json.loads((report / "results.json").read_text())
-        assert "Choosing a score threshold" in (report / "report.html").read_text("utf-8")
-    runs = [tmp_path / "best", tmp_path / "last"]
-    done = call("tools/report.py", *runs, "-o", tmp_path / "c", "--json", "-")
+    best = tmp_path / "best"
+    words = ["-f", exp(project), "--data", data, "--device", "cpu", "-c", folder / "best.pth"]
+    done = call("tools/eval.py", *words, "--report", best, "--rectangular", "--json", "-")
+    assert json.loads(done.stdout) == json.loads((best / "results.json").read_text())
+    assert "Choosing a score threshold" in (best / "report.html").read_text("utf-8")
+    done = call("tools/report.py", best, folder, "-o", tmp_path / "c", "--json", "-")
     content = json.loads(done.stdout)
     assert [(entry["run"], entry["side"]) for entry in content] == [
-        (str(run), run.name) for run in runs
+        (str(run), run.name) for run in (best, folder)
     ]
-    last = json.loads((tmp_path / "last" / "results.json").read_text())
-    assert content[1]["results"] == last
-    assert "last against best" in (tmp_path / "c" / "report.html").read_text("utf-8")
+    assert content[1]["results"] == json.loads((folder / "results.json").read_text())
+    assert f"{folder.name} against best" in (tmp_path / "c" / "report.html").read_text("utf-8")
     done = call("tools/report.py", folder, tmp_path, expect=2)
     assert "no " in done.stderr
     assert "evaluation.npz" in done.stderr
     # A training run's folder is not overwritten by an evaluation's report.
-    done = call(
-        "tools/eval.py",
-        *words,
-        "-c",
-        folder / "best.pth",
-        "--report",
-        folder,
-        expect=2,
-    )
+    done = call("tools/eval.py", *words, "--report", folder, expect=2)
     assert "already holds a run" in done.stderr
 
 
