@@ -101,6 +101,6 @@ class _TensorSlots:
     def tensors(self) -> tuple[list[Tensor], list[Tensor]]:
         """The tensors there now: those of floating-point numbers, and all others."""
         return (
-            [place[name].detach() for place, name in self._floats],
-            [place[name].detach() for place, name in self._others],
+            [place[name] for place, name in self._floats],
+            [place[name] for place, name in self._others],
         )
