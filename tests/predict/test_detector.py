@@ -23,9 +23,11 @@ from yolox_ela.predict import Detector
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "exps"
 
 
-@pytest.fixture
-def detector(zero_shot):
-    return Detector.from_model(zero_shot, VOC_CLASSES, image_size=416, device="cpu")
+@pytest.fixture(scope="module")
+def detector(zero_shot_weights):
+    network = build_yolox(len(VOC_CLASSES))
+    network.load_state_dict(zero_shot_weights)
+    return Detector.from_model(network, VOC_CLASSES, image_size=416, device="cpu")
 
 
 @pytest.fixture(scope="module")
