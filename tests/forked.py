@@ -5,12 +5,14 @@ import runpy
 import signal
 import socket
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from accelerate.state import AcceleratorState
+from tqdm import tqdm
 
 
 def in_two_processes(work: Callable[[], None]) -> None:
@@ -33,8 +35,7 @@ def in_two_processes(work: Callable[[], None]) -> None:
 
 def _work_as(rank: int, port: int, work: Callable[[], None]) -> int:
     """The exit code of one process."""
-    torch.set_num_threads(1)
-    AcceleratorState._reset_state(reset_partial_state=True)
+    _part_from_parent()
     values = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "LOCAL_WORLD_SIZE": 2}
     values |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     os.environ.update({name: str(value) for name, value in values.items()})
@@ -89,9 +90,15 @@ class Program:
         return text
 
 
-def _run_script(words: Sequence[str]) -> int:
+def _part_from_parent() -> None:
     torch.set_num_threads(1)
     AcceleratorState._reset_state(reset_partial_state=True)
+    # tqdm's own lock is one for all forked processes: killed with it, one would stop all others.
+    tqdm.set_lock(threading.RLock())
+
+
+def _run_script(words: Sequence[str]) -> int:
+    _part_from_parent()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
