@@ -1,5 +1,6 @@
 """Processes that need not import torch and the package, which takes seconds: they are forked."""
 
+import faulthandler
 import os
 import runpy
 import signal
@@ -13,6 +14,8 @@ from pathlib import Path
 import torch
 from accelerate.state import AcceleratorState
 from tqdm import tqdm
+
+MOST_SECONDS = 600  # after which a process says where it is, and ends
 
 
 def in_two_processes(work: Callable[[], None]) -> None:
@@ -91,6 +94,7 @@ class Program:
 
 
 def _part_from_parent() -> None:
+    faulthandler.dump_traceback_later(MOST_SECONDS, exit=True, file=2)
     torch.set_num_threads(1)
     AcceleratorState._reset_state(reset_partial_state=True)
     # tqdm's own lock is one for all forked processes: killed with it, one would stop all others.
