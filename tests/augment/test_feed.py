@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from warping import MOST_LEVELS
 
 from yolox_ela.augment import feed as feed_module
 from yolox_ela.augment.bank import memory_bank
@@ -43,7 +44,7 @@ def test_both_draw_the_same_samples(split, workers):
             rendered, rows = device.samples(other)
             assert rendered.dtype == torch.uint8
             assert rendered.shape == images.shape
-            assert (rendered.int() - images.int()).abs().max() <= 1
+            assert (rendered.int() - images.int()).abs().max() <= MOST_LEVELS
             count = targets.shape[1]
             torch.testing.assert_close(rows[:, :count], targets, atol=1e-3, rtol=0)
             assert not rows[:, count:].any()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from warping import EXACT, MOST_LEVELS
 
 from yolox_ela.augment.device.pixels import DeviceBank, render_batch
 from yolox_ela.augment.device.plans import PlanBatch
@@ -43,10 +44,11 @@ def assert_rendered(image_set, plans, samples):
     for plan, sample in zip(plans, samples, strict=True):
         expected = image_set.render(plan).astype(int)
         difference = np.abs(sample - expected)
-        assert difference.max() <= 1
+        assert difference.max() <= MOST_LEVELS
+        assert difference.mean() < 1
         unequal += (difference[:, ~rounded_columns(plan)] > 0).sum()
     # None on x86 with AVX2; others may round the warp's sums otherwise.
-    assert unequal <= 1e-4 * samples.size
+    assert unequal <= 1e-4 * samples.size or not EXACT
 
 
 @pytest.mark.parametrize("fields", RECIPES.values(), ids=RECIPES)

@@ -69,7 +69,8 @@ def read_yolo_yaml(path: Path) -> YoloYaml:
     names = _names(content["names"], path)
     count = content.get("nc")
     if count not in (None, "", str(len(names))):
-        raise UserError(f"{path} says nc: {shown(count)}, but names {len(names)} classes")
+        said = count if isinstance(count, str) else shown(count)
+        raise UserError(f"{path} says nc: {said}, but names {len(names)} classes")
     sets = {}
     for name, value in (("train", content.get("train")), ("val", _validation(content))):
         sets[name] = _texts(value, name, path)
