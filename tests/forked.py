@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
+import tqdm.auto
 from accelerate.state import AcceleratorState
-from tqdm import tqdm
 
 MOST_SECONDS = 600  # after which a process says where it is, and ends
 
@@ -98,7 +98,9 @@ def _part_from_parent() -> None:
     torch.set_num_threads(1)
     AcceleratorState._reset_state(reset_partial_state=True)
     # tqdm's own lock is one for all forked processes: killed with it, one would stop all others.
-    tqdm.set_lock(threading.RLock())
+    lock = threading.RLock()
+    for bar in (tqdm.std.tqdm, tqdm.auto.tqdm):
+        bar.set_lock(lock)
 
 
 def _run_script(words: Sequence[str]) -> int:
