@@ -60,7 +60,7 @@ NOTEBOOK = """
 import sys, types
 
 class Shell:
-    pass
+    config = {"IPKernelApp": {}}  # by which older versions of tqdm know a notebook
 
 class Widget:
     def __init__(self, *args, **options):
