@@ -359,7 +359,11 @@ class TestFinding:
         ("text", "said"),
         [
             ("exp = Experiment(lr={[]: 1})", "unhashable"),
-            (f"exp = Experiment(lr={'-' * 3000}1)", "RecursionError"),
+            pytest.param(
+                f"exp = Experiment(lr={'-' * 3000}1)",
+                "RecursionError",
+                marks=pytest.mark.skipif(sys.version_info >= (3, 13), reason="it is read there"),
+            ),
             (f"exp = Experiment(epochs=0x{'f' * 5000})", "'epochs' = a value of type int must be"),
             ("exp = Experiment(name='\\ud800')", "'name' = .* must be the name of a folder"),
             ("raise GeneratorExit", "fails to run: GeneratorExit"),
