@@ -3,10 +3,14 @@
 import shutil
 from dataclasses import replace
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
 from yolox_ela.attention import ela_l, ela_s
+from yolox_ela.commands.data_settings import fitted_to_data
+from yolox_ela.datasets.recognise import open_data
 from yolox_ela.errors import UserError
 from yolox_ela.exp_file import find_experiment
 from yolox_ela.experiment import Experiment, load_experiment
@@ -34,6 +38,19 @@ def saved(tmp_path):
     return save
 
 
+@pytest.fixture
+def formats(tmp_path):
+    """Data in the form of YOLO txt, with the sets train and test."""
+    root = tmp_path / "yolo"
+    for name in ("train", "test"):
+        for kind in ("images", "labels"):
+            (root / kind / name).mkdir(parents=True)
+        cv2.imwrite(str(root / "images" / name / "a.png"), np.zeros((32, 32, 3), np.uint8))
+        (root / "labels" / name / "a.txt").write_text("0 0.5 0.5 0.5 0.5\n")
+    (root / "data.yaml").write_text("train: images/train\ntest: images/test\nnames: [cat]\n")
+    return root
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -55,6 +72,19 @@ def test_settings_of_the_run(saved, given):
     assert list(built) == list(exp.build_model().backbone.attention)
     scale = 2.0 if "attention_start" in given else 1.0
     assert {module.gate_scale for module in built.values()} == {scale}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [({}, ("test",)), ({"test_sets": "2007/val"}, ("2007/val",))]
+)
+def test_other_data_give_their_sets_where_the_run_had_the_usual_ones(
+    saved, formats, given, expected
+):
+    """As in `eval -c best.pth --data` with a folder of YOLO txt."""
+    trained = load_trained_file(saved(override(load_experiment("nano_ela_s"), given)))
+    reader = open_data(formats)
+    fitted = fitted_to_data(trained.experiment, reader, training=False, classes=False)
+    assert fitted.test_sets == expected
 
 
 def test_an_experiment_that_is_given_keeps_its_other_settings(saved):

@@ -100,6 +100,10 @@ def adopt_run(experiment: Experiment, content: Mapping[str, Any]) -> Experiment:
     saved = {k: v for k, v in recorded_settings(content["recipe"]).items() if k in known}
     if experiment.attention == saved.get("attention"):
         saved.pop("attention", None)  # see `adopt_checkpoint`
+    # A run records its sets whether they were named or not: other data may give their own.
+    for name in ("train_sets", "test_sets"):
+        if saved.get(name) == getattr(Recipe, name):
+            saved[name] = getattr(Recipe, name)
     return adopt_checkpoint(override(experiment, saved), content)
 
 
