@@ -55,7 +55,7 @@ def main() -> None:
         print(f"ResNet-18 + ELA-{name}  {count(resnet18_with(attention)):>10,} parameters")
 
     torch.manual_seed(0)
-    images, labels = torch.randn(8, 3, 64, 64), torch.arange(8)
+    images, labels = torch.randn(8, 3, 32, 32), torch.arange(8)
     losses = fit(resnet18_with(ela_s, num_classes=8), images, labels, steps=10)
     print("loss of ELA-S on random images:", *(f"{loss:.2f}" for loss in losses))
 

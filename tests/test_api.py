@@ -152,7 +152,7 @@ def test_a_run_stopped_resumed_and_evaluated(tmp_path, monkeypatch):
     """Ctrl-C saves and raises; in a thread the run goes on to its end; the program is as before."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["a_notebook"])
-    generate_sample(tmp_path / "data", train_images=12, test_images=8)
+    generate_sample(tmp_path / "data", train_images=8, test_images=8)
     lines = []
 
     def stop_after_first_epoch(message):
@@ -202,7 +202,7 @@ def test_a_run_stopped_resumed_and_evaluated(tmp_path, monkeypatch):
 def test_a_run_that_its_time_limit_ends(tmp_path, monkeypatch):
     """No error: the weights are there, and the rest can be trained later."""
     monkeypatch.chdir(tmp_path)
-    generate_sample(tmp_path / "data", train_images=12, test_images=8)
+    generate_sample(tmp_path / "data", train_images=8, test_images=8)
     run = train("nano", data="data", epochs=500, time_limit="1s", **SMALL)
     assert not run.complete
     assert run.last.is_file()

@@ -58,9 +58,17 @@ def test_each_block_has_a_module_of_its_own_that_learns(example, build):
         assert parameter.grad.any(), name
 
 
+@pytest.fixture(scope="module")
+def plain():
+    """The weights of a network without attention."""
+    return resnet18().state_dict()
+
+
 @every_module
-def test_weights_without_attention_load_by_name(example, build):
-    model, plain = example.resnet18_with(build), resnet18().state_dict()
+def test_weights_without_attention_load_by_name(example, plain, build):
+    with torch.device("meta"):
+        model = example.resnet18_with(build)
+    model.to_empty(device="cpu")
     missing, unexpected = model.load_state_dict(plain, strict=False)
     assert unexpected == []
     assert {name.split(".")[0] for name in missing} <= {"attention"}

@@ -82,7 +82,7 @@ def test_states_the_scores_that_are_on_record(path):
 
 
 @every_file
-def test_starts_from_the_baselines_weights(path, baseline):
+def test_starts_from_the_baselines_weights_and_detects(path, baseline):
     """One seed, one start: a comparison must not depend on the luck of the other weights."""
     state = torch.random.get_rng_state()
     exp = load_experiment(path)
@@ -101,13 +101,8 @@ def test_starts_from_the_baselines_weights(path, baseline):
     assert all(n.startswith("backbone.attention.") for n in weights.keys() - baseline.keys())
     if path.stem in PARAMETERS:
         assert sum(p.numel() for p in model.parameters()) == PARAMETERS[path.stem]
-
-
-@every_file
-def test_detects(path):
-    model = load_experiment(path).build_model().eval()
     with torch.no_grad():
-        out = model(torch.full((1, 3, 64, 96), 114.0))
+        out = model.eval()(torch.full((1, 3, 64, 96), 114.0))
     assert out.shape == (1, 8 * 12 + 4 * 6 + 2 * 3, 25)
     assert out.isfinite().all()
 

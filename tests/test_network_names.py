@@ -83,13 +83,14 @@ WORDS = {"size": "tiny", "attention": "eca:kernel_size=5", "sites": "C3_p4,dark5
 @pytest.mark.parametrize("given", [None, "nano", "nano_ela_s"])
 def test_weights_bring_their_network(tmp_path, given):
     exp = override(load_experiment("nano"), {**WORDS, "image_size": "64"})
-    found = load_trained_file(saved(exp, tmp_path / "best.pth"), given).experiment
+    trained = load_trained_file(saved(exp, tmp_path / "best.pth"), given)
+    found = trained.experiment
     assert found.name.endswith("-size=tiny-attention=eca,kernel_size=5-sites=dark5,C3_p4")
     model = found.build_model()
     assert model.backbone.size == "tiny"
     assert list(model.backbone.attention) == ["dark5", "C3_p4"]
     assert all(type(module) is ECA for module in model.backbone.attention.values())
-    assert model.state_dict().keys() == exp.build_model().state_dict().keys()
+    assert model.state_dict().keys() == trained.state.keys()
 
 
 @pytest.mark.parametrize("given", [None, "nano", "nano_ela_s", "users"])

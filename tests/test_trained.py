@@ -69,7 +69,6 @@ def test_settings_of_the_run(saved, given):
     model = trained.experiment.build_model()
     load_trained(model, trained.state, trained.path)
     built = model.backbone.attention
-    assert list(built) == list(exp.build_model().backbone.attention)
     scale = 2.0 if "attention_start" in given else 1.0
     assert {module.gate_scale for module in built.values()} == {scale}
 

@@ -29,6 +29,8 @@ def frozen_modules(network: nn.Module, patterns: Sequence[str]) -> list[str]:
     Raises:
         UserError: a pattern chooses nothing, a name could be misunderstood, or all is chosen.
     """
+    if not patterns:
+        return []
     names = [name for name, module in network.named_modules() if name and _has_parameters(module)]
     chosen: set[str] = set()
     for pattern in patterns:

@@ -124,10 +124,11 @@ SIZES = pytest.mark.parametrize(
         for name, build in MODULES.items()
         for start, recorded, others, title in [
             ("paper", (6, 10), [(9, 7), (8, 8)], "wide, others"),
-            ("paper", (8, 8), [(9, 7)], "square, tall"),
             ("identity", (8, 8), [(9, 7)], "square, tall, identity"),
+            ("paper", (8, 8), [(9, 7)], "square, tall"),
         ]
-        if start == "paper" or name in STARTING_AS_IDENTITY
+        # Of both starts on a square map one is enough; they differ by a factor.
+        if (name in STARTING_AS_IDENTITY) == (start == "identity") or recorded != (8, 8)
     ],
 )
 

@@ -85,8 +85,11 @@ def test_vmap_over_a_stack_of_maps():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("gate_scale", [1.0, 2.0])
-@pytest.mark.parametrize("build", [ela_s, partial(CA, reduction=16)], ids=["ELA-S", "CA"])
+@pytest.mark.parametrize(
+    ("build", "gate_scale"),
+    [(ela_s, 1.0), (partial(CA, reduction=16), 2.0)],
+    ids=["ELA-S", "CA as it starts as the identity"],
+)
 def test_compiled_training_step_is_the_eager_one(build, gate_scale):
     torch.manual_seed(0)
     module, x = build(64), torch.randn(2, 64, 8, 8, requires_grad=True)

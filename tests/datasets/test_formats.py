@@ -24,6 +24,12 @@ def given_to(formats, name):
     return formats / json.loads((formats / "cases.json").read_text())[name]["data"]
 
 
+@pytest.fixture(scope="module")
+def reference(formats):
+    """The split of the VOC folder."""
+    return evaluated(formats / "voc")[0]
+
+
 def some_detections(split):
     """Three detections around each object, by class name and image, whatever the order of both."""
     generator = np.random.default_rng(0)
@@ -55,8 +61,7 @@ def some_detections(split):
         ("yolo-no-test", {}),
     ],
 )
-def test_objects_and_scores_are_those_of_the_voc_folder(formats, name, problems):
-    reference, _ = evaluated(formats / "voc")
+def test_objects_and_scores_are_those_of_the_voc_folder(formats, reference, name, problems):
     split, found = evaluated(given_to(formats, name))
     assert {p.kind: p.detail.split(" of ")[0] for p in found} == problems
     assert [i.rpartition("/")[2] for i in split.ids] == reference.ids.tolist()
@@ -74,11 +79,10 @@ def test_objects_and_scores_are_those_of_the_voc_folder(formats, name, problems)
 
 
 @pytest.mark.parametrize("name", ["coco", "yolo", "yolo-roboflow"])
-def test_training_samples_are_those_of_the_voc_folder(formats, name):
+def test_training_samples_are_those_of_the_voc_folder(formats, reference, name):
     recipe = Recipe(image_size=96, batch_size=16, workers=0, mosaic_prob=0.5)
     batches = []
-    for path in (formats / "voc", given_to(formats, name)):
-        split, _ = evaluated(path)
+    for split in (reference, evaluated(given_to(formats, name))[0]):
         batches.append(next(iter(train_loader(split, recipe))))
     assert (batches[0].images == batches[1].images).all()
     assert batches[0].targets.shape == batches[1].targets.shape
@@ -99,9 +103,8 @@ def test_what_cannot_be_meant_is_one_error(formats, name, says):
         evaluated(given_to(formats, name))
 
 
-def test_a_box_a_little_outside_is_clipped_everywhere(formats):
+def test_a_box_a_little_outside_is_clipped_everywhere(formats, reference):
     split, (problem,) = evaluated(given_to(formats, "yolo-a-little-outside"))
-    reference, _ = evaluated(formats / "voc")
     assert (problem.kind, problem.file.name) == ("box over the edge", "000505.txt")
     assert len(split.boxes) == len(reference.boxes)
     assert split.boxes[0].tolist() == pytest.approx([196, 0, 397, 333 * (0.32582583 + 0.326225825)])

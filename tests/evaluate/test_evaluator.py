@@ -49,6 +49,11 @@ def found(network, split):
 
 
 @pytest.fixture(scope="module")
+def found_in_few(network, few):
+    return detect(network, few)
+
+
+@pytest.fixture(scope="module")
 def results(found, split):
     return score_detections(found, split, SETTINGS, seconds=12.5)
 
@@ -200,28 +205,28 @@ class TestDetections:
         rounded = found.scores == np.round(found.scores.astype(np.float64), 3).astype(np.float32)
         assert rounded.mean() < 0.01
 
-    def test_batch_size_does_not_matter(self, network, few, found):
+    def test_batch_size_does_not_matter(self, network, few, found, found_in_few):
         one = detect(network, few, batch_size=1)
-        assert_same(one, detect(network, few, batch_size=8))
+        assert_same(one, found_in_few)
         n = len(one)  # the same photographs among others
         assert_same(one, Detections(*(getattr(found, k)[:n] for k in vars(found))))
         assert found.images[n] == 7
 
-    def test_processes_share_the_images(self, network, few):
+    def test_processes_share_the_images(self, network, few, found_in_few):
         parts = [detect(network, few, batch_size=2, rank=rank, world=3) for rank in (2, 0, 1)]
         assert set(parts[0].images) == {2, 5}
-        assert_same(Detections.concatenate(parts), detect(network, few))
+        assert_same(Detections.concatenate(parts), found_in_few)
 
     def test_more_processes_than_images(self, network, few):
         assert len(detect(network, few, rank=9, world=10)) == 0
 
-    def test_worker_processes(self, network, few):
+    def test_worker_processes(self, network, few, found_in_few):
         other = detect_split(network, few, SETTINGS, device=CPU, batch_size=4, workers=1)
-        assert_same(other, detect(network, few, batch_size=4))
+        assert_same(other, found_in_few)
 
-    def test_threshold(self, network, few):
+    def test_threshold(self, network, few, found_in_few):
         """A higher threshold keeps exactly the better detections: NMS starts from the best."""
-        low = detect(network, few)
+        low = found_in_few
         high = detect(network, few, EvalSettings(416, 0.3, 0.65))
         keep = low.scores >= 0.3
         assert 0 < keep.sum() < len(low)
@@ -246,9 +251,9 @@ class TestDetections:
         network.eval()
 
 
-def test_evaluate(network, few):
+def test_evaluate(network, few, found_in_few):
     results, found = evaluate(network, few, SETTINGS, device=CPU, batch_size=4, workers=0)
-    assert_same(found, detect(network, few))
+    assert_same(found, found_in_few)
     expected = score_detections(found, few, SETTINGS, results["seconds"])
     assert results == expected
     assert results["seconds"] > 0

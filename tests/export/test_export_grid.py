@@ -45,7 +45,10 @@ def test_the_file_computes_what_the_network_does(
 @pytest.mark.slow
 def test_torch_export_leaves_batch_and_size_open(tmp_path):
     """The pictures come one, two and several at a time, and in three sizes."""
-    model, meta = lively_network(["ela_s"], "nano"), Metadata(NAMES, (64, 96), "decoded", 0, True)
+    model, meta = (
+        lively_network(["ela_s", "none"], "nano"),
+        Metadata(NAMES, (64, 96), "decoded", 0, True),
+    )
     found = run_case(model, meta, tmp_path / "model.pt2", kind="torch_export")
     assert found.detections > 20
     assert found.box < 1e-2

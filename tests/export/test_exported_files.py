@@ -36,10 +36,10 @@ def folder(tmp_path_factory):
     """The package's own detector as ONNX (decoded; nms, open), OpenVINO and TorchScript."""
     folder = tmp_path_factory.mktemp("exported")
     for name, *words in (
-        ("decoded.onnx", "--size", "320"),
-        ("nms.onnx", "--size", "320", "--outputs", "nms", "--conf", "0.1", *OPEN),
-        ("decoded.xml", "--size", "320", "--outputs", "raw", "--dynamic-batch"),
-        ("decoded.torchscript", "--size", "320", "-b", "3"),
+        ("decoded.onnx", "--size", "192"),
+        ("nms.onnx", "--size", "192", "--outputs", "nms", "--conf", "0.1", *OPEN),
+        ("decoded.xml", "--size", "192", "--outputs", "raw", "--dynamic-batch"),
+        ("decoded.torchscript", "--size", "192", "-b", "3"),
     ):
         assert command(export, export_options, folder, "-o", folder / name, *words) == 0
     return folder
@@ -47,7 +47,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def wanted():
-    detector = Detector.from_pretrained(image_size=320, score_threshold=0.1, device="cpu")
+    detector = Detector.from_pretrained(image_size=192, score_threshold=0.1, device="cpu")
     return detector(check_images())
 
 
@@ -74,13 +74,13 @@ def test_what_a_file_says_of_itself(folder):
     for name in ("decoded.xml", "decoded.torchscript"):
         other = open_exported(folder / name).metadata
         assert other.names == meta.names
-        assert other.image_size == (320, 320)
+        assert other.image_size == (192, 192)
 
 
 def test_what_a_file_cannot_do_is_refused(folder):
     with pytest.raises(UserError, match=r"threshold 0\.1 and NMS IoU 0\.45 itself"):
         Detector.from_checkpoint(folder / "nms.onnx", score_threshold=0.01)
-    with pytest.raises(UserError, match="takes images of 320 x 320"):
+    with pytest.raises(UserError, match="takes images of 192 x 192"):
         Detector.from_checkpoint(folder / "decoded.onnx", image_size=416)
     with pytest.raises(UserError, match="needs no experiment"):
         Detector.from_checkpoint(folder / "decoded.onnx", "nano_ela_s")
@@ -141,14 +141,14 @@ def test_outputs_that_do_not_fit_the_metadata(tmp_path):
 def test_eval_scores_a_file_like_its_weights(folder, tmp_path):
     data = generate_sample(tmp_path, train_images=8, test_images=8)
     scores = []
-    for words in (("-c", "nano_ela_s", "--size", "320"), ("-c", folder / "decoded.onnx")):
+    for words in (("-c", "nano_ela_s", "--size", "192"), ("-c", folder / "decoded.onnx")):
         file = tmp_path / "scores.json"
         words = [*words, "--data", data, "--json", file, "--device", "cpu", *FIELDS]
         assert command(evaluate, evaluate_options, tmp_path, *words) == 0
         scores.append(json.loads(file.read_text()))
     assert scores[0]["ap50"] > 0
     assert scores[1]["ap50"] == pytest.approx(scores[0]["ap50"], abs=1e-3)
-    assert scores[1]["settings"]["image_size"] == 320
+    assert scores[1]["settings"]["image_size"] == 192
     with pytest.raises(UserError, match="--compile applies to weights"):
         command(evaluate, evaluate_options, tmp_path, "-c", folder / "decoded.onnx", "--compile")
 

@@ -1,5 +1,6 @@
 """Which class a row of the predictors belongs to: names decide, positions never."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -57,9 +58,14 @@ def network(classes):
     return build_yolox(classes)
 
 
+@cache
+def initial(classes):
+    return network(classes).state_dict()
+
+
 def numbered(classes):
     """Weights whose class predictors carry the number of their row."""
-    state = network(classes).state_dict()
+    state = dict(initial(classes))
     for name in CLASS_TENSORS:
         numbers = torch.arange(float(classes)).reshape(-1, *[1] * (state[name].dim() - 1))
         state[name] = numbers.expand_as(state[name]).clone()

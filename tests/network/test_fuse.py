@@ -1,6 +1,7 @@
 """Folding BatchNorm changes the time, not the answer."""
 
-from functools import partial
+import copy
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,12 @@ from yolox_ela.network.fuse import exportable, fuse, fuse_batchnorm
 EXPERIMENTS = Path(__file__).resolve().parents[2] / "exps"
 
 
+@cache
 def trained(name):
-    """The network of an experiment with statistics and weights as after some training."""
+    """The network of an experiment with statistics and weights as after some training.
+
+    One for all tests, which leave it as it is.
+    """
     model = load_experiment(EXPERIMENTS / f"{name}.py").build_model()
     generator = torch.Generator().manual_seed(0)
     for module in model.modules():
@@ -26,7 +31,18 @@ def trained(name):
             module.running_var.copy_(torch.rand(size, generator=generator) + 0.5)
             module.weight.data.copy_(torch.rand(size, generator=generator) + 0.5)
             module.bias.data.copy_(torch.randn(size, generator=generator) * 0.1)
-    return model
+    return model.eval()
+
+
+@cache
+def maps_of(name, shape):
+    """The images, and the maps that the head is given with attention and without it."""
+    images = torch.randint(0, 256, shape, generator=torch.Generator().manual_seed(1)).float()
+    plain = fuse_batchnorm(trained(name)).to(memory_format=torch.channels_last).backbone
+    with torch.inference_mode():
+        expected = plain(images)
+        plain.site_keys.clear()
+        return images, expected, plain(images)
 
 
 @pytest.mark.parametrize("name", ["nano", "nano_ela_s", "nano_ca_r16", "nano_ca_gn_r16"])
@@ -38,7 +54,7 @@ def test_same_predictions_without_batchnorm(name):
     images = torch.randint(0, 256, (2, 3, 64, 96), generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         torch.testing.assert_close(
-            fused(images.float()), model.eval()(images.float()), atol=1e-3, rtol=1e-3
+            fused(images.float()), model(images.float()), atol=1e-3, rtol=1e-3
         )
 
 
@@ -56,25 +72,21 @@ def test_same_predictions_without_batchnorm(name):
 )
 def test_attention_for_prediction_and_export(name, fused, square_only):
     """The maps that the head is given, where attention changes a tenth and more."""
-    model = trained(name)
-    plain = fuse_batchnorm(model).to(memory_format=torch.channels_last).backbone
-    without = fuse_batchnorm(model).backbone
-    without.site_keys.clear()
-    fast = fused(model).to(memory_format=torch.channels_last).backbone
+    fast = fused(trained(name)).to(memory_format=torch.channels_last).backbone
     for shape in [(1, 3, 64, 64), (2, 3, 96, 96), (2, 3, 64, 96)]:
         if shape[2] != shape[3] and square_only:
             continue
-        images = torch.randint(0, 256, shape, generator=torch.Generator().manual_seed(1)).float()
+        images, *maps = maps_of(name, shape)
         with torch.inference_mode():
-            maps = [network(images) for network in (plain, fast, without)]
-        for expected, found, other in zip(*maps, strict=True):
+            maps.append(fast(images))
+        for expected, other, found in zip(*maps, strict=True):
             scale = expected.std()
             torch.testing.assert_close(found / scale, expected / scale, atol=1e-5, rtol=1e-5)
             assert (other - expected).abs().max() > 0.1 * scale
 
 
 def test_the_network_itself_is_left_as_it_was():
-    model = trained("nano_ela_s").train()
+    model = copy.deepcopy(trained("nano_ela_s")).train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     fuse_batchnorm(model), fuse(model), exportable(model, partial(FixedSizeELA, expanded=True))
     assert model.training

@@ -3,6 +3,7 @@
 import pickle
 import re
 import xml.etree.ElementTree as ET
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,16 @@ def build(classes=20, attention=None, seed=0):
     return build_yolox(classes, attention)
 
 
+@cache
+def _state(classes):
+    return build(classes).state_dict()
+
+
+def state_of(classes=20):
+    """Weights of a network without attention; nobody changes the tensors."""
+    return dict(_state(classes))
+
+
 def copy_of(state):
     return {name: tensor.clone() for name, tensor in state.items()}
 
@@ -58,7 +69,7 @@ def saved(tmp_path):
 
 class TestReading:
     def test_plain_and_upstream_layout(self, saved):
-        state = build().state_dict()
+        state = state_of()
         assert same(read_weights(saved(state)), state)
         assert same(read_weights(saved({"model": state, "start_epoch": 3})), state)
 
@@ -91,13 +102,13 @@ class TestReading:
         ],
     )  # fmt: skip
     def test_containers(self, saved, wrap):
-        state = build().state_dict()
+        state = state_of()
         assert same(read_weights(saved(wrap(state))), state)
 
     @pytest.mark.parametrize("module", [b"numpy.core.multiarray", b"numpy._core.multiarray"])
     def test_numpy_scalars_under_the_name_of_either_numpy(self, saved, module):
         path = saved({})
-        content = {"model": build().state_dict(), "best_ap": np.float64(0.25)}
+        content = {"model": state_of(), "best_ap": np.float64(0.25)}
         torch.save(content, path, _use_new_zipfile_serialization=False)  # without checksums
         named = re.sub(rb"numpy\._?core\.multiarray", module, path.read_bytes())
         path.write_bytes(named)
@@ -106,7 +117,7 @@ class TestReading:
 
     @pytest.mark.parametrize("place", [0.2, 0.5, 0.8])
     def test_a_bit_that_has_changed(self, saved, place):
-        path = saved({"model": build().state_dict()})
+        path = saved({"model": state_of()})
         content = bytearray(path.read_bytes())
         content[int(place * len(content))] ^= 1
         path.write_bytes(content)
@@ -119,14 +130,14 @@ class TestReading:
             read_weights(saved(state))
 
     def test_archives_that_do_not_fit_their_checksums(self, saved):
-        path = saved({"model": build().state_dict(), "best_ap": np.float64(0.25)})
+        path = saved({"model": state_of(), "best_ap": np.float64(0.25)})
         path.write_bytes(path.read_bytes().replace(b"best_ap", b"last_ap"))
         with pytest.raises(UserError, match="damaged"):
             read_checkpoint(path)
 
     def test_archives_whose_checksums_were_not_computed(self, saved):
         """As an option of torch wants it, to save faster."""
-        state = build().state_dict()
+        state = state_of()
         torch.serialization.set_crc32_options(False)
         try:
             path = saved({"model": state})
@@ -136,10 +147,10 @@ class TestReading:
 
     def test_numpy_arrays_are_refused(self, saved):
         with pytest.raises(UserError, match=r"file\.pth"):
-            read_weights(saved({"model": build().state_dict(), "extra": np.zeros(3, object)}))
+            read_weights(saved({"model": state_of(), "extra": np.zeros(3, object)}))
 
     def test_safetensors_under_any_name(self, tmp_path):
-        state = build(2).state_dict()
+        state = state_of(2)
         for name in ("w.safetensors", "w.pth"):
             save_file(state, tmp_path / name, {"classes": '["cat", "dog"]'})
             assert same(read_weights(tmp_path / name), state)
@@ -149,7 +160,7 @@ class TestReading:
 
     def test_damaged_safetensors(self, tmp_path):
         path = tmp_path / "w.safetensors"
-        save_file(build().state_dict(), path)
+        save_file(state_of(), path)
         path.write_bytes(path.read_bytes()[:-1000])
         with pytest.raises(UserError, match=r"w\.safetensors cannot be read"):
             read_weights(path)
@@ -172,7 +183,7 @@ class TestReading:
     )
     def test_classes_that_are_no_names(self, saved, classes):
         with pytest.raises(UserError, match=r"file\.pth: its entry 'classes'"):
-            read_checkpoint(saved({"model": build().state_dict(), "classes": classes}))
+            read_checkpoint(saved({"model": state_of(), "classes": classes}))
 
     def test_settings_under_their_present_names(self, saved):
         recipe = Recipe().to_dict() | {"class_head_start": "coco"}
@@ -181,7 +192,7 @@ class TestReading:
 
     @pytest.mark.parametrize("damage", ["half", "empty", "text"])
     def test_damaged(self, saved, damage):
-        path = saved(build().state_dict())
+        path = saved(state_of())
         whole = path.read_bytes()
         path.write_bytes({"half": whole[: len(whole) // 2], "empty": b"", "text": b"hello"}[damage])
         with pytest.raises(UserError, match=r"file\.pth"):
@@ -236,7 +247,7 @@ class TestLoadPretrained:
         model = build()
         before = copy_of(model.state_dict())
         with pytest.raises(UserError, match=r"weights\.pth.* 6 of .*head\.cls_preds"):
-            load_pretrained(model, build(80).state_dict(), SOURCE)
+            load_pretrained(model, state_of(80), SOURCE)
         assert same(model.state_dict(), before)
 
     def test_attention_is_new(self):
@@ -260,7 +271,7 @@ class TestLoadPretrained:
         assert same(model.state_dict(), {n: source[n] for n in report.loaded})
 
     def test_report_as_text(self):
-        report = load_pretrained(build(attention=ela_s), build().state_dict(), SOURCE)
+        report = load_pretrained(build(attention=ela_s), state_of(), SOURCE)
         text = str(report)
         for part in (
             f"{len(report.loaded)} tensors loaded",
@@ -274,7 +285,7 @@ class TestLoadPretrained:
         "foreign",
         [
             lambda: {"conv1.weight": torch.zeros(64, 3, 7, 7), "bn1.weight": torch.zeros(64)},
-            lambda: {f"student.{name}": t for name, t in build().state_dict().items()},
+            lambda: {f"student.{name}": t for name, t in state_of().items()},
         ],
         ids=["resnet", "renamed"],
     )
@@ -296,7 +307,7 @@ class TestLoadPretrained:
         ],
     )
     def test_other_width(self, name):
-        state = build().state_dict()
+        state = state_of()
         state[name] = torch.cat([state[name], state[name]])
         with pytest.raises(UserError, match=rf"weights\.pth.*{name}"):
             load_pretrained(build(), state, SOURCE)
@@ -311,7 +322,7 @@ class TestLoadPretrained:
         ],
     )
     def test_a_part_is_missing(self, name):
-        state = build().state_dict()
+        state = state_of()
         del state[name]
         with pytest.raises(UserError, match=rf"weights\.pth.*{name}"):
             load_pretrained(build(), state, SOURCE)
@@ -349,12 +360,12 @@ class TestLoadTrained:
 
     def test_missing_attention(self):
         with pytest.raises(UserError, match="21 tensors missing"):
-            load_trained(build(attention=ela_s), build().state_dict(), SOURCE)
+            load_trained(build(attention=ela_s), state_of(), SOURCE)
 
 
 class TestDigest:
     def test_of_the_weights_whatever_their_container(self, saved, tmp_path):
-        state = build().state_dict()
+        state = state_of()
         digest = weights_digest(state)
         shuffled = dict(reversed(state.items()))
         assert weights_digest(shuffled) == digest

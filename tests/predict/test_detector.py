@@ -27,7 +27,7 @@ EXPERIMENTS = Path(__file__).resolve().parents[2] / "exps"
 def detector(zero_shot_weights):
     network = build_yolox(len(VOC_CLASSES))
     network.load_state_dict(zero_shot_weights)
-    return Detector.from_model(network, VOC_CLASSES, image_size=416, device="cpu")
+    return Detector.from_model(network, VOC_CLASSES, image_size=320, device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -315,12 +315,12 @@ class TestFiles:
 class TestFromCheckpoint:
     CLASSES = ("fish", "chips", "peas")
 
-    @pytest.fixture
-    def checkpoint(self, tmp_path):
+    @pytest.fixture(scope="class")
+    def checkpoint(self, tmp_path_factory):
         """A run's file: three classes of its own, trained at 96 pixels."""
         torch.manual_seed(3)
         model = build_yolox(3, ela_s)
-        path = tmp_path / "best.pth"
+        path = tmp_path_factory.mktemp("run") / "best.pth"
         recipe = {**Experiment(classes=self.CLASSES, image_size=96).to_dict(), "name": "nano_ela_s"}
         torch.save(
             {"model": model.state_dict(), "classes": list(self.CLASSES), "recipe": recipe}, path
@@ -330,16 +330,14 @@ class TestFromCheckpoint:
     def detect(self, checkpoint, experiment=EXPERIMENTS / "nano_ela_s.py", **options):
         return Detector.from_checkpoint(checkpoint, experiment, device="cpu", **options)
 
-    def test_takes_classes_and_size_of_the_run(self, checkpoint):
+    def test_takes_weights_classes_and_size_of_the_run(self, checkpoint):
         detector = self.detect(checkpoint, score_threshold=0.0)
         assert detector.classes == self.CLASSES
         found = detector(np.full((40, 60, 3), 90, np.uint8))
         assert set(found.names) <= set(self.CLASSES)
         assert detector.settings.image_size == 96
-
-    def test_same_weights(self, checkpoint):
         state = torch.load(checkpoint, weights_only=True)["model"]
-        loaded = self.detect(checkpoint).model.state_dict()
+        loaded = detector.model.state_dict()
         assert all(torch.equal(loaded[name], state[name]) for name in state)
 
     def test_options(self, checkpoint):

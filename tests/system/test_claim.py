@@ -181,7 +181,7 @@ def test_one_at_a_time_while_the_folder_comes_and_goes(tmp_path, begin):
         from pathlib import Path
         from yolox_ela.system.claim import claim_folder
         from yolox_ela.errors import UserError
-        path, end, done = Path(sys.argv[1]) / "run", time.monotonic() + 1.5, 0
+        path, end, done = Path(sys.argv[1]) / "run", time.monotonic() + 0.5, 0
         while time.monotonic() < end:
             try:
                 with claim_folder(path, ""):

@@ -38,13 +38,18 @@ def require_working(neck: AttentionPafpn, size: InputSize, builder: Any = None) 
         UserError: a module returns something else than a map of the same shape, type and device, is
             not finite, fails, or lets no gradient through; names its class, file, site and shape.
     """
-    for site, key in neck.site_keys.items():
-        module, channels = neck.attention[key], neck.channels[site]
-        rows, columns = (min(side, LARGEST_SIDE) // STRIDES[site] for side in size)
-        name = type(module).__name__
-        where = source_of(module, builder)
-        label = f"attention {name}{where} at site {site} of YOLOX-{neck.size.capitalize()}"
-        with isolated_generators(0):
+    sources: dict[type, str] = {}  # files are read for them
+    with isolated_generators(0):
+        for site, key in neck.site_keys.items():
+            module, channels = neck.attention[key], neck.channels[site]
+            rows, columns = (min(side, LARGEST_SIDE) // STRIDES[site] for side in size)
+            kind = type(module)
+            if kind not in sources:
+                sources[kind] = source_of(module, builder)
+            label = (
+                f"attention {kind.__name__}{sources[kind]} at site {site} of "
+                f"YOLOX-{neck.size.capitalize()}"
+            )
             _require_working(module, label, site, (2, channels, rows, columns + (rows == columns)))
 
 

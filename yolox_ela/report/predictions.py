@@ -9,6 +9,7 @@ from yolox_ela.datasets.split import VocSplit
 from yolox_ela.evaluate.detections import Detections
 from yolox_ela.images.boxes import Mark, class_color, draw_marks
 from yolox_ela.images.letterbox import PAD_VALUE, letterbox
+from yolox_ela.images.png import PNG_OPTIONS
 from yolox_ela.system.files import write_atomically
 
 IMAGES, COLUMNS = 6, 3
@@ -49,7 +50,8 @@ def save_png(image: np.ndarray, path: Path) -> None:
     Raises:
         UserError: the file cannot be written.
     """
-    write_atomically(path, lambda temporary: Image.fromarray(image).save(temporary, "PNG"))
+    picture = Image.fromarray(image)
+    write_atomically(path, lambda temporary: picture.save(temporary, "PNG", **PNG_OPTIONS))
 
 
 def _detection_marks(

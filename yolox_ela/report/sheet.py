@@ -80,6 +80,7 @@ def plot_sheet(cells: Sequence[Cell], columns: int) -> Figure:
             (left / PAGE_INCHES, (top - side) / height, side / PAGE_INCHES, side / height)
         )
         axes.set_axis_off()
+        axes.set(xticks=[], yticks=[])  # which would be made all the same
         axes.set_anchor("NW")
         shape = _plot_cell(axes, cell, side)
         figure.text(

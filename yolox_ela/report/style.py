@@ -7,6 +7,8 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from yolox_ela.images.png import PNG_OPTIONS
+
 # Okabe and Ito's colours, which colour-blind readers can tell apart; their yellow is too pale for
 # lines on white.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -35,7 +37,7 @@ def to_png(figure: Figure, *, dpi: int = 150) -> bytes:
         for text in figure.findobj(Text):
             text.set_parse_math(False)
             text.set_text(printable(text.get_text()))
-        figure.savefig(buffer, format="png", dpi=dpi)
+        figure.savefig(buffer, format="png", dpi=dpi, pil_kwargs=PNG_OPTIONS)
     return buffer.getvalue()
 
 

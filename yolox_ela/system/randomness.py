@@ -9,6 +9,7 @@ seeded anew wherever their numbers decide a result.
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import numpy as np
 import torch
@@ -22,7 +23,21 @@ def seed_generators(*seeds: int) -> None:
         seeds: non-negative numbers; other numbers, or the same in another order, give unrelated
             random numbers.
     """
-    set_seed(int(np.random.SeedSequence(seeds).generate_state(1)[0]))
+    number = int(np.random.SeedSequence(seeds).generate_state(1)[0])
+    if _has_devices():
+        set_seed(number)
+        return
+    # Without other devices torch.manual_seed formats the program's stack at each call, for CUDA.
+    random.seed(number)
+    np.random.seed(number)  # noqa: NPY002
+    torch.default_generator.manual_seed(number)
+
+
+@cache
+def _has_devices() -> bool:
+    """Whether there are other devices than the CPU."""
+    kinds = (torch.cuda, torch.xpu, torch.backends.mps)
+    return any(kind.is_available() for kind in kinds)
 
 
 @contextmanager

@@ -85,14 +85,13 @@ def measure_speed(
         for batch in settings.batches
         for mode in settings.modes
     ]
+    networks = {exp.name: network_of(exp) for exp in experiments}
     rows = []
     for precision, batch, mode in tqdm(groups, "measuring", unit="group", disable=None):
         images = _images(batch, InputSize.of(settings.image_size), mode, device)
         tasks = {
-            exp.name: _task(
-                _prepare(network_of(exp), mode, precision, backend).to(device), images, precision
-            )
-            for exp in experiments
+            name: _task(_prepare(network, mode, precision, backend).to(device), images, precision)
+            for name, network in networks.items()
         }
         # All networks are versions of one function, of which torch.compile would keep only eight.
         torch.compiler.reset()

@@ -1,11 +1,12 @@
 """Size and cost of torchvision's detectors in which ECA-Net was tried; the paper prints none.
 
 A detector's operations depend on what it finds. Here all its parts run once, without memory for
-values (device `meta`), its second stage for as many proposals as torchvision keeps at most.
+values (device `meta`), its second stage for as many proposals as torchvision keeps at most; each
+module of attention is counted at the shapes of its sites.
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import torch
@@ -13,9 +14,10 @@ from torch import Tensor, nn
 
 from yolox_ela.attention import ECA, ela_s
 from yolox_ela.attention.insertion import Build
+from yolox_ela.attention.site_maps import Site, maps_at
 from yolox_ela.hosts.detectors import faster_rcnn, mask_rcnn, retinanet
 from yolox_ela.hosts.sites import SITES, Sites
-from yolox_ela.tables.hosts.counts import count
+from yolox_ela.tables.hosts.counts import Count, count, count_attention
 from yolox_ela.tables.layout import Column, Table
 
 IMAGE_SIZE = (800, 1344)  # 800 x 1333, padded to a multiple of 32 as the detectors do
@@ -79,13 +81,11 @@ DETECTORS = {
 
 
 class Parts(nn.Module):
-    """A detector whose call runs all its parts on an image (1, 3, H, W)."""
+    """A detector without attention whose call runs all its parts on an image (1, 3, H, W)."""
 
-    def __init__(self, detector: Detector, method: Method) -> None:
+    def __init__(self, detector: Detector) -> None:
         super().__init__()
-        self.model = detector.build(
-            method.build, weights=None, weights_backbone=None, sites=method.sites
-        )
+        self.model = detector.build(weights=None, weights_backbone=None)
         self.run = partial(detector.parts, self.model)
 
     def forward(self, image: Tensor) -> None:
@@ -100,17 +100,34 @@ def count_detector(name: str, method: Method) -> dict[str, Any]:
         name: a key of `DETECTORS`.
         method: the attention.
     """
-    with torch.device("meta"):
-        parts = Parts(DETECTORS[name], method)
-    counts = count(parts, (1, 3, *IMAGE_SIZE))
+    counts, shapes = _plain(name)
+    if method.build is not None:
+        groups = tuple(tuple(shapes[site] for site in group) for group in _groups(method))
+        counts += count_attention(groups, method.build)
     return {
         "host": DETECTORS[name].title,
         "method": method.name,
-        "modules": len(getattr(parts.model.backbone, "attention", ())),
+        "modules": len(method.sites),
         "parameters": counts.parameters,
         "thop_parameters": counts.thop_parameters,
         "macs": counts.macs,
     }
+
+
+def _groups(method: Method) -> list[tuple[Site, ...]]:
+    """The sites of each module."""
+    return [site if isinstance(site, tuple) else (site,) for site in method.sites]
+
+
+@lru_cache
+def _plain(name: str) -> tuple[Count, dict[Site, torch.Size]]:
+    """The counts of a detector without attention, and the map's shape at each site of a method."""
+    with torch.device("meta"):
+        parts = Parts(DETECTORS[name])
+    shape = (1, 3, *IMAGE_SIZE)
+    sites = {site for method in METHODS for group in _groups(method) for site in group}
+    maps = maps_at(parts.model.backbone.body, list(sites), torch.zeros(shape, device="meta"))
+    return count(parts, shape), {site: found.shape for site, found in maps.items()}
 
 
 def detectors_table(names: list[str]) -> Table:
