@@ -20,7 +20,7 @@ from yolox_ela.commands import evaluate_options, train_options
 from yolox_ela.datasets.sample import generate_sample
 
 PARSERS = {"train": train_options, "evaluate": evaluate_options}
-SMALL = {"checkpoint": "none", "image_size": 64, "batch_size": 6, "workers": 1, "device": "cpu"}
+SMALL = {"checkpoint": "none", "image_size": 32, "batch_size": 6, "workers": 1, "device": "cpu"}
 SMALL |= {"tracker": "none", "no_report": True}
 
 
