@@ -1,6 +1,5 @@
 """How experiments are found and loaded: what a file sets takes effect or is refused."""
 
-import os
 import shutil
 import subprocess
 import sys
