@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from forked import Program
+from forked import run_script
 
 import yolox_ela.attention
 
@@ -31,17 +31,16 @@ for name in list(sys.modules):
         sys.modules[name] = None
 before = set(sys.modules)
 import {PACKAGE}
-print(*(set(sys.modules) - before), file=sys.stderr)
+print(*(set(sys.modules) - before))
 """
 
 
 def test_importing_it_needs_torch_and_nothing_else(tmp_path):
     """And loads none of the package's other files."""
     (tmp_path / "alone.py").write_text(ALONE)
-    program = Program([str(tmp_path / "alone.py")], tmp_path)
-    said = program.rest()
-    assert program.returncode == 0, said
-    loaded = set(said.split())
+    done = run_script([str(tmp_path / "alone.py")], tmp_path)
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.split())
     assert PACKAGE in loaded
     ours = {m for m in loaded - {"yolox_ela"} if m.split(".")[0] == "yolox_ela"}
     assert {m for m in ours if not inside(m)} == set()

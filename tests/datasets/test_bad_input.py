@@ -8,7 +8,7 @@ import textwrap
 
 import numpy as np
 import pytest
-from forked import Program
+from forked import run_script
 from PIL import Image
 
 from yolox_ela.augment.loader import SampleKey, TrainDataset
@@ -47,11 +47,10 @@ def test_a_program_ends_when_an_image_breaks_in_a_worker(voc, tmp_path):
         voc.add(f"{number}")
     script = tmp_path / "train_on_it.py"
     script.write_text(textwrap.dedent(ENDS.format(root=str(voc.root))))
-    program = Program([str(script)], tmp_path)
-    said = program.rest()
-    assert program.returncode == 2
-    assert "5.jpg" in said
-    assert "Traceback" not in said
+    done = run_script([str(script)], tmp_path)
+    assert done.returncode == 2
+    assert "5.jpg" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_mirrored_boxes_stay_inside_the_output():
