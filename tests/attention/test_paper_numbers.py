@@ -11,7 +11,6 @@ from functools import partial
 import pytest
 import thop
 import torch
-from torch import nn
 
 from yolox_ela.attention import CA, CBAM, ECA, SA, SE, CAGroupNorm, ela_b, ela_l, ela_s, ela_t
 from yolox_ela.network.model import build_yolox
@@ -43,22 +42,10 @@ ROWS = {
 }
 
 
-class Layers(nn.Module):
-    """A network without decoding, which has no layers."""
-
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
-    def forward(self, images):
-        for level, features in enumerate(self.model.backbone(images)):
-            self.model.head._predict(level, features)
-
-
 @pytest.mark.parametrize(("attention", "parameters", "gmacs"), ROWS.values(), ids=ROWS)
 def test_size_and_cost(attention, parameters, gmacs):
-    with torch.device("meta"), torch.no_grad():  # shapes alone
-        model = Layers(build_yolox(20, attention)).eval()
-        macs, _ = thop.profile(model, (torch.zeros(1, 3, 640, 640),), verbose=False)
+    model = build_yolox(20, attention).eval()
     assert sum(p.numel() for p in model.parameters()) == parameters
+    with torch.no_grad():
+        macs, _ = thop.profile(model, (torch.zeros(1, 3, 640, 640),), verbose=False)
     assert f"{macs / 1e9:.6f}" == gmacs
