@@ -84,7 +84,7 @@ def test_rows_agree_with_the_paper_or_say_that_they_do_not(table):
 
 
 def test_no_explanation_without_its_row():
-    assert "ELA-S" not in render([complexity_table([Experiment()])], "text")
+    assert "ELA-S" not in render([complexity_table([Experiment()], 64)], "text")
 
 
 def test_honest_flops_are_those_of_the_layers(table):
