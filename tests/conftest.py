@@ -1,6 +1,5 @@
 """Fixtures for all tests: the real pieces in ../shared, and a file server on 127.0.0.1."""
 
-import gc
 import os
 import re
 import runpy
@@ -28,10 +27,6 @@ from yolox_ela.network.class_rows import COCO_CLASSES, pick_rows
 from yolox_ela.network.model import build_yolox
 from yolox_ela.network.weights import read_weights
 from yolox_ela.system.interrupts import SIGNALS
-
-# Networks are thousands of small objects. Looking for cycles among them all the time would take an
-# eighth of the tests' time.
-gc.set_threshold(50_000, 20, 20)
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # there are as many processes as cores already
     torch.set_num_threads(1)

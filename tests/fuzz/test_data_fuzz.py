@@ -22,7 +22,6 @@ fuzzed = settings(
     derandomize=True,  # the same cases in every run
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-fuzzed_less = settings(fuzzed, max_examples=120)  # what takes long to make or to parse
 TEXT = st.text(max_size=12)
 NUMBERS = st.one_of(
     st.integers(-(10**20), 10**20),
@@ -79,7 +78,7 @@ XML = st.one_of(
 )  # fmt: skip
 
 
-@fuzzed_less
+@fuzzed
 @given(data=XML)
 @example(data=b'<?xml version="1.0" encoding="zlib"?><annotation/>')
 @example(data=b"<!DOCTYPE a [<!ENTITY b 'bb'>]><annotation>&b;</annotation>")
@@ -179,7 +178,7 @@ LINE = st.lists(
 ).map(" ".join)
 
 
-@fuzzed_less
+@fuzzed
 @given(data=st.one_of(st.binary(max_size=40), st.lists(LINE, max_size=4).map("\n".join)))
 def test_yolo_lines(place, data):
     (place / "data.yaml").write_text("names: [cat, dog]\ntrain: .\n")
@@ -200,7 +199,7 @@ YAML = st.one_of(
 )
 
 
-@fuzzed_less
+@fuzzed
 @given(data=YAML)
 @example(data='{"names": ["a"], "train": "a\\u0000b", "path": "x\\u0000"}')
 @example(data="a: &a [*a]")
