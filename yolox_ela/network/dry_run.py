@@ -38,12 +38,14 @@ def require_working(neck: AttentionPafpn, size: InputSize, builder: Any = None) 
         UserError: a module returns something else than a map of the same shape, type and device, is
             not finite, fails, or lets no gradient through; names its class, file, site and shape.
     """
+    places: dict[type, str] = {}  # a source file is searched once for all sites
     for site, key in neck.site_keys.items():
         module, channels = neck.attention[key], neck.channels[site]
         rows, columns = (min(side, LARGEST_SIDE) // STRIDES[site] for side in size)
-        name = type(module).__name__
-        where = source_of(module, builder)
-        label = f"attention {name}{where} at site {site} of YOLOX-{neck.size.capitalize()}"
+        kind = type(module)
+        if kind not in places:
+            places[kind] = source_of(module, builder)
+        label = f"attention {kind.__name__}{places[kind]} at site {site} of YOLOX-{neck.size.capitalize()}"
         with isolated_generators(0):
             _require_working(module, label, site, (2, channels, rows, columns + (rows == columns)))
 

@@ -49,7 +49,9 @@ def save_png(image: np.ndarray, path: Path) -> None:
     Raises:
         UserError: the file cannot be written.
     """
-    write_atomically(path, lambda temporary: Image.fromarray(image).save(temporary, "PNG"))
+    # Level 3 takes a third of the time of level 6, the default, and 5 % more space.
+    picture = Image.fromarray(image)
+    write_atomically(path, lambda temporary: picture.save(temporary, "PNG", compress_level=3))
 
 
 def _detection_marks(
