@@ -34,8 +34,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # there are as many processes as cores 
 
 
 def pytest_collection_finish():
-    """What all modules have defined stays: a tenth of the time went into looking for garbage there.
-    """
+    """What all modules have defined stays: a tenth of the time went into looking for garbage there."""
     gc.collect()
     gc.freeze()
 
