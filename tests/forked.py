@@ -5,7 +5,9 @@ import os
 import runpy
 import signal
 import socket
+import subprocess
 import sys
+import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Sequence
@@ -48,6 +50,28 @@ def _work_as(rank: int, port: int, work: Callable[[], None]) -> int:
         traceback.print_exc()
         return 1
     return 0
+
+
+def run_script(
+    words: Sequence[str], folder: Path, *, elsewhere: Path | None = None, anew: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
+    """The exit code and the output of a script and its arguments, run to its end in `folder`.
+
+    With `elsewhere`, the packages `anew` and all below them are imported again, from there if it
+    has them.
+    """
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        child = os.fork()
+        if child == 0:
+            for number, file in enumerate((out, err), start=1):
+                os.dup2(file.fileno(), number)
+            os.chdir(folder)
+            if elsewhere is not None:
+                _import_from(elsewhere, anew)
+            os._exit(_run_script(words))
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        texts = [file.seek(0) or file.read() for file in (out, err)]
+    return subprocess.CompletedProcess(words, code, *texts)
 
 
 class Program:
@@ -101,6 +125,12 @@ def _part_from_parent() -> None:
     lock = threading.RLock()
     for bar in (tqdm.std.tqdm, tqdm.auto.tqdm):
         bar.set_lock(lock)
+
+
+def _import_from(place: Path, packages: Sequence[str]) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] in packages]:
+        del sys.modules[name]
+    sys.path.insert(0, str(place))
 
 
 def _run_script(words: Sequence[str]) -> int:

@@ -1,6 +1,5 @@
 """How experiments are found and loaded: what a file sets takes effect or is refused."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from forked import run_script
 
 from yolox_ela.attention import CA, ECA, ela_s
 from yolox_ela.commands.stated import stated_recipe
@@ -295,17 +295,12 @@ class TestFinding:
         subprocess.run(build, cwd=source, check=True, capture_output=True)
         shutil.rmtree(source)
         assert (built / "yolox_ela" / "pretrained" / "some.pth").is_file()
-        code = (
+        program = tmp_path / "program.py"
+        program.write_text(
             "from yolox_ela.experiment import load_experiment as load; import yolox_ela; "
             "print(yolox_ela.__file__, load('nano_ela_s').build_attention(64))"
         )
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": str(built)},
-            capture_output=True,
-            text=True,
-        )
+        done = run_script([str(program)], tmp_path, elsewhere=built, anew=("exps", "yolox_ela"))
         assert done.stdout.startswith(f"{built}"), done.stderr
         assert "ELA(" in done.stdout
 

@@ -53,3 +53,9 @@ def test_kernel_follows_the_channels(channels, k):
 def test_even_kernel_is_refused():
     with pytest.raises(ValueError, match=r"odd.*4"):
         ECA(64, kernel_size=4)
+
+
+def test_kernel_longer_than_the_channels_is_refused():
+    assert ECA(64, kernel_size=127)(torch.ones(1, 64, 2, 2)).shape == (1, 64, 2, 2)
+    with pytest.raises(ValueError, match="from 1 to 127, got 129"):
+        ECA(64, kernel_size=129)

@@ -196,3 +196,10 @@ def test_groups_that_do_not_divide(options, numbers):
 def test_even_kernel(kernel_size):
     with pytest.raises(ValueError, match=rf"odd.*\b{kernel_size}\b"):
         ELA(64, groups=8, kernel_size=kernel_size)
+
+
+@pytest.mark.parametrize("kernel_size", [-7, 2049, 999_999])
+def test_kernel_longer_than_any_map(kernel_size):
+    """Weights that no map reaches cost memory and time, and do nothing."""
+    with pytest.raises(ValueError, match=f"from 1 to 2,047, got {kernel_size}"):
+        ELA(64, groups=8, kernel_size=kernel_size)

@@ -37,13 +37,18 @@ def test_a_sheet_shows_the_window_with_its_boxes_and_captions():
     figure = plot_sheet(
         [Cell(image, [mark], "first", (0, 0, 50, 50)), Cell("gone", caption="b")], 4
     )
-    shown, missing = figure.axes
-    assert shown.images[0].get_array()[0, 0].tolist() == [0, 0, 255]  # RGB
-    assert shown.images[0].get_array().shape == (50, 50, 3)
-    assert shown.patches[0].get_bbox().bounds == (10, 10, 20, 30)
-    assert [text.get_text() for text in shown.texts] == ["cat"]
-    assert [text.get_text() for text in missing.texts] == ["gone"]
-    assert [text.get_text() for text in figure.texts] == ["first", "b"]
+    (page,) = figure.axes
+    (picture,) = page.images
+    assert picture.get_array()[0, 0].tolist() == [0, 0, 255]  # RGB
+    assert picture.get_array().shape == (50, 50, 3)
+    # The box is where it is in the picture, whatever size that has on the page.
+    left, right, bottom, top = picture.get_extent()
+    (x, y), scale = (left, top), (right - left) / 50
+    box = next(patch for patch in page.patches if patch.get_path_effects())
+    expected = (x + 10 * scale, y + 10 * scale, 20 * scale, 30 * scale)
+    assert box.get_bbox().bounds == pytest.approx(expected)
+    assert bottom - top == pytest.approx(right - left)
+    assert [text.get_text() for text in page.texts] == ["cat", "first", "gone", "b"]
 
 
 def test_missing_pictures_are_counted_with_the_first_reason():

@@ -1,15 +1,15 @@
 """Running a tool of a checkout as its user does, in a process of its own."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
+
+from forked import run_script
 
 PROJECT = Path(__file__).parents[2]
 # The sample run, small enough for a test: 3 epochs of 4 steps.
 REPORTED = ["-b", "6", "-e", "3", "--device", "cpu", "image_size", "64", "eval_interval", "3"]
 REPORTED += ["final_fraction", "0.33", "workers", "1"]
-SMALL = ["--no-report", *REPORTED]
+SMALL = ["--no-report", "--tracker", "none", *REPORTED]
 
 
 def epochs(number, words=SMALL):
@@ -28,10 +28,7 @@ def environment():
 
 def run(project, *words, expect=0):
     """Run a tool from a foreign folder; its output, with the exit code checked."""
-    command = [sys.executable, str(project / words[0]), *map(str, words[1:])]
-    done = subprocess.run(
-        command, capture_output=True, text=True, env=environment(), cwd=project / "exps"
-    )
+    done = run_script([str(project / words[0]), *map(str, words[1:])], project / "exps")
     assert done.returncode == expect, done.stdout + done.stderr
     return done
 

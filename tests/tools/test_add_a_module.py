@@ -3,10 +3,10 @@
 import re
 import shutil
 import subprocess
-import sys
 
 import pytest
-from command_line import PROJECT, environment
+from command_line import PROJECT
+from forked import run_script
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +41,6 @@ from yolox_ela.experiment import Experiment
 
 exp = Experiment(attention=SimAM)
 '''
-# All in one process: importing torch and the package takes seconds.
 SCRIPT = """
 import runpy, sys
 import pytest
@@ -96,12 +95,14 @@ def checkout(tmp_path_factory):
 
 def test_template_and_module_without_parameters(checkout, data, shared):
     weights = shared / "weights" / "yolox_nano_coco.pth"
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(data), str(weights)],
-        capture_output=True,
-        text=True,
-        cwd=checkout,
-        env=environment() | {"PYTHONPATH": str(checkout)},
+    script = checkout / "script.py"
+    script.write_text(SCRIPT)
+    tests = [path.stem for path in (checkout / "tests").rglob("*.py")]
+    done = run_script(
+        [str(script), str(data), str(weights)],
+        checkout,
+        elsewhere=checkout,
+        anew=("yolox_ela", "exps", "examples", *tests),
     )
     assert done.returncode == 0, done.stdout + done.stderr
     found = re.search(r"(\d+) passed", done.stdout)

@@ -22,25 +22,25 @@ from yolox_ela.tables.record import read_rows
 from yolox_ela.train.run_folder import RunFolder
 
 
-def test_pasted(trained, project, tmp_path):
+def test_pasted(call, trained, project, tmp_path):
     """Each works where the run was started, with the experiment and the data of the run."""
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" > {shlex.quote(str(tmp_path))}/opened\n')
     browser.chmod(0o755)
     env = {**environment(), "BROWSER": f"{browser} %s", "PYTHONPATH": str(PROJECT)}
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
-    lines = trained[1].stdout.splitlines()[-3:]
-    assert [len(shlex.split(line)) for line in lines] == [4, 4, 5]
-    outputs = []
-    for line in lines:
-        done = subprocess.run(
-            line, shell=True, cwd=project / "exps", env=env, capture_output=True, text=True
-        )
-        assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
-        outputs.append(done.stdout)
+    report, evaluation, prediction = trained[1].stdout.splitlines()[-3:]
+    done = subprocess.run(
+        report, shell=True, cwd=project / "exps", env=env, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "opened").read_text().strip() == (trained[0] / "report.html").as_uri()
-    assert "AP50" in outputs[1]
-    assert "1/1 " in outputs[2]
+    for line, length, shows in ((evaluation, 4, "AP50"), (prediction, 5, "1/1 ")):
+        python, program, *words = shlex.split(line)
+        assert Path(python).name.startswith("python")
+        assert len(words) == length - 2
+        assert (project / "exps" / program).resolve().parent == project / "tools"
+        assert shows in call(f"tools/{Path(program).name}", *words).stdout
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from command_line import PROJECT, environment
+from forked import run_script
 
 from yolox_ela.choices import START_NAMES
 from yolox_ela.commands import (
@@ -323,13 +324,9 @@ def test_a_missing_system_library(library, command, tmp_path):
     package.mkdir(parents=True)
     text = f"{library}: cannot open shared object file: No such file or directory"
     (package / "__init__.py").write_text(f"raise ImportError({text!r})\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "yolox_ela", *command.split()],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env=environment() | {"PYTHONPATH": f"{package.parent}{os.pathsep}{PROJECT}"},
-    )
+    program = [str(PROJECT / "yolox_ela" / "__main__.py"), *command.split()]
+    anew = ("cv2", "yolox", "yolox_ela")
+    done = run_script(program, tmp_path, elsewhere=package.parent, anew=anew)
     assert done.returncode == 2, done.stderr
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"error: OpenCV cannot be loaded: {library}: ")

@@ -31,7 +31,7 @@ def interrupted(project, data, *words):
 def unfinished(project, data):
     """A run that was interrupted; its tests work on copies."""
     folder = project / "runs" / "unfinished"
-    interrupted(project, data, "seed", "3", "-o", folder, "--tracker", "none", "--cache", "off")
+    interrupted(project, data, "seed", "3", "-o", folder, "--cache", "off")
     return folder
 
 

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 import torch
-from command_line import SMALL, epochs, exp, tree
+from command_line import REPORTED, SMALL, epochs, exp, tree
 from forked import Program
 
 from yolox_ela.train import tracker_names
@@ -142,7 +142,7 @@ def test_a_refused_start_leaves_no_folder(call, project, data, tmp_path, monkeyp
     monkeypatch.setitem(TRACKERS, "json", Broken)  # by the name of any package
     monkeypatch.setattr(tracker_names, "TRACKER_NAMES", tuple(TRACKERS))
     before = sorted((project / "runs").iterdir())
-    words = ["-f", exp(project), "--data", data, "-c", "none", *SMALL]
+    words = ["-f", exp(project), "--data", data, "-c", "none", "--no-report", *REPORTED]
     words += ["-o", tmp_path / "r"] if named else []
     done = call("tools/train.py", *words, "--tracker", "tensorboard", "json", expect=2)
     assert "--tracker json cannot start: ConnectionError: the server is gone" in done.stderr

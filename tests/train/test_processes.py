@@ -79,14 +79,13 @@ def test_the_average_follows(two, zero_shot_weights):
     assert len(moved(zero_shot_weights, notes[STEPS]["network"])) > 250
     assert len(moved(zero_shot_weights, notes[STEPS]["ema"])) > 250
     before, *_, after = [row["ap50_95"] for row in two["moving"]["history"] if "ap50_95" in row]
-    assert abs(after - before) > 0.001
+    assert after != before
     assert before > 0.05
 
 
-@pytest.mark.parametrize("name", ["frozen", "random"])
-def test_resumed_bit_by_bit(two, name):
-    """Stopped in the middle of an epoch; with dropout as the attention, too."""
-    whole, resumed = two[name], two[f"{name}_resumed"]
+def test_resumed_bit_by_bit(two):
+    """Stopped in the middle of an epoch, with dropout as the attention."""
+    whole, resumed = two["random"], two["resumed"]
     for part in ("network", "ema"):
         assert_close(resumed["notes"][STEPS][part], whole["notes"][STEPS][part], rtol=0, atol=0)
     assert losses(resumed) == losses(whole), "the sums of both processes"

@@ -16,7 +16,7 @@ and no normalisation follows the convolution (the released code adds both).
 import torch
 from torch import Tensor, nn
 
-from yolox_ela.attention.checks import require_divisible
+from yolox_ela.attention.checks import require_divisible, require_kernel
 from yolox_ela.attention.gated import GatedModule
 
 
@@ -29,14 +29,14 @@ class CBAM(GatedModule):
         kernel_size: side of the spatial gate's convolution in pixels of the map, an odd number.
 
     Raises:
-        ValueError: `channels` is not divisible by `reduction`, or the kernel is even.
+        ValueError: `channels` is not divisible by `reduction`, or the kernel is even
+            or too long.
     """
 
     def __init__(self, channels: int, *, reduction: int = 16, kernel_size: int = 7) -> None:
         super().__init__()
         require_divisible("CBAM", channels, reduction, "equal parts (reduction)")
-        if kernel_size % 2 == 0:
-            raise ValueError(f"CBAM: kernel_size must be odd to keep the size, got {kernel_size}")
+        require_kernel("CBAM", kernel_size, "size")
         # Layers rather than x.mean: thop, with which the paper counts, sees layers only.
         self.mean_pool = nn.AdaptiveAvgPool2d(1)
         self.max_pool = nn.AdaptiveMaxPool2d(1)

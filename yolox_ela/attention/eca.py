@@ -13,7 +13,7 @@ import math
 
 from torch import Tensor, nn
 
-from yolox_ela.attention.checks import require_channels
+from yolox_ela.attention.checks import require_channels, require_kernel
 from yolox_ela.attention.gated import GatedModule
 
 
@@ -31,15 +31,14 @@ class ECA(GatedModule):
         kernel_size: width of the convolution in channels, an odd number; None for the paper's k.
 
     Raises:
-        ValueError: the kernel is even. TypeError: `channels` is no number.
+        ValueError: the kernel is even or too long. TypeError: `channels` is no number.
     """
 
     def __init__(self, channels: int, *, kernel_size: int | None = None) -> None:
         super().__init__()
         require_channels("ECA", channels)
         k = adaptive_kernel_size(channels) if kernel_size is None else kernel_size
-        if k % 2 == 0:
-            raise ValueError(f"ECA: kernel_size must be odd to keep the channels, got {k}")
+        require_kernel("ECA", k, "channels", 2 * channels - 1)
         # A layer rather than x.mean: thop, with which the paper counts, sees layers only.
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.gate = nn.Sequential(

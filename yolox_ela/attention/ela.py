@@ -15,7 +15,7 @@ The paper can be read in two ways at these points:
 import torch
 from torch import Tensor, nn
 
-from yolox_ela.attention.checks import require_divisible
+from yolox_ela.attention.checks import require_divisible, require_kernel
 from yolox_ela.attention.gated import GatedModule
 from yolox_ela.attention.strips import gate_strips, strip_means
 
@@ -32,7 +32,8 @@ class ELA(GatedModule):
             released code); False for one of each per axis (Equations 7 and 8).
 
     Raises:
-        ValueError: `channels` is not divisible by `groups` or `num_groups`, or the kernel is even.
+        ValueError: `channels` is not divisible by `groups` or `num_groups`, or the kernel is even
+            or too long.
     """
 
     def __init__(
@@ -47,8 +48,7 @@ class ELA(GatedModule):
         super().__init__()
         require_divisible("ELA", channels, groups, "conv groups")
         require_divisible("ELA", channels, num_groups, "GroupNorm groups")
-        if kernel_size % 2 == 0:
-            raise ValueError(f"ELA: kernel_size must be odd to keep the length, got {kernel_size}")
+        require_kernel("ELA", kernel_size, "length")
 
         def gate() -> nn.Sequential:
             return nn.Sequential(

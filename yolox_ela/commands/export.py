@@ -1,6 +1,7 @@
 """`yolox-ela export`: a trained network as a file for other programs, with proof."""
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +68,7 @@ def main(args: argparse.Namespace) -> int:
         white=(loaded.values.integers, loaded.values.floats),
         version=package_version("yolox_ela"),
     )
+    pictures = _pictures(args, loaded, data) if args.check else ()
     job = ToExport(
         exported_network(loaded.model, meta, args.kind.name),
         meta,
@@ -75,7 +77,7 @@ def main(args: argparse.Namespace) -> int:
     )
     if job.calibration:
         print(f"measuring the ranges of 8 bits on {len(job.calibration)} training images")
-    proof = Proof(args, loaded, exp, meta, data)
+    proof = Proof(args, loaded, exp, meta, data, pictures)
     written = write_proven(job, args.kind, args.output, proof)
     sizes = ", ".join(f"{file} ({_size(file):.1f} MB)" for file in reversed(written))
     print(f"wrote {sizes}")
@@ -130,6 +132,7 @@ class Proof:
     experiment: Experiment
     metadata: Metadata
     data: Data | None
+    pictures: Sequence[np.ndarray]
 
     def __call__(self, file: Path) -> None:
         """Look at a file.
@@ -146,7 +149,7 @@ class Proof:
         found = compare(
             predictor(self.loaded.model.eval(), CPU, PLAIN),
             runner.run,
-            check_batches(self.pictures(), self.metadata),
+            check_batches(self.pictures, self.metadata),
             self.metadata,
         )
         print(f"largest differences between file and network: {found}")
@@ -154,19 +157,6 @@ class Proof:
             require_equal(found, self.metadata)
         if self.data is not None:
             self.compare_accuracy(runner, self.data.test)
-
-    def pictures(self) -> list[np.ndarray]:
-        """The pictures to compare on."""
-        folder = self.args.check_images
-        if folder is not None:
-            files = sorted(f for f in folder.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES)
-            if not files:
-                raise UserError(f"--check-images {folder} has no images")
-            return check_images([read_image(file, self.loaded.values) for file in files[:8]])
-        if self.data is not None:
-            test = self.data.test
-            return check_images([test.read(index) for index in range(min(8, len(test)))])
-        return check_images()
 
     def compare_accuracy(self, runner: Runner, test: VocSplit) -> None:
         """Print the AP of both, and refuse a loss that is too large."""
@@ -187,6 +177,19 @@ class Proof:
             shown = "no objects" if scores[-1] is None else f"{100 * scores[-1]:.2f}"
             print(f"{results['headline']} of the {name} on {len(test)} images: {shown}")
         require_accuracy(*scores, int8=self.args.int8)
+
+
+def _pictures(args: argparse.Namespace, loaded: Loaded, data: Data | None) -> list[np.ndarray]:
+    """The pictures to compare on."""
+    folder = args.check_images
+    if folder is not None:
+        files = sorted(f for f in folder.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES)
+        if not files:
+            raise UserError(f"--check-images {folder} has no images; name a folder that has some")
+        return check_images([read_image(file, loaded.values) for file in files[:8]])
+    if data is not None:
+        return check_images([data.test.read(index) for index in range(min(8, len(data.test)))])
+    return check_images()
 
 
 def _size(path: Path) -> float:

@@ -23,9 +23,18 @@ from yolox_ela.report.gate_values import (
     photograph_gates,
 )
 from yolox_ela.report.page import PageTable, Section
-from yolox_ela.report.style import COLORS, PAGE_INCHES, new_figure, to_png
+from yolox_ela.report.style import (
+    COLORS,
+    PAGE_INCHES,
+    new_figure,
+    page_axes,
+    plot_picture,
+    to_png,
+)
 
 PANELS_A_ROW = 4
+GAP, TITLE_INCHES = 0.1, 0.2  # between panels, and the height of a panel's title
+MOST_HEIGHT = 1.5  # of a panel, as a multiple of its width
 TITLE = "What the gates attend to"
 
 
@@ -44,21 +53,33 @@ def plot_gate_maps(
         boxes: (N, 4) the boxes of annotated objects, outlined in all panels.
     """
     height, width = image.shape[:2]
-    panels = 1 + len(maps)
-    lines = -(-panels // PANELS_A_ROW)
-    figure = new_figure(lines * (PAGE_INCHES / PANELS_A_ROW * min(1.5, height / width) + 0.25))
-    grid = list(figure.subplots(lines, PANELS_A_ROW, squeeze=False).flat)
-    grid[0].imshow(image[:, :, ::-1])
-    grid[0].set_title(title, fontsize=9)
-    for axes, (site, (values, cell)) in zip(grid[1:], maps.items(), strict=False):
-        extent = (0, values.shape[1] * cell, values.shape[0] * cell, 0)
-        axes.imshow(values, cmap="viridis", extent=extent, interpolation="nearest")
-        axes.set_title(f"{site}: {values.min():.2f} to {values.max():.2f}", fontsize=9)
-    for axes in grid[:panels]:
-        axes.set(xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[])
-        outline(axes, boxes)
-    for axes in grid[panels:]:
-        axes.remove()
+    side = (PAGE_INCHES - GAP * (PANELS_A_ROW + 1)) / PANELS_A_ROW
+    scale = side / max(width, height / MOST_HEIGHT)  # inches of a pixel
+    line = GAP + TITLE_INCHES + height * scale
+    figure = new_figure(GAP + line * -(-(1 + len(maps)) // PANELS_A_ROW), layout=None)
+    axes = page_axes(figure)
+    for place, site in enumerate((None, *maps)):
+        row, column = divmod(place, PANELS_A_ROW)
+        left = GAP + column * (side + GAP) + (side - width * scale) / 2
+        top = row * line + GAP + TITLE_INCHES
+        corner = np.array([left, top, left, top])
+        box = corner + np.array([0, 0, width, height]) * scale
+        if site is None:
+            plot_picture(axes, image[:, :, ::-1], box)
+            said = title
+        else:
+            values, cell = maps[site]
+            size = np.array([0, 0, values.shape[1], values.shape[0]]) * cell
+            picture = plot_picture(
+                axes, values, corner + size * scale, cmap="viridis", interpolation="nearest"
+            )
+            # Cells may reach over the photograph's border.
+            picture.set_clip_path(
+                Rectangle((left, top), *(box[2:] - box[:2]), transform=axes.transData)
+            )
+            said = f"{site}: {values.min():.2f} to {values.max():.2f}"
+        axes.text(left + width * scale / 2, top - 0.06, said, fontsize=9, ha="center", va="bottom")
+        outline(axes, corner + boxes * scale)
     return figure
 
 

@@ -13,7 +13,7 @@ from matplotlib.patheffects import withStroke
 
 from yolox_ela.images.boxes import caption_font
 from yolox_ela.images.captions import place_captions
-from yolox_ela.report.style import PAGE_INCHES
+from yolox_ela.report.style import PAGE_INCHES, new_figure, page_axes, plot_picture
 
 GAP = 0.08  # inches between cells
 LINE = 0.155  # height of a line of a caption, in inches
@@ -72,19 +72,15 @@ def plot_sheet(cells: Sequence[Cell], columns: int) -> Figure:
     lines = max(len(caption.splitlines()) for caption in captions)
     pitch = side + GAP + LINE * lines
     height = pitch * -(-len(cells) // columns)
-    figure = Figure(figsize=(PAGE_INCHES, height))
+    figure = new_figure(height, layout=None)
+    axes = page_axes(figure)
     for position, (cell, caption) in enumerate(zip(cells, captions, strict=True)):
         row, column = divmod(position, columns)
-        left, top = column * (side + GAP), height - row * pitch
-        axes = figure.add_axes(
-            (left / PAGE_INCHES, (top - side) / height, side / PAGE_INCHES, side / height)
-        )
-        axes.set_axis_off()
-        axes.set_anchor("NW")
-        shape = _plot_cell(axes, cell, side)
-        figure.text(
-            left / PAGE_INCHES,
-            (top - side * min(1.0, shape) - 0.04) / height,
+        left, top = column * (side + GAP), row * pitch
+        shown = _plot_cell(axes, cell, left, top, side)
+        axes.text(
+            left,
+            top + shown + 0.04,
             caption,
             fontsize=CAPTION_POINTS,
             va="top",
@@ -125,35 +121,44 @@ def unreadable(cells: Iterable[Cell]) -> str:
     return f"Pictures that could not be read: {len(reasons)} (first: {reasons[0]})."
 
 
-def _plot_cell(axes: Axes, cell: Cell, side: float) -> float:
-    """Plot a cell into axes of `side` inches.
+def _plot_cell(axes: Axes, cell: Cell, left: float, top: float, side: float) -> float:
+    """Plot a cell of `side` inches at a place of the page.
 
     Returns:
-        The height of what is shown, divided by its width.
+        The height of what is shown, in inches.
     """
     if isinstance(cell.image, str):
-        axes.add_patch(Rectangle((0, 0), 1, 1, facecolor="#dddddd"))
+        axes.add_patch(Rectangle((left, top), side, side, facecolor="#dddddd"))
+        middle = (left + side / 2, top + side / 2)
         text = _wrapped(cell.image, 0.8 * side)
-        axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=CAPTION_POINTS)
-        return 1.0
+        axes.text(*middle, text, ha="center", va="center", fontsize=CAPTION_POINTS)
+        return side
     height, width = cell.image.shape[:2]
     x1, y1, x2, y2 = cell.window or (0, 0, width, height)
-    axes.imshow(cell.image[y1:y2, x1:x2, ::-1], extent=(x1, x2, y2, y1))
     # With some white around it, so that the line of a box at the border is not cut in half.
     rim = RIM * max(x2 - x1, y2 - y1)
-    axes.set(xlim=(x1 - rim, x2 + rim), ylim=(y2 + rim, y1 - rim))
-    for mark in cell.marks:
-        _plot_mark(axes, mark)
-    _plot_labels(axes, cell.marks, side)
-    return (y2 - y1 + 2 * rim) / (x2 - x1 + 2 * rim)
+    inches = side / (max(x2 - x1, y2 - y1) + 2 * rim)  # of one pixel
+    origin = np.array([x1 - rim, y1 - rim, x1 - rim, y1 - rim])
+    corner = np.array([left, top, left, top])
+
+    def on_page(box: Sequence[float] | np.ndarray) -> np.ndarray:
+        return (np.asarray(box) - origin) * inches + corner
+
+    plot_picture(axes, cell.image[y1:y2, x1:x2, ::-1], on_page((x1, y1, x2, y2)))
+    limits = on_page((x1 - rim, y1 - rim, x2 + rim, y2 + rim))
+    window = Rectangle((limits[0], limits[1]), *(limits[2:] - limits[:2]), transform=axes.transData)
+    boxes = [on_page(mark.box) for mark in cell.marks]
+    for mark, box in zip(cell.marks, boxes, strict=True):
+        _plot_mark(axes, mark, box, window)
+    _plot_labels(axes, cell.marks, boxes, limits, window)
+    return float(limits[3] - limits[1])
 
 
-def _plot_mark(axes: Axes, mark: Mark) -> None:
-    x1, y1, x2, y2 = (float(value) for value in mark.box)
+def _plot_mark(axes: Axes, mark: Mark, box: np.ndarray, window: Rectangle) -> None:
     outline = Rectangle(
-        (x1, y1),
-        x2 - x1,
-        y2 - y1,
+        (box[0], box[1]),
+        box[2] - box[0],
+        box[3] - box[1],
         fill=False,
         edgecolor=mark.color,
         linewidth=1.4,
@@ -163,22 +168,27 @@ def _plot_mark(axes: Axes, mark: Mark) -> None:
     rim = "#000000a0" if sum(to_rgb(mark.color)) > 1.5 else "#ffffffa0"
     outline.set_path_effects([withStroke(linewidth=2.8, foreground=rim)])
     axes.add_patch(outline)
+    outline.set_clip_path(window)
 
 
-def _plot_labels(axes: Axes, marks: Sequence[Mark], side: float) -> None:
-    """Captions of marks on axes of `side` inches, inside them and apart from each other."""
-    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
-    point = max(right - left, bottom - top) / side / 72  # in the picture's pixels
-    limits = np.array([left, top, right, bottom])
-    labelled = [mark for mark in marks if mark.label]
-    sizes = [_label_size(mark.label) * point for mark in labelled]
+def _plot_labels(
+    axes: Axes,
+    marks: Sequence[Mark],
+    boxes: Sequence[np.ndarray],
+    limits: np.ndarray,
+    window: Rectangle,
+) -> None:
+    """Captions of marks, inside the (4,) limits of their cell and apart from each other."""
+    point = 1 / 72  # in inches
+    labelled = [(mark, box) for mark, box in zip(marks, boxes, strict=True) if mark.label]
+    sizes = [_label_size(mark.label) * point for mark, _ in labelled]
     places = place_captions(
-        np.array([np.clip(mark.box, limits[[0, 1] * 2], limits[[2, 3] * 2]) for mark in labelled]),
+        np.array([np.clip(box, limits[[0, 1] * 2], limits[[2, 3] * 2]) for _, box in labelled]),
         np.minimum(np.array(sizes).reshape(-1, 2), limits[2:] - limits[:2]),
-        (left, top, right, bottom),
+        tuple(limits.tolist()),
     )
-    for mark, (x, y, _, _) in zip(labelled, places, strict=True):
-        axes.text(
+    for (mark, _), (x, y, _, _) in zip(labelled, places, strict=True):
+        text = axes.text(
             x + LABEL_PAD * point,
             y + LABEL_PAD * point,
             mark.label,
@@ -189,6 +199,7 @@ def _plot_labels(axes: Axes, marks: Sequence[Mark], side: float) -> None:
             clip_on=True,
             bbox={"facecolor": (0, 0, 0, 0.65), "edgecolor": mark.color, "pad": LABEL_PAD},
         )
+        text.set_clip_path(window)
 
 
 def _label_size(text: str) -> np.ndarray:
