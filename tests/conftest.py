@@ -34,7 +34,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # there are as many processes as cores 
 
 
 def pytest_collection_finish():
-    """What all modules have defined stays: a tenth of the time went into looking for garbage there."""
+    """What modules define stays: looking for garbage there took a tenth of the time of tests."""
     gc.collect()
     gc.freeze()
 

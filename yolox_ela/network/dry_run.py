@@ -45,7 +45,8 @@ def require_working(neck: AttentionPafpn, size: InputSize, builder: Any = None) 
         kind = type(module)
         if kind not in places:
             places[kind] = source_of(module, builder)
-        label = f"attention {kind.__name__}{places[kind]} at site {site} of YOLOX-{neck.size.capitalize()}"
+        name = f"{kind.__name__}{places[kind]}"
+        label = f"attention {name} at site {site} of YOLOX-{neck.size.capitalize()}"
         with isolated_generators(0):
             _require_working(module, label, site, (2, channels, rows, columns + (rows == columns)))
 

@@ -179,7 +179,7 @@ def start_of_file(path: Path, state: Mapping[str, Tensor], report: str = "") -> 
         report: a line for the log: which tensors were loaded.
     """
     # The file's own tensors need not be read again: only FOLDED ones were changed since.
-    digests = {
+    digests: dict[Callable[[Path], str], str] = {
         sha256_of_file: sha256_of_file(path),
         sha256_of_kept_tensors: weights_digest(state, without=FOLDED),
     }
