@@ -26,6 +26,13 @@ def tiny_splits(tiny_sample):
 
 
 @pytest.fixture(scope="session")
+def few_splits(tiny_splits):
+    """Eight and four of their images: two steps an epoch."""
+    train, test = tiny_splits
+    return train.subset(range(8)), test.subset(range(4))
+
+
+@pytest.fixture(scope="session")
 def tiny_recipe():
     """Three epochs of five steps at 64 pixels, with every part of the recipe in use."""
     settings = {

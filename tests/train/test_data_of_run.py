@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 from yolox_ela.augment.bank import open_images
 from yolox_ela.augment.feed import HostFeed
 from yolox_ela.datasets.load import load_split
+from yolox_ela.datasets.sample import generate_sample
 from yolox_ela.errors import UserError
 from yolox_ela.experiment import Experiment
 from yolox_ela.images.read import read_image
@@ -27,22 +29,32 @@ from yolox_ela.train.run_folder import RunFolder
 CLASSES = Experiment().classes
 
 
+@pytest.fixture(scope="module")
+def small_sample(tmp_path_factory):
+    """Eight images to train on, two steps an epoch, and eight to evaluate on."""
+    return generate_sample(tmp_path_factory.mktemp("small"), train_images=8, test_images=8)
+
+
 @pytest.fixture
-def data(tiny_sample, tmp_path):
-    return shutil.copytree(tiny_sample, tmp_path / "data")
+def data(small_sample, tmp_path):
+    return shutil.copytree(small_sample, tmp_path / "data")
 
 
 @pytest.fixture(scope="module")
 def recipe(tiny_recipe):
-    return override(tiny_recipe, {"epochs": 2, "final_fraction": 0.0, "eval_interval": 1})
+    return override(tiny_recipe, {"epochs": 3, "final_fraction": 0.0, "eval_interval": 1})
 
 
-def start(path, recipe, data, *, kind=Training, resume=False, cache="off"):
+def load_splits(data):
+    return [load_split(data, [f"2007/{name}"], CLASSES) for name in ("trainval", "test")]
+
+
+def start(path, recipe, data, *, kind=Training, resume=False):
     folder = RunFolder(path)
     path.mkdir(parents=True, exist_ok=True)
-    splits = [load_split(data, [f"2007/{name}"], CLASSES) for name in ("trainval", "test")]
+    splits = load_splits(data)
     accelerator = build_accelerator("cpu", "fp32")
-    images = open_images(splits[0], recipe.image_size, cache, path / "cache")
+    images = open_images(splits[0], recipe.image_size, "off", path / "cache")
     feed = HostFeed(splits[0], recipe, accelerator.device, images)
     torch.manual_seed(0)
     task = Detection(recipe, *splits, accelerator, feed)
@@ -53,7 +65,7 @@ def start(path, recipe, data, *, kind=Training, resume=False, cache="off"):
 
 
 @pytest.fixture(scope="module")
-def begun_once(tmp_path_factory, tiny_sample, recipe):
+def begun_once(tmp_path_factory, small_sample, recipe):
     """A run that ended after its first epoch."""
 
     class Stopped(Training):
@@ -62,7 +74,7 @@ def begun_once(tmp_path_factory, tiny_sample, recipe):
 
     path = tmp_path_factory.mktemp("begun") / "run"
     with pytest.raises(KeyboardInterrupt):
-        start(path, recipe, tiny_sample, kind=Stopped).run()
+        start(path, recipe, small_sample, kind=Stopped).run()
     return path
 
 
@@ -95,17 +107,19 @@ def enlarge(path):
     picture.resize((2 * picture.width, picture.height)).save(path)
 
 
-def changing(change, at_step):
-    """A training under which somebody changes data as a step ends."""
+class StoppedInTheLastEpoch(Training):
+    """Somebody changes data as step 2 ends; it gets SIGTERM during step 5."""
 
-    class Changing(Training):
-        def _train_step(self, batch):
-            row = super()._train_step(batch)
-            if self.progress.step == at_step:
-                change()
-            return row
+    def change(self):
+        """Nothing."""
 
-    return Changing
+    def _train_step(self, batch):
+        if self.progress.step == 4:
+            signal.raise_signal(signal.SIGTERM)
+        row = super()._train_step(batch)
+        if self.progress.step == 2:
+            self.change()
+        return row
 
 
 @pytest.mark.parametrize("name", ["trainval", "test"])
@@ -113,30 +127,46 @@ def changing(change, at_step):
 def test_a_change_between_epochs_ends_the_run(begun, data, recipe, name, change):
     """Training images without a cache, and test images always: nothing learns from others."""
     path = image_of(data, ids(data, name)[3])
+    if name == "trainval":
+        recipe = override(recipe, {"eval_interval": 3})
     training = start(begun, recipe, data, resume=True)
     change(path)  # the run has ended its first epoch, and not yet evaluated it
     with pytest.raises(UserError, match=rf"{path.name} has .* since .*--resume"):
         training.run()
     state = torch.load(begun / "state.pth", weights_only=True)
-    assert state["progress"]["step"] == 5
+    assert state["progress"]["step"] == 2
     assert len(state["progress"]["history"]) == (1 if name == "trainval" else 0)
 
 
 @pytest.mark.parametrize("cache", ["ram", "disk"])
 def test_kept_images_are_not_read_again(tmp_path, data, recipe, cache):
-    kind = changing(lambda: darken(image_of(data, ids(data, "trainval")[3])), at_step=5)
-    assert start(tmp_path / "run", recipe, data, kind=kind, cache=cache).run() is not None
+    """All that the loader gives is the same after a file has changed."""
+    split = load_splits(data)[0]
+    images = open_images(split, recipe.image_size, cache, tmp_path)
+    feed = HostFeed(split, recipe, torch.device("cpu"), images)
+
+    def samples():
+        loader = feed.loader(start=0, rank=0, world=1)
+        return [tensor for batch in loader for tensor in feed.samples(batch)]
+
+    before = samples()
+    assert len(before) == 2 * 2 * recipe.epochs
+    darken(image_of(data, ids(data, "trainval")[3]))
+    assert all(torch.equal(one, two) for one, two in zip(before, samples(), strict=True))
 
 
 def test_the_same_content_written_anew_is_fine(tmp_path, data, recipe):
-    def rewrite():
-        for path in voc(data).glob("JPEGImages/*"):
-            path.write_bytes(path.read_bytes())
+    class Touched(StoppedInTheLastEpoch):
+        def change(self):
+            for path in voc(data).glob("JPEGImages/*"):
+                path.write_bytes(path.read_bytes())
 
-    whole = start(tmp_path / "whole", recipe, data)
-    whole.run()
-    touched = start(tmp_path / "run", recipe, data, kind=changing(rewrite, at_step=5))
-    touched.run()
+    unevaluated = override(recipe, {"eval_interval": 3})
+    whole = start(tmp_path / "whole", unevaluated, data, kind=StoppedInTheLastEpoch)
+    touched = start(tmp_path / "run", recipe, data, kind=Touched)
+    assert whole.run() is touched.run() is None
+    assert whole.progress.step == touched.progress.step == 5
+    assert "ap50" in touched.progress.history[1], "evaluated after the change"
     for one, two in zip(whole.network.parameters(), touched.network.parameters(), strict=True):
         assert torch.equal(one, two)
 
@@ -205,7 +235,10 @@ def test_the_same_data_elsewhere(begun, data, recipe, tmp_path):
     """Copied without its times: it is the same data."""
     elsewhere = shutil.copytree(data, tmp_path / "elsewhere", copy_function=shutil.copyfile)
     shutil.rmtree(data)
-    assert start(begun, recipe, elsewhere, resume=True).run() is not None
+    training = start(begun, recipe, elsewhere, kind=StoppedInTheLastEpoch, resume=True)
+    training.run()
+    assert training.progress.step == 5
+    assert len(training.progress.history) == 2
 
 
 class TestOlderRuns:
@@ -222,10 +255,12 @@ class TestOlderRuns:
     def test_go_on_with_a_warning(self, older, data, recipe):
         said = []
         handler = logger.add(lambda message: said.append(message.record["message"]))
-        training = start(older, recipe, data, resume=True)
+        quickly = override(recipe, {"eval_interval": 3})
+        training = start(older, quickly, data, kind=StoppedInTheLastEpoch, resume=True)
         logger.remove(handler)
         assert any("recorded neither pixels nor test images" in line for line in said)
         training.run()
+        assert training.progress.step == 5
         assert "test_data" in torch.load(older / "state.pth", weights_only=True)
         assert (older / "data.npz").is_file()
 

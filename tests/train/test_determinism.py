@@ -1,6 +1,7 @@
 """The same weights, however the samples come; and what --deterministic sets."""
 
 import os
+import signal
 
 import pytest
 import torch
@@ -16,8 +17,17 @@ from yolox_ela.train.engine import Training
 from yolox_ela.train.run_folder import RunFolder
 
 
+class StoppedInTheSecondEpoch(Training):
+    """Gets SIGTERM during its third step."""
+
+    def _train_step(self, batch):
+        if self.progress.step == 2:
+            signal.raise_signal(signal.SIGTERM)
+        return super()._train_step(batch)
+
+
 def weights(folder, recipe, splits, cache):
-    """What two epochs make of the same start."""
+    """What an epoch and a half make of the same start."""
     folder.mkdir()
     torch.manual_seed(0)
     accelerator = build_accelerator("cpu", "fp32")
@@ -25,18 +35,20 @@ def weights(folder, recipe, splits, cache):
     feed = HostFeed(splits[0], recipe, accelerator.device, images)
     path = RunFolder(folder)
     task = Detection(recipe, *splits, accelerator, feed)
-    training = Training(recipe, build_yolox(20), task, path, accelerator, trackers=())
+    network = build_yolox(20)
+    training = StoppedInTheSecondEpoch(recipe, network, task, path, accelerator, trackers=())
     training.run()
+    assert training.progress.step == 3
     return training.network.state_dict()
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="loader processes are forked")
-def test_neither_workers_nor_caches_change_the_weights(tmp_path, tiny_recipe, tiny_splits):
+def test_neither_workers_nor_caches_change_the_weights(tmp_path, tiny_recipe, few_splits):
     runs = []
     for workers, cache in ((0, "off"), (1, "ram"), (3, "disk")):
         recipe = override(tiny_recipe, {"workers": workers, "epochs": 2, "final_fraction": 0.5})
-        runs.append(weights(tmp_path / str(workers), recipe, tiny_splits, cache))
+        runs.append(weights(tmp_path / str(workers), recipe, few_splits, cache))
     for other in runs[1:]:
         for name, tensor in runs[0].items():
             assert torch.equal(other[name], tensor), name

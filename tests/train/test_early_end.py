@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from test_engine import load, start
+from test_engine import interrupted_at, load, start
 
 from yolox_ela.overrides import override
 from yolox_ela.train.engine import Training
@@ -14,7 +14,7 @@ from yolox_ela.train.time_limit import TimeLimit
 pytestmark = pytest.mark.slow
 # Random weights that hardly move detect nothing, so that no epoch scores better than the first.
 FLAT = {
-    "batch_size": 10,
+    "batch_size": 8,
     "epochs": 3,
     "final_fraction": 0.33,
     "eval_interval": 1,
@@ -24,9 +24,9 @@ FLAT = {
 
 
 class TestPatience:
-    def test_ends_as_if_the_last_epoch_had_come(self, tmp_path, tiny_recipe, tiny_splits, screen):
+    def test_ends_as_if_the_last_epoch_had_come(self, tmp_path, tiny_recipe, few_splits, screen):
         recipe = override(tiny_recipe, {**FLAT, "patience": 1})
-        training = start(tmp_path, recipe, tiny_splits)
+        training = start(tmp_path, recipe, few_splits, trackers=())
         results = training.run()
         assert [row["epoch"] for row in training.progress.history] == [1, 2]
         assert json.loads((tmp_path / "results.json").read_text()) == json.loads(
@@ -42,37 +42,37 @@ class TestPatience:
         assert not any("continue with the same command" in line for line in screen)
 
         before = (tmp_path / "state.pth").read_bytes()
-        again = start(tmp_path, recipe, tiny_splits, resume=True).run()
+        again = start(tmp_path, recipe, few_splits, resume=True, trackers=()).run()
         assert again == json.loads(json.dumps(results)), "it is complete"
         assert (tmp_path / "state.pth").read_bytes() == before
 
         patient = override(recipe, {"patience": 0})
-        resumed = start(tmp_path, patient, tiny_splits, resume=True)
+        resumed = start(tmp_path, patient, few_splits, resume=True, trackers=())
         assert resumed.run() is not None
         assert [row["epoch"] for row in resumed.progress.history] == [1, 2, 3]
 
 
 class TestTimeLimit:
-    def test_stops_with_weights_and_scores(self, tmp_path, tiny_recipe, tiny_splits, screen):
+    def test_stops_with_weights_and_scores(self, tmp_path, tiny_recipe, few_splits, screen):
         """In the middle of epoch 2, by a clock of its own: it jumps to where an evaluation and
         two of the five seconds for the files are left, however long this machine takes."""
-        recipe = override(tiny_recipe, {**FLAT, "batch_size": 4, "epochs": 2, "lr": 0.05})
+        recipe = override(tiny_recipe, {**FLAT, "batch_size": 2, "lr": 0.02})
         now = [0.0]
 
         class Timed(Training):
             def _train_step(self, batch):
-                if self.progress.step == 6:
-                    now[0] = 1e6 - self.records.pace.evaluation_seconds(8) - 2
+                if self.progress.step == 5:
+                    now[0] = 1e6 - self.records.pace.evaluation_seconds(4) - 2
                 return super()._train_step(batch)
 
-        training = start(tmp_path, recipe, tiny_splits, kind=Timed)
-        training.time_limit = TimeLimit(1e6, 0.0, images=8, clock=lambda: now[0])
+        training = start(tmp_path, recipe, few_splits, kind=Timed, trackers=())
+        training.time_limit = TimeLimit(1e6, 0.0, images=4, clock=lambda: now[0])
         assert training.run() is None
         step = training.progress.step
-        assert step == 7
+        assert step == 6
         assert load(tmp_path / "state.pth")["progress"]["step"] == step
         last = load(tmp_path / "last.pth")
-        assert last["epoch"] == step / 5
+        assert last["epoch"] == step / 4
         for name, tensor in training.ema.model.state_dict().items():
             assert torch.equal(last["model"][name], tensor), name
         results = json.loads((tmp_path / "results.json").read_text())
@@ -80,10 +80,13 @@ class TestTimeLimit:
         assert any("the time limit of 11 days, 13:46:40 is near" in line for line in screen)
         assert any("continue with the same command" in line for line in screen)
 
-        resumed = start(tmp_path, recipe, tiny_splits, resume=True)
-        assert resumed.run() is not None
-        whole = start(tmp_path / "whole", recipe, tiny_splits)
+        later = {"kind": interrupted_at(9), "trackers": ()}
+        resumed = start(tmp_path, recipe, few_splits, resume=True, **later)
+        resumed.run()
+        unevaluated = override(recipe, {"eval_interval": 3})
+        whole = start(tmp_path / "whole", unevaluated, few_splits, **later)
         whole.run()
+        assert resumed.progress.step == whole.progress.step == 9
         for name, tensor in whole.ema.model.state_dict().items():
             assert torch.equal(resumed.ema.model.state_dict()[name], tensor), name
         assert [row["epoch"] for row in resumed.progress.history] == [1, 2]

@@ -76,7 +76,7 @@ def test_the_trial_of_a_batch_size_freezes_too(frozen):
 
 
 @pytest.mark.slow
-def test_a_run(tmp_path, tiny_recipe, tiny_splits, screen):
+def test_a_run(tmp_path, tiny_recipe, few_splits, screen):
     """The guards over a run let it pass; what is kept has the frozen modules of the start."""
     settings = {"epochs": 1, "final_fraction": 0.0, "freeze": "backbone.backbone"}
     exp = override(tiny_recipe, settings)
@@ -84,8 +84,8 @@ def test_a_run(tmp_path, tiny_recipe, tiny_splits, screen):
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     folder = RunFolder(tmp_path)
     accelerator = build_accelerator("cpu", "fp32")
-    task = Detection(exp, *tiny_splits, accelerator)
-    run = Training(exp, model, task, folder, accelerator)
+    task = Detection(exp, *few_splits, accelerator)
+    run = Training(exp, model, task, folder, accelerator, trackers=())
     assert any("frozen: backbone.backbone; 440,491 parameters" in line for line in screen), screen
     run.choose_threads()
     assert run.run() is not None
@@ -96,7 +96,7 @@ def test_a_run(tmp_path, tiny_recipe, tiny_splits, screen):
             assert torch.equal(tensor, before[name]), name
         elif name.endswith("conv.weight"):
             assert not torch.equal(tensor, before[name]), name
-    again = Training(exp, exp.build_model(), task, folder, accelerator)
+    again = Training(exp, exp.build_model(), task, folder, accelerator, trackers=())
     again.resume()
     for name, tensor in run.network.state_dict().items():
         assert torch.equal(again.network.state_dict()[name], tensor), name

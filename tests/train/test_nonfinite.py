@@ -43,7 +43,7 @@ def fail(network, kind):
 
 
 def failed(folder, recipe, splits, kind, monkeypatch):
-    """A run that fails at its third step; its message, and its weights as they were before."""
+    """A run that fails at its second step; its message, and its weights as they were before."""
     folder.mkdir()
     torch.manual_seed(0)
     network = build_yolox(20, ela_s)
@@ -53,7 +53,7 @@ def failed(folder, recipe, splits, kind, monkeypatch):
     take, before = training.steps.take, {}
 
     def spoiled(batch):
-        if training.progress.step == 2:
+        if training.progress.step == 1:
             fail(network, kind)
             before.update({name: p.detach().clone() for name, p in network.named_parameters()})
         return take(batch)
@@ -64,11 +64,11 @@ def failed(folder, recipe, splits, kind, monkeypatch):
     return str(error.value), before
 
 
-def test_the_layer_is_named(tmp_path, tiny_recipe, tiny_splits, monkeypatch, capsys):
+def test_the_layer_is_named(tmp_path, tiny_recipe, few_splits, monkeypatch, capsys):
     """By the command in the message; the weights are those that the step has found."""
     recipe = override(tiny_recipe, {"name": "nano_ela_s", "attention": ela_s})
-    message, before = failed(tmp_path / "run", recipe, tiny_splits, "weight", monkeypatch)
-    assert "the loss is not finite at step 3" in message
+    message, before = failed(tmp_path / "run", recipe, few_splits, "weight", monkeypatch)
+    assert "the loss is not finite at step 2" in message
     path = tmp_path / "run" / "nonfinite_rank0.pth"
     assert f"`python -m yolox_ela.train.replay {path}`" in message
     dump = torch.load(path, weights_only=True)
@@ -77,16 +77,16 @@ def test_the_layer_is_named(tmp_path, tiny_recipe, tiny_splits, monkeypatch, cap
     monkeypatch.setattr("sys.argv", ["replay", str(path), "-f", "nano_ela_s", "--device", "cpu"])
     assert main() == 0
     found = capsys.readouterr().out
-    assert "step 3 on cpu: before it, backbone.C3_p4.conv1.conv.weight was not finite" in found
+    assert "step 2 on cpu: before it, backbone.C3_p4.conv1.conv.weight was not finite" in found
     assert "first layer whose output is not finite is backbone.C3_p4.conv1.conv (Conv2d)" in found
 
 
-def test_a_gradient_spoils_no_weight(tmp_path, tiny_recipe, tiny_splits, monkeypatch):
+def test_a_gradient_spoils_no_weight(tmp_path, tiny_recipe, few_splits, monkeypatch):
     """And neither does bf16, whose range is that of fp32."""
     recipe = override(tiny_recipe, {"name": "nano_ela_s", "attention": ela_s})
     recipe = override(recipe, {"precision": "bf16"})
-    message, _ = failed(tmp_path / "run", recipe, tiny_splits, "gradient", monkeypatch)
-    assert "the gradient is not finite at step 3" in message
+    message, _ = failed(tmp_path / "run", recipe, few_splits, "gradient", monkeypatch)
+    assert "the gradient is not finite at step 2" in message
     path = tmp_path / "run" / "nonfinite_rank0.pth"
     dump = torch.load(path, weights_only=True)
     assert all(t.isfinite().all() for t in dump["model"].values())

@@ -117,21 +117,21 @@ def events(path):
 
 
 class Interrupted(Training):
-    """Receives SIGINT in step 7, the second epoch."""
+    """Receives SIGINT in step 3, the second epoch."""
 
     def _train_step(self, batch):
-        if self.progress.step == 6:
+        if self.progress.step == 2:
             os.kill(os.getpid(), signal.SIGINT)
         return super()._train_step(batch)
 
 
 class TestTensorBoard:
     @pytest.fixture(scope="class")
-    def run(self, tmp_path_factory, tiny_recipe, tiny_splits):
+    def run(self, tmp_path_factory, tiny_recipe, few_splits):
         """A run of three epochs, evaluated after the second and the third, once interrupted."""
         path = tmp_path_factory.mktemp("tensorboard") / "run"
-        assert start(path, tiny_recipe, tiny_splits, kind=Interrupted).run() is None
-        start(path, tiny_recipe, tiny_splits, resume=True).run()
+        assert start(path, tiny_recipe, few_splits, kind=Interrupted).run() is None
+        start(path, tiny_recipe, few_splits, resume=True).run()
         return path
 
     def test_scalars_of_every_epoch(self, run):
@@ -145,7 +145,7 @@ class TestTensorBoard:
 
     def test_pictures_at_the_evaluations(self, run):
         images = events(run).Images("predictions")
-        assert [image.step for image in images] == [10, 15]
+        assert [image.step for image in images] == [4, 6]
         newest = cv2.imdecode(np.frombuffer(images[-1].encoded_image_string, np.uint8), 1)
         np.testing.assert_array_equal(newest, cv2.imread(str(run / "predictions.png")))
 
@@ -156,10 +156,10 @@ class TestTensorBoard:
         assert "classes: aeroplane, bicycle" in text
 
 
-def test_none(tmp_path, tiny_recipe, tiny_splits):
+def test_none(tmp_path, tiny_recipe, few_splits):
     """Without trackers the run folder still has all numbers and the newest picture."""
     recipe = override(tiny_recipe, {"epochs": 1, "final_fraction": 0.0})
-    start(tmp_path / "run", recipe, tiny_splits, trackers=require_trackers(["none"])).run()
+    start(tmp_path / "run", recipe, few_splits, trackers=require_trackers(["none"])).run()
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert {"metrics.csv", "predictions.png"} <= names
     assert not {"tensorboard", "trackers.json"} & names
@@ -192,13 +192,13 @@ class TestChoice:
 
 
 class TestBroken:
-    def test_training_goes_on(self, tmp_path, tiny_recipe, tiny_splits, foreign, warnings_shown):
+    def test_training_goes_on(self, tmp_path, tiny_recipe, few_splits, foreign, warnings_shown):
         """One warning; both epochs are trained, and logged to the tracker that works."""
         kind = foreign("image")
         path = tmp_path / "run"
         recipe = override(tiny_recipe, {"eval_interval": 1, "epochs": 2, "final_fraction": 0.0})
-        results = start(path, recipe, tiny_splits, trackers=("foreign", "tensorboard")).run()
-        assert results["images"] == 8
+        results = start(path, recipe, few_splits, trackers=("foreign", "tensorboard")).run()
+        assert results["images"] == 4
         assert len(events(path).Scalars("loss")) == len(events(path).Images("predictions")) == 2
         (message,) = warnings_shown
         assert "--tracker foreign failed" in message

@@ -19,7 +19,8 @@ def training(tmp_path, recipe, splits):
     recipe = override(recipe, {"epochs": 1, "final_fraction": 0.0, "warmup_fraction": 0.0})
     accelerator = build_accelerator("cpu", "fp32")
     task = Detection(recipe, *splits, accelerator)
-    return Training(recipe, Experiment().build_model(), task, folder, accelerator)
+    network = Experiment().build_model()
+    return Training(recipe, network, task, folder, accelerator, trackers=())
 
 
 def no_average(run):
@@ -70,8 +71,8 @@ def test_nothing_is_saved(tmp_path, tiny_recipe, tiny_splits, fault, message):
     assert not run.folder.last.exists()
 
 
-def test_a_rate_of_zero_moves_nothing(tmp_path, tiny_recipe, tiny_splits):
+def test_a_rate_of_zero_moves_nothing(tmp_path, tiny_recipe, few_splits):
     """As at the end of a cosine to 0: no reason to end the run."""
-    run = training(tmp_path, override(tiny_recipe, {"lr": 1e-30}), tiny_splits)
+    run = training(tmp_path, override(tiny_recipe, {"lr": 1e-30}), few_splits)
     run.recipe = override(run.recipe, {"lr": 0.0})
     assert run.run() is not None

@@ -1,6 +1,5 @@
 """Forms of a trained network that compute the same results in less time."""
 
-import copy
 from collections.abc import Callable
 from itertools import pairwise
 from typing import TypeVar
@@ -10,6 +9,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from yolox_ela.attention import ELA
 from yolox_ela.attention.fast import FastELA
+from yolox_ela.network.copying import copy_network
 from yolox_ela.network.model import Yolox
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -22,7 +22,7 @@ def fuse_batchnorm(model: Network) -> Network:
     folded; upstream's blocks and `nn.Sequential` apply them in this order. The outputs of the copy
     differ by rounding only. It cannot be trained, and cannot load the original's weights.
     """
-    model = copy.deepcopy(model).eval()
+    model = copy_network(model).eval()
     for module in model.modules():
         for (conv_name, conv), (norm_name, norm) in pairwise(list(module.named_children())):
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):

@@ -1,6 +1,5 @@
 """Weights that are found by name, and what any file of weights is called as a start."""
 
-import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,9 +178,13 @@ def start_of_file(path: Path, state: Mapping[str, Tensor], report: str = "") -> 
         state: its network, as `state_dict_of` gives it.
         report: a line for the log: which tensors were loaded.
     """
-    digest_of = functools.cache(lambda of: of(path))  # a file of a large size is read once
+    # The file's own tensors need not be read again: only FOLDED ones were changed since.
+    digests: dict[Callable[[Path], str], str] = {
+        sha256_of_file: sha256_of_file(path),
+        sha256_of_kept_tensors: weights_digest(state, without=FOLDED),
+    }
     names = [*STARTS.items(), *((DEFAULT, named) for named in COCO.values())]
-    known = (name for name, named in names if digest_of(named.digest_of) == named.digest)
+    known = (name for name, named in names if digests[named.digest_of] == named.digest)
     other = f"file {path.name}" if path.name in (RANDOM, *STARTS) else path.name
     text = f"{path}: {report}" if report else str(path)
     return Start(next(known, other), weights_digest(state), text)

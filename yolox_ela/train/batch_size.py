@@ -1,6 +1,5 @@
 """`-b auto`: the largest batch that fits into the memory of a GPU, found by trial."""
 
-import copy
 import gc
 from collections.abc import Callable
 
@@ -15,6 +14,7 @@ from yolox_ela.augment.multiscale import network_input
 from yolox_ela.errors import UserError
 from yolox_ela.freezing import freeze, frozen_modules
 from yolox_ela.input_size import InputSize
+from yolox_ela.network.copying import copy_network
 from yolox_ela.network.model import Yolox
 from yolox_ela.overrides import override
 from yolox_ela.recipe import Recipe
@@ -124,7 +124,7 @@ def trial_steps(recipe: Recipe, network: Yolox, size: int, device: torch.device)
         torch.OutOfMemoryError: the images do not fit.
     """
     _release(device)  # what the trial before has used
-    trained = copy.deepcopy(network).to(device, memory_format=torch.channels_last).train()
+    trained = copy_network(network).to(device, memory_format=torch.channels_last).train()
     freeze(trained, frozen_modules(trained, recipe.freeze))
     optimizer = build_optimizer(trained, recipe)
     trained.head.use_l1 = True

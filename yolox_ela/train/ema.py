@@ -1,6 +1,5 @@
 """The weights that evaluation uses: an average over the steps, and a share of the start."""
 
-import copy
 import math
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
@@ -8,6 +7,7 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
+from yolox_ela.network.copying import copy_network
 from yolox_ela.run_settings import RunSettings
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -28,7 +28,7 @@ class ModelEma(Generic[Network]):
     """
 
     def __init__(self, model: Network, recipe: RunSettings) -> None:
-        self.model = copy.deepcopy(model)
+        self.model = copy_network(model)
         self.model.eval().requires_grad_(False)
         self.recipe = recipe
         self.updates = 0
@@ -60,7 +60,7 @@ class ModelEma(Generic[Network]):
         """
         if self.start is None:
             return self.model
-        mixed = copy.deepcopy(self.model)
+        mixed = copy_network(self.model)
         mix_in(mixed, self.start, self.recipe.start_share)
         return mixed
 

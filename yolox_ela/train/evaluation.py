@@ -1,11 +1,11 @@
 """Evaluating the weights of a run with all its processes, and what its folder keeps of that."""
 
-import copy
 from typing import Any
 
 from accelerate import Accelerator
 from torch import nn
 
+from yolox_ela.network.copying import copy_network
 from yolox_ela.train.network_step import NetworkStep
 from yolox_ela.train.pace import Pace
 from yolox_ela.train.progress import Stopwatch, headline
@@ -55,7 +55,7 @@ class RunEvaluator:
     def unaveraged(self, step: NetworkStep) -> dict[str, float]:
         """The scores of the weights as trained, each name with `raw_` before it."""
         watch = Stopwatch()
-        network = copy.deepcopy(step.ema.model)  # not of the trained one, which accelerate wraps
+        network = copy_network(step.ema.model)  # not of the trained one, which accelerate wraps
         network.load_state_dict(step.network.state_dict())
         results = self._task.evaluate(network).results
         self._pace.add_evaluation(watch.lap())

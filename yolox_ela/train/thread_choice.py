@@ -5,7 +5,6 @@ quota tells of that process; so the steps themselves are timed. The work is thro
 weights, statistics, random numbers nor the order of the data notice it.
 """
 
-import copy
 import math
 import statistics
 import time
@@ -17,6 +16,7 @@ from loguru import logger
 from torch import nn
 
 from yolox_ela.freezing import freeze, frozen_modules
+from yolox_ela.network.copying import copy_network
 from yolox_ela.system.randomness import isolated_generators
 from yolox_ela.system.threads import free_threads, most_threads, threads_of_environment
 from yolox_ela.train.network_step import NetworkStep
@@ -147,7 +147,7 @@ class Trial:
 
     def __init__(self, step: NetworkStep, task: Task) -> None:
         self._accelerator, self._task = step.accelerator, task
-        self._network = copy.deepcopy(step.ema.model).requires_grad_(True).train()
+        self._network = copy_network(step.ema.model).requires_grad_(True).train()
         freeze(self._network, frozen_modules(self._network, step.recipe.freeze))
         for module in self._network.modules():
             module.register_forward_pre_hook(self._check_time)
