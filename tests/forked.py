@@ -12,6 +12,7 @@ import threading
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import IO
 
 import torch
 import tqdm.auto
@@ -77,23 +78,32 @@ def run_script(
 class Program:
     """A script that runs in a forked process; of `subprocess.Popen` it has what tests use."""
 
-    def __init__(self, words: Sequence[str], folder: Path) -> None:
+    def __init__(self, words: Sequence[str], folder: Path, log: IO[bytes] | None = None) -> None:
         """Start `words`, a script and its arguments, as the first process of a group.
 
-        Its standard output is thrown away, its standard error can be read.
+        Its output goes to `log`. Without it standard output is thrown away, and standard error can
+        be read.
         """
         self.returncode: int | None = None
         reading, writing = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
             os.setsid()
-            os.dup2(writing, 2)
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            os.dup2(writing if log is None else log.fileno(), 2)
+            os.dup2(os.open(os.devnull, os.O_WRONLY) if log is None else log.fileno(), 1)
             os.closerange(3, writing + 1)
             os.chdir(folder)
             os._exit(_run_script(words))
         os.close(writing)
         self.stderr = os.fdopen(reading)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        os.kill(self.pid, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it."""
+        os.kill(self.pid, signal.SIGKILL)
 
     def poll(self) -> int | None:
         """The exit code, negative for a signal, or None while it runs."""

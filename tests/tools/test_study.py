@@ -3,16 +3,20 @@
 import os
 import shutil
 import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from devkit import devkit
+from forked import Program
 
 from yolox_ela.evaluate.saved import load_evaluation
 from yolox_ela.evaluate.scores import METRICS
+from yolox_ela.study import side_by_side
 from yolox_ela.study.records import load_objects, load_record
 from yolox_ela.tables.record import read_rows
 
@@ -81,6 +85,19 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.fixture
+def forked_trainings(monkeypatch, project):
+    """Trainings need not import anew what is imported here; side by side is tested elsewhere."""
+
+    def start(words, *, stdout, env, **_):
+        assert not env.keys() - os.environ.keys(), "it would have to be given to the fork"
+        options = words[words.index("train") + 1 :]
+        return Program([str(project / "tools" / "train.py"), *options], Path.cwd(), stdout)
+
+    parts = {name: getattr(subprocess, name) for name in ("DEVNULL", "STDOUT")}
+    monkeypatch.setattr(side_by_side, "subprocess", SimpleNamespace(Popen=start, **parts))
+
+
 def interrupt_when(log: Path, text: str) -> threading.Thread:
     """Send this process SIGTERM once a log says so."""
 
@@ -103,6 +120,7 @@ def recomputed(record, split):
     return np.mean([ap[0] for ap in aps if ap is not None])
 
 
+@pytest.mark.usefixtures("forked_trainings")
 def test_a_study(call, project, data, folder, tmp_path):
     words = ["tools/study.py", folder / "study.toml", "--data", data, "--device", "cpu"]
     runs, records = (folder / part / "sample" / "tiny" for part in ("runs", "detections"))

@@ -69,7 +69,7 @@ def begun_once(tmp_path_factory, small_sample, recipe):
     """A run that ended after its first epoch."""
 
     class Stopped(Training):
-        def _evaluate(self):
+        def _evaluate(self, network):
             raise KeyboardInterrupt
 
     path = tmp_path_factory.mktemp("begun") / "run"

@@ -153,10 +153,10 @@ class TestResume:
         """
 
         class Killed(Training):
-            def _evaluate(self):
+            def _evaluate(self, network):
                 if self.progress.step == 15:
                     raise KeyboardInterrupt
-                return super()._evaluate()
+                return super()._evaluate(network)
 
         def go_on(kind=Training):
             return start(path, tiny_recipe, tiny_splits, kind=kind, resume=bool(steps), **options)

@@ -1,6 +1,7 @@
-"""The page's answers, as a client of gradio gets them."""
+"""The page's answers, as a client of gradio and as a browser get them."""
 
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -15,6 +16,8 @@ gradio_client = pytest.importorskip("gradio_client", reason="gradio is not insta
 httpx = pytest.importorskip("httpx", reason="gradio is not installed")
 
 PLAIN, EXPORTED = "$x$ <b>plain</b>", "plain.torchscript"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 @pytest.fixture(scope="module")
@@ -139,3 +142,35 @@ def test_files_that_were_not_uploaded_stay_unread(client, address, photo):
     url = f"{address}gradio_api/call/detect"
     event = httpx.post(url, json={"data": [payload, DETECTOR, 0.3]}).json()["event_id"]
     assert "event: error" in httpx.get(f"{url}/{event}").text
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason=f"this machine has no {' or '.join(BROWSERS)}")
+def test_upload_threshold_and_gates_in_headless_chromium(address, photo):
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    requests, dialogs = [], []
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.set_default_timeout(60_000)  # milliseconds, for a busy machine
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("dialog", lambda dialog: dialogs.append(dialog.message) or dialog.dismiss())
+        page.goto(address)
+        page.set_input_files("input[type=file]", photo)
+        page.get_by_text('"cat"').first.wait_for()
+        page.get_by_label("Show the gates of its attention").check()
+        page.get_by_alt_text("Gates at each site").wait_for()
+        lowest = page.locator("input[type=number]")
+        lowest.fill("1")
+        lowest.press("Enter")
+        page.get_by_text('"cat"').first.wait_for(state="detached")
+        # Names that would be markup are text, in the list of networks and in what is found.
+        page.get_by_label("Network").click()
+        page.get_by_role("option").filter(has_text=PLAIN).click()
+        lowest.fill("0")
+        lowest.press("Enter")
+        page.get_by_text("onerror=alert").first.wait_for()
+        browser.close()
+    assert not dialogs
+    foreign = [url for url in requests if not url.startswith((address, "data:", "blob:"))]
+    assert not foreign, "it asks no other host"

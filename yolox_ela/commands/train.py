@@ -106,7 +106,8 @@ def run(args: argparse.Namespace, held: ExitStack) -> FinishedRun:
         time_limit=TimeLimit(args.time_limit, args.started, images=len(task.test_samples)),
     )
     if args.resume:
-        together(accelerator, training.resume)
+        together(accelerator, lambda: training.resume(state))
+        state.clear()  # it holds the weights once more
 
     def begin() -> None:  # nothing is written before
         held.enter_context(log_to_file(folder.path / "train.log", earlier()))

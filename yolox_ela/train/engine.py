@@ -1,7 +1,7 @@
 """The training loop: what happens in which order, in one process or many, on any device."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -11,6 +11,7 @@ from torch import nn
 
 from yolox_ela.augment.feed import Batch
 from yolox_ela.augment.loader import require_batch_fits, steps_per_epoch
+from yolox_ela.network.weights import read_checkpoint
 from yolox_ela.run_settings import RunSettings
 from yolox_ela.system.environment import source_commit
 from yolox_ela.train.bar import StepLog, TrainingBar
@@ -193,18 +194,18 @@ class Training:
         """Evaluate if it is time, and record the epoch; the results if evaluated."""
         recipe = self.recipe
         row = self.records.epoch_row(self.steps.last_rate())
-        results = None
+        results, network = None, self.ema.result()
         if row["epoch"] % recipe.eval_interval == 0 or row["epoch"] == recipe.epochs:
             self.save_state()  # an evaluation is long, and may be cut off
             evaluation = Stopwatch()
-            results = self._evaluate()
+            results = self._evaluate(network)
             row |= headline(results, self.task.columns)
             if recipe.evaluate_raw:
                 row |= self.evaluator.unaveraged(self.step)
             row["eval_seconds"] = round(evaluation.lap(), 3)
         is_best = self.records.close_epoch(row)
         if self.accelerator.is_main_process:
-            self.saver.save_weights(self.ema.result(), row, self.origin, is_best=is_best)
+            self.saver.save_weights(network, row, self.origin, is_best=is_best)
             self.records.write(results)
         # Last: if a file before it cannot be written, the epoch's end is repeated on resumption.
         self.save_state()
@@ -227,13 +228,14 @@ class Training:
             return
         epoch, rest = divmod(self.progress.step, self.steps_per_epoch)
         row: dict[str, Any] = {"epoch": epoch}
+        network = self.ema.result()
         if rest:
             row["epoch"] = round(self.progress.step / self.steps_per_epoch, 3)
         in_time = self.time_limit.suffices(self.records.pace)
         if any_process(self.accelerator, not in_time)[0]:
             logger.warning("no time is left to evaluate: last.pth is saved without scores")
         else:
-            results = self._evaluate()
+            results = self._evaluate(network)
             row |= headline(results, self.task.columns)
             logger.info(
                 "epoch {}: {}",
@@ -243,20 +245,20 @@ class Training:
             if self.accelerator.is_main_process:
                 self.folder.write_json("results.json", results)
         if self.accelerator.is_main_process:
-            self.saver.save_weights(self.ema.result(), row, self.origin, is_best=False)
+            self.saver.save_weights(network, row, self.origin, is_best=False)
 
     def _evaluate_start(self) -> None:
         """Evaluate the starting weights, as epoch 0 of the history; a resumed run keeps it."""
         columns = self.task.columns
-        row = {"epoch": 0, **headline(self._evaluate(), columns)}
+        row = {"epoch": 0, **headline(self._evaluate(self.ema.result()), columns)}
         self.progress.history.append(row)
         scores = score_text(row, columns.headline, columns)
         logger.info("before training: {}", scores or "nothing to score")
         self.save_state()
 
-    def _evaluate(self) -> dict[str, Any]:
-        """Evaluate the averaged weights on the test split; every process gets the same results."""
-        return self.evaluator.averaged(self.ema.result(), self.progress.step)
+    def _evaluate(self, network: nn.Module) -> dict[str, Any]:
+        """Evaluate averaged weights on the test split; every process gets the same results."""
+        return self.evaluator.averaged(network, self.progress.step)
 
     def choose_threads(self, fixed: int | None = None) -> None:
         """Set the number of threads that the run computes with; call it once, before `run`.
@@ -276,12 +278,18 @@ class Training:
         """Write state.pth: all that `resume` needs to continue as if nothing had happened."""
         self.saver.save_state(self.step, self.progress, self.origin)
 
-    def resume(self) -> None:
+    def resume(self, state: Mapping[str, Any] | None = None) -> None:
         """Continue from state.pth.
+
+        Args:
+            state: its content, for who has read it already.
 
         Raises:
             UserError: it is damaged, or belongs to other settings or data.
         """
-        loaded = self.saver.load_state(self.step, self.steps_per_epoch, self.origin.commit)
+        if state is None:
+            state = read_checkpoint(self.folder.state)
+        commit = self.origin.commit
+        loaded = self.saver.load_state(state, self.step, self.steps_per_epoch, commit)
         self.records.progress, self.origin = loaded
         logger.info("resumed at step {} of {}", self.progress.step, self.total_steps)

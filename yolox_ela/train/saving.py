@@ -10,7 +10,6 @@ from accelerate.utils import gather_object
 from loguru import logger
 from torch import nn
 
-from yolox_ela.network.weights import read_checkpoint
 from yolox_ela.run_settings import RunSettings
 from yolox_ela.train.checkpoint import require_same_run, save_checkpoint
 from yolox_ela.train.data_of_run import data_entries, require_same_data
@@ -74,11 +73,12 @@ class RunSaver:
         save_checkpoint(self.folder.state, content)
 
     def load_state(
-        self, step: NetworkStep, steps_per_epoch: int, commit: str
+        self, content: Mapping[str, Any], step: NetworkStep, steps_per_epoch: int, commit: str
     ) -> tuple[Progress, Origin]:
-        """Read state.pth, and continue with its weights and its number of threads.
+        """Continue with the weights and the number of threads of state.pth.
 
         Args:
+            content: what `read_checkpoint` gives of it.
             step: receives the weights and everything else that `NetworkStep.state_dict` gave.
             steps_per_epoch: number of steps in an epoch.
             commit: the present commit, for the origin.
@@ -90,7 +90,6 @@ class RunSaver:
             UserError: the state is damaged, or belongs to other settings or data.
         """
         path = self.folder.state
-        content = read_checkpoint(path)
         require_state(content, path, self.columns.loss_names)
         require_same_run(content, self.recipe, self.folder.path)
         require_same_data(content, *self.data, self.folder.data)
