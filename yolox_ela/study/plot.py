@@ -58,6 +58,7 @@ def _plot_differences(axes: Axes, findings: Sequence[Finding], metric: str) -> N
             textcoords="offset points",
             ha="center",
             fontsize="small",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},  # over the line at zero
         )
     axes.set_yticks(range(len(findings)), [_label(found, metric) for found in findings])
     axes.set_ylim(len(findings) - 0.5, -0.6)
