@@ -54,11 +54,11 @@ def _plot_differences(axes: Axes, findings: Sequence[Finding], metric: str) -> N
         axes.annotate(
             signed(difference.value),
             (difference.value, place),
-            (0, 6),
+            (0, 8),
             textcoords="offset points",
             ha="center",
             fontsize="small",
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},  # over the line at zero
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},  # over the line at zero
         )
     axes.set_yticks(range(len(findings)), [_label(found, metric) for found in findings])
     axes.set_ylim(len(findings) - 0.5, -0.6)
