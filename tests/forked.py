@@ -10,8 +10,9 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
 import torch
@@ -78,11 +79,18 @@ def run_script(
 class Program:
     """A script that runs in a forked process; of `subprocess.Popen` it has what tests use."""
 
-    def __init__(self, words: Sequence[str], folder: Path, log: IO[bytes] | None = None) -> None:
+    def __init__(
+        self,
+        words: Sequence[str],
+        folder: Path,
+        *,
+        log: IO[bytes] | None = None,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """Start `words`, a script and its arguments, as the first process of a group.
 
         Its output goes to `log`. Without it standard output is thrown away, and standard error can
-        be read.
+        be read. `environment` is added to this process's own.
         """
         self.returncode: int | None = None
         reading, writing = os.pipe()
@@ -93,6 +101,7 @@ class Program:
             os.dup2(os.open(os.devnull, os.O_WRONLY) if log is None else log.fileno(), 1)
             os.closerange(3, writing + 1)
             os.chdir(folder)
+            os.environ.update(environment)
             os._exit(_run_script(words))
         os.close(writing)
         self.stderr = os.fdopen(reading)

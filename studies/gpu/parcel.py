@@ -68,7 +68,9 @@ def unwrap(returned: Path, results: Path) -> list[str]:
         raise ValueError(f"{returned} holds no {PIECE}00")
     content = b"".join(piece.read_bytes() for piece in pieces)
     with tarfile.open(fileobj=io.BytesIO(content)) as archive:
-        archive.extractall(results, filter="data")
+        # Python before 3.11.4 and 3.10.12 has no filters.
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
+        archive.extractall(results)
         return archive.getnames()
 
 

@@ -91,7 +91,9 @@ def receive(parts: Sequence[Path], work: Path) -> int:
         if _sha256(folder / TAR) != about.sha256:
             raise ValueError(f"{folder / TAR} is damaged: pack and send it again")
         with tarfile.open(folder / TAR) as archive:
-            archive.extractall(work, filter="data")
+            # Python before 3.11.4 and 3.10.12 has no filters.
+            archive.extraction_filter = getattr(tarfile, "data_filter", None)
+            archive.extractall(work)
         there[key] = about.sha256
         noted.write_text(json.dumps(there))
     if total is None:

@@ -90,9 +90,8 @@ def forked_trainings(monkeypatch, project):
     """Trainings need not import anew what is imported here; side by side is tested elsewhere."""
 
     def start(words, *, stdout, env, **_):
-        assert not env.keys() - os.environ.keys(), "it would have to be given to the fork"
-        options = words[words.index("train") + 1 :]
-        return Program([str(project / "tools" / "train.py"), *options], Path.cwd(), stdout)
+        command = [str(project / "tools" / "train.py"), *words[words.index("train") + 1 :]]
+        return Program(command, Path.cwd(), log=stdout, environment=env)
 
     parts = {name: getattr(subprocess, name) for name in ("DEVNULL", "STDOUT")}
     monkeypatch.setattr(side_by_side, "subprocess", SimpleNamespace(Popen=start, **parts))
