@@ -39,6 +39,11 @@ def pytest_collection_finish():
     gc.freeze()
 
 
+def pytest_sessionfinish():
+    """Libraries complain of what is left at the end of the program."""
+    gc.unfreeze()
+
+
 class Server(ThreadingHTTPServer):
     """Serves `files`; remembers each request as (path, Range header, bytes of the answer)."""
 
