@@ -112,3 +112,20 @@ def test_training_in_any_order(call, project, three, tmp_path):
     with record.open() as file:
         first, second = csv.DictReader(file)
     assert first["per_class"] == second["per_class"]
+
+
+def test_a_network_of_ones_own_is_built_for_the_classes_of_the_run(call, three, tmp_path):
+    """Not for those that the command names in another order."""
+    file, folder = tmp_path / "mine.py", tmp_path / "run"
+    file.write_text(
+        "from pathlib import Path\n"
+        "from yolox_ela.experiment import Experiment\n"
+        "class Exp(Experiment):\n"
+        "    def build_model(self):\n"
+        "        Path(__file__).with_name('built').write_text(','.join(self.classes))\n"
+        "        return super().build_model()\n"
+    )
+    words = ["-f", file, "--data", three / "data", "-c", "none", *ONE_EPOCH, "-o", folder]
+    call("tools/train.py", *words, "classes", "person,car,dog")
+    call("tools/train.py", *words, "--resume", "classes", "dog,car,person")
+    assert (tmp_path / "built").read_text() == "person,car,dog"

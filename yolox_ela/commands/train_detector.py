@@ -59,7 +59,7 @@ def prepare(
         state_file: where the state was read from.
     """
     # All that can be wrong with the network shows here, before any image is read.
-    checked, model = exp, together(accelerator, lambda: network_of(exp))
+    together(accelerator, lambda: network_of(exp))
     # All that can be wrong with the input shows here, before a run folder exists.
     # The data come first, so that bad ones are refused before weights are downloaded.
     downloads = accelerator.is_main_process  # the others find what it has got
@@ -70,8 +70,7 @@ def prepare(
         exp = override(exp, {"test_sets": exp.train_sets})
     if state:
         exp = in_class_order_of(exp, state)
-    if len(exp.classes) != len(checked.classes):
-        model = network_of(exp)  # with the data's classes
+    model = network_of(exp)  # with the data's sets and classes, on which a user's may depend
     train_split, test_split = together(
         accelerator,
         lambda: load_splits(args, exp, reader),
