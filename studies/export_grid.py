@@ -12,7 +12,7 @@ import itertools
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -54,17 +54,20 @@ INPUTS = ((96, 96), (64, 128))
 NAMES = ("cat", 'dog "Rex"', "Zebra, ä")
 
 
-def lively_network(attention: Sequence[str], size: str) -> Yolox:
+def lively_network(
+    attention: Sequence[str], build: Callable[..., Yolox] = build_yolox, **options: str
+) -> Yolox:
     """A network whose outputs depend on everything in it: statistics of BatchNorm from a forward
     pass, gates that are not near one half, scores that are not all the prior's 1%.
 
     Args:
         attention: names of modules, which the sites get in turn.
-        size: a key of `SIZES`.
+        build: builds the network from a number of classes and what builds its attention.
+        **options: of `build`, such as the size.
     """
     builders = itertools.cycle([attention_of(name) for name in attention])
     torch.manual_seed(1)
-    model = build_yolox(len(NAMES), lambda channels: next(builders)(channels), size=size)
+    model = build(len(NAMES), lambda channels: next(builders)(channels), **options)
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.momentum = None  # the statistics of one batch
@@ -123,7 +126,7 @@ def main() -> int:
     print("attention size input opset outputs open | before NMS px, score | detections px, score")
     with tempfile.TemporaryDirectory() as folder:
         for attention, size in itertools.product(args.attention, args.size):
-            model = lively_network([attention], size)
+            model = lively_network([attention], size=size)
             for image_size, free in itertools.product(INPUTS, (False, True)):
                 meta = Metadata(
                     NAMES, image_size, next(outputs), 0 if free else 1, free, score_threshold=0.25

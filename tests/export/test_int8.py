@@ -2,23 +2,24 @@
 
 import pytest
 import torch
+from shallow import shallow_yolox
 
+from studies.export_grid import NAMES, lively_network
 from yolox_ela.export import onnx_file, openvino_file
 from yolox_ela.export.check import check_images, letterboxed
 from yolox_ela.export.metadata import Metadata
 from yolox_ela.export.network import ToExport, exported_network, is_kept_in_float
-from yolox_ela.predict import Detector
 
-SIZE = (224, 224)
+SIZE = (128, 128)
 
 
 @pytest.fixture(scope="module")
 def job_of():
     """What the writer of a format gets."""
-    detector = Detector.from_pretrained(image_size=SIZE[0], device="cpu")
-    meta = Metadata(detector.classes, SIZE, precision="int8")
+    network = lively_network(["ela_s"], shallow_yolox)
+    meta = Metadata(NAMES, SIZE, precision="int8")
     images = letterboxed(check_images()[:4], SIZE).float().contiguous().split(1)
-    return lambda kind: ToExport(exported_network(detector.model, meta, kind), meta, 17, images)
+    return lambda kind: ToExport(exported_network(network, meta, kind), meta, 17, images)
 
 
 def scores(images, predict):
@@ -49,7 +50,7 @@ def test_onnx_computes_convolutions_in_8_bits_but_for_those_that_lose_by_it(job_
         if node.op_type == "Conv"
     }
     assert found == {name: not is_kept_in_float(name) for name in found}
-    assert 0 < sum(map(is_kept_in_float, found)) < len(found) / 4
+    assert 0 < sum(map(is_kept_in_float, found)) < len(found) / 2
     require_near(onnx_file.open_file(path, "cpu"), job)
 
 
@@ -73,5 +74,5 @@ def test_openvino_computes_the_same_convolutions_in_8_bits_and_prints_nothing(
         name for name, weights in convolutions.items() if weights.get_type_name() == "Constant"
     }
     assert in_float == set(filter(is_kept_in_float, convolutions))
-    assert 0 < len(in_float) < len(convolutions) / 4
+    assert 0 < len(in_float) < len(convolutions) / 2
     require_near(openvino_file.open_file(path, "cpu"), job)

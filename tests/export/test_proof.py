@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from shallow import shallow_yolox
 
 from studies.export_grid import NAMES, lively_network
 from yolox_ela.errors import UserError
@@ -27,7 +28,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def model():
-    return lively_network(["ela_s"], "nano")
+    return lively_network(["ela_s"], shallow_yolox)
 
 
 @pytest.fixture(scope="module")

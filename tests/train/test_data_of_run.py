@@ -9,6 +9,7 @@ import pytest
 import torch
 from loguru import logger
 from PIL import Image
+from shallow import shallow_yolox
 
 from yolox_ela.augment.bank import open_images
 from yolox_ela.augment.feed import HostFeed
@@ -49,7 +50,7 @@ def load_splits(data):
     return [load_split(data, [f"2007/{name}"], CLASSES) for name in ("trainval", "test")]
 
 
-def start(path, recipe, data, *, kind=Training, resume=False):
+def start(path, recipe, data, *, kind=Training, resume=False, build=shallow_yolox):
     folder = RunFolder(path)
     path.mkdir(parents=True, exist_ok=True)
     splits = load_splits(data)
@@ -58,7 +59,7 @@ def start(path, recipe, data, *, kind=Training, resume=False):
     feed = HostFeed(splits[0], recipe, accelerator.device, images)
     torch.manual_seed(0)
     task = Detection(recipe, *splits, accelerator, feed)
-    training = kind(recipe, build_yolox(len(CLASSES)), task, folder, accelerator, trackers=())
+    training = kind(recipe, build(len(CLASSES)), task, folder, accelerator, trackers=())
     if resume:
         training.resume()
     return training
@@ -122,9 +123,11 @@ class StoppedInTheLastEpoch(Training):
         return row
 
 
-@pytest.mark.parametrize("name", ["trainval", "test"])
-@pytest.mark.parametrize("change", [darken, enlarge, os.remove])
-def test_a_change_between_epochs_ends_the_run(begun, data, recipe, name, change):
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [(darken, "trainval"), (darken, "test"), (enlarge, "test"), (os.remove, "trainval")],
+)
+def test_a_change_between_epochs_ends_the_run(begun, data, recipe, change, name):
     """Training images without a cache, and test images always: nothing learns from others."""
     path = image_of(data, ids(data, name)[3])
     if name == "trainval":
@@ -163,7 +166,8 @@ def test_the_same_content_written_anew_is_fine(tmp_path, data, recipe):
 
     unevaluated = override(recipe, {"eval_interval": 3})
     whole = start(tmp_path / "whole", unevaluated, data, kind=StoppedInTheLastEpoch)
-    touched = start(tmp_path / "run", recipe, data, kind=Touched)
+    evaluated = override(recipe, {"eval_interval": 2})
+    touched = start(tmp_path / "run", evaluated, data, kind=Touched)
     assert whole.run() is touched.run() is None
     assert whole.progress.step == touched.progress.step == 5
     assert "ap50" in touched.progress.history[1], "evaluated after the change"
@@ -235,6 +239,7 @@ def test_the_same_data_elsewhere(begun, data, recipe, tmp_path):
     """Copied without its times: it is the same data."""
     elsewhere = shutil.copytree(data, tmp_path / "elsewhere", copy_function=shutil.copyfile)
     shutil.rmtree(data)
+    recipe = override(recipe, {"eval_interval": 2})
     training = start(begun, recipe, elsewhere, kind=StoppedInTheLastEpoch, resume=True)
     training.run()
     assert training.progress.step == 5
@@ -280,7 +285,7 @@ def test_weights_know_the_range_that_they_were_trained_with(tmp_path, data, reci
         Image.fromarray(deep).save(path.with_suffix(".png"))
         path.unlink()
     recipe = override(recipe, {"epochs": 1})
-    start(tmp_path / "run", recipe, data).run()
+    start(tmp_path / "run", recipe, data, build=build_yolox).run()
     content = torch.load(tmp_path / "run" / "last.pth", weights_only=True)
     assert content["value_range"] == [4095.0, 0.0]
     detector = Detector.from_checkpoint(tmp_path / "run" / "last.pth", recipe, device="cpu")

@@ -5,10 +5,10 @@ import signal
 
 import pytest
 import torch
+from shallow import shallow_yolox
 
 from yolox_ela.augment.bank import open_images
 from yolox_ela.augment.feed import HostFeed
-from yolox_ela.network.model import build_yolox
 from yolox_ela.overrides import override
 from yolox_ela.system.determinism import WORKSPACE, compute_deterministically, is_deterministic
 from yolox_ela.tasks.detection import Detection
@@ -35,7 +35,7 @@ def weights(folder, recipe, splits, cache):
     feed = HostFeed(splits[0], recipe, accelerator.device, images)
     path = RunFolder(folder)
     task = Detection(recipe, *splits, accelerator, feed)
-    network = build_yolox(20)
+    network = shallow_yolox(20)
     training = StoppedInTheSecondEpoch(recipe, network, task, path, accelerator, trackers=())
     training.run()
     assert training.progress.step == 3

@@ -3,8 +3,7 @@
 import json
 
 import pytest
-import torch
-from test_engine import interrupted_at, load, start
+from test_engine import assert_equal_tensors, interrupted_at, load, start
 
 from yolox_ela.overrides import override
 from yolox_ela.train.engine import Training
@@ -73,8 +72,7 @@ class TestTimeLimit:
         assert load(tmp_path / "state.pth")["progress"]["step"] == step
         last = load(tmp_path / "last.pth")
         assert last["epoch"] == step / 4
-        for name, tensor in training.ema.model.state_dict().items():
-            assert torch.equal(last["model"][name], tensor), name
+        assert_equal_tensors(last["model"], training.ema.model.state_dict())
         results = json.loads((tmp_path / "results.json").read_text())
         assert last["metrics"]["ap50"] == results["ap50"]
         assert any("the time limit of 11 days, 13:46:40 is near" in line for line in screen)
@@ -87,8 +85,7 @@ class TestTimeLimit:
         whole = start(tmp_path / "whole", unevaluated, few_splits, **later)
         whole.run()
         assert resumed.progress.step == whole.progress.step == 9
-        for name, tensor in whole.ema.model.state_dict().items():
-            assert torch.equal(resumed.ema.model.state_dict()[name], tensor), name
+        assert_equal_tensors(resumed.ema.model.state_dict(), whole.ema.model.state_dict())
         assert [row["epoch"] for row in resumed.progress.history] == [1, 2]
 
     @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import signal
 
 import pytest
 import torch
+from shallow import shallow_yolox
 from yolox.config import YoloxNano as UpstreamNano
 
 from yolox_ela.attention import ela_s
@@ -25,13 +26,23 @@ from yolox_ela.train.run_timing import summarise_timing
 pytestmark = pytest.mark.slow
 
 
-def start(path, recipe, splits, *, kind=Training, resume=False, attention=None, **options):
+def start(
+    path,
+    recipe,
+    splits,
+    *,
+    kind=Training,
+    resume=False,
+    attention=None,
+    build=shallow_yolox,
+    **options,
+):
     """A training in `path`, from the same initial weights each time."""
     folder = RunFolder(path)
     folder.check(resume=resume)
     path.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
-    model = build_yolox(len(recipe.classes), attention)
+    model = build(len(recipe.classes), attention)
     accelerator = build_accelerator("cpu", recipe.precision)
     task = Detection(recipe, *splits, accelerator)
     training = kind(recipe, model, task, folder, accelerator, **options)
@@ -121,20 +132,30 @@ class TestFiles:
 
 @pytest.fixture(scope="module")
 def one_epoch(tmp_path_factory, tiny_recipe, tiny_splits):
-    """The baseline, evaluated before and after its only epoch: recipe, folder and training."""
+    """The baseline, evaluated before and after its only epoch: recipe and training."""
     settings = {"epochs": 1, "final_fraction": 0.0, "evaluate_start": "always"}
     recipe = override(tiny_recipe, settings)
     path = tmp_path_factory.mktemp("one_epoch") / "run"
     training = start(path, recipe, tiny_splits, trackers=())
     training.run()
-    return recipe, path, training
+    return recipe, training
 
 
-def test_upstream_loads_the_baseline(one_epoch):
+def test_without_trackers(one_epoch):
+    """The run folder still has all numbers and the newest picture."""
+    names = {path.name for path in one_epoch[1].folder.path.iterdir()}
+    assert {"metrics.csv", "predictions.png"} <= names
+    assert not {"tensorboard", "trackers.json"} & names
+
+
+def test_upstream_loads_the_baseline(tmp_path, tiny_recipe, few_splits):
+    settings = {"epochs": 1, "final_fraction": 0.0, "batch_size": 8}
+    recipe = override(tiny_recipe, settings)
+    start(tmp_path, recipe, few_splits, build=build_yolox, trackers=()).run()
     config = UpstreamNano()
     config.num_classes = 20
     upstream = config.get_model().eval()
-    content = load(one_epoch[1] / "last.pth")
+    content = load(tmp_path / "last.pth")
     upstream.load_state_dict(content["model"], strict=True)
     ours = build_yolox(20).eval()
     ours.load_state_dict(content["model"])
@@ -219,7 +240,7 @@ class TestResume:
             def _train_step(self, batch):
                 raise RuntimeError
 
-        recipe, _, whole = one_epoch
+        recipe, whole = one_epoch
         with pytest.raises(RuntimeError):
             start(tmp_path / "run", recipe, tiny_splits, kind=Broken, trackers=()).run()
         resumed = start(tmp_path / "run", recipe, tiny_splits, resume=True, trackers=())
@@ -331,7 +352,7 @@ def test_gradient_clipping_bounds_the_step(tmp_path, tiny_recipe, tiny_splits):
 
 def test_a_run_that_renders_on_the_device(one_epoch, tmp_path, tiny_splits):
     """On the CPU here, with the same samples; and its folder says where the time went."""
-    recipe, _, plain = one_epoch
+    recipe, plain = one_epoch
     training = start(tmp_path / "run", recipe, tiny_splits, trackers=())
     bank = memory_bank(tiny_splits[0], recipe.image_size)
     training.task.feed = DeviceFeed(tiny_splits[0], recipe, training.device, bank)

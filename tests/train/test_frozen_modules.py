@@ -98,5 +98,6 @@ def test_a_run(tmp_path, tiny_recipe, few_splits, screen):
             assert not torch.equal(tensor, before[name]), name
     again = Training(exp, exp.build_model(), task, folder, accelerator, trackers=())
     again.resume()
+    reached = again.network.state_dict()
     for name, tensor in run.network.state_dict().items():
-        assert torch.equal(again.network.state_dict()[name], tensor), name
+        assert torch.equal(reached[name], tensor), name

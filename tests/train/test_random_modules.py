@@ -6,9 +6,9 @@ import signal
 import numpy as np
 import pytest
 import torch
+from shallow import shallow_yolox
 from torch import nn
 
-from yolox_ela.network.model import build_yolox
 from yolox_ela.overrides import override
 from yolox_ela.system.randomness import isolated_generators
 from yolox_ela.tasks.detection import Detection
@@ -52,7 +52,7 @@ def train(tiny_recipe, few_splits):
         folder = RunFolder(path)
         folder.path.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(0)
-        network = build_yolox(20, ThreeGenerators)
+        network = shallow_yolox(20, ThreeGenerators)
         changed = override(recipe, settings)
         accelerator = build_accelerator("cpu", "fp32")
         task = Detection(changed, *few_splits, accelerator)

@@ -6,10 +6,10 @@ from itertools import islice
 
 import pytest
 import torch
+from shallow import shallow_yolox
 
 from yolox_ela.augment.feed import HostFeed
 from yolox_ela.augment.multiscale import input_size, network_input
-from yolox_ela.network.model import build_yolox
 from yolox_ela.overrides import override
 from yolox_ela.tasks.detection import Detection
 from yolox_ela.train.accelerator import build_accelerator
@@ -41,7 +41,7 @@ def run(tmp_path_factory, tiny_recipe, few_splits):
         folder = RunFolder(parent / name)
         folder.path.mkdir(exist_ok=True)
         torch.manual_seed(0)
-        model, shapes = build_yolox(len(recipe.classes)), []
+        model, shapes = shallow_yolox(len(recipe.classes)), []
         model.register_forward_pre_hook(lambda _, inputs: shapes.append(tuple(inputs[0].shape[2:])))
         accelerator = build_accelerator("cpu", "fp32")
         task = Detection(recipe, *few_splits, accelerator)
@@ -55,10 +55,11 @@ def run(tmp_path_factory, tiny_recipe, few_splits):
 
 def assert_same_run(one, other):
     (first, results, _), (second, expected, _) = one, other
-    for name, tensor in first.network.state_dict().items():
-        assert torch.equal(tensor, second.network.state_dict()[name]), name
-    for name, tensor in first.ema.model.state_dict().items():
-        assert torch.equal(tensor, second.ema.model.state_dict()[name]), name
+    for mine, its in ((first.network, second.network), (first.ema.model, second.ema.model)):
+        for (name, tensor), other in zip(
+            mine.state_dict().items(), its.state_dict().values(), strict=True
+        ):
+            assert torch.equal(tensor, other), name
     assert results["per_class"] == expected["per_class"]
     assert results["settings"] == expected["settings"]
     for mine, its in zip(first.progress.history, second.progress.history, strict=True):
@@ -72,7 +73,7 @@ def test_a_square_by_its_side_or_by_height_and_width(tiny_recipe, tiny_splits):
         recipe = override(tiny_recipe, {"image_size": size})
         accelerator = build_accelerator("cpu", "fp32")
         torch.manual_seed(0)
-        step = TrainStep(build_yolox(len(recipe.classes)), recipe, accelerator)
+        step = TrainStep(shallow_yolox(len(recipe.classes)), recipe, accelerator)
         feed, tensors = HostFeed(tiny_splits[0], recipe, accelerator.device), []
         for number, batch in enumerate(islice(feed.loader(), 2)):
             samples = feed.samples(batch)

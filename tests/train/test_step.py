@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from yolox.models.network_blocks import CspLayer
+from shallow import shallow_yolox
 
 from studies.speed.dispatch import count_dispatches
 from yolox_ela.attention import ela_s
@@ -29,10 +29,11 @@ def new_step(*, dense=None, compile=False, shallow=False):
     torch.manual_seed(0)
     network = build_yolox(20, ela_s)
     network.head.dense = dense
-    if shallow:  # one bottleneck at dark3
-        for name, module in network.named_modules():
-            if isinstance(module, CspLayer):
-                module.m = module.m[: int("dark3" in name)]
+    if shallow:
+        bottlenecks = network.backbone.backbone.dark3[1].m
+        network = shallow_yolox(20, ela_s)
+        network.backbone.backbone.dark3[1].m = bottlenecks[:1]
+        network.head.dense = dense
     return TrainStep(network, RECIPE, build_accelerator("cpu", "fp32"), compile=compile)
 
 

@@ -6,10 +6,10 @@ import signal
 import psutil
 import pytest
 import torch
+from shallow import shallow_yolox
 from torch.profiler import ProfilerActivity, profile
 
 from yolox_ela.attention import ela_s
-from yolox_ela.network.model import build_yolox
 from yolox_ela.overrides import override
 from yolox_ela.tasks.detection import Detection
 from yolox_ela.train.accelerator import build_accelerator
@@ -49,7 +49,7 @@ def begin(tiny_recipe, tiny_splits):
     def begin(path):
         path.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(0)
-        network = build_yolox(len(recipe.classes), ela_s)
+        network = shallow_yolox(len(recipe.classes), ela_s)
         accelerator = build_accelerator("cpu", "fp32")
         folder = RunFolder(path)
         task = Detection(recipe, *tiny_splits, accelerator)

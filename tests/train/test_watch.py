@@ -2,9 +2,9 @@
 
 import pytest
 import torch
+from shallow import shallow_yolox
 
 from yolox_ela.errors import UserError
-from yolox_ela.experiment import Experiment
 from yolox_ela.overrides import override
 from yolox_ela.tasks.detection import Detection
 from yolox_ela.train.accelerator import build_accelerator
@@ -19,7 +19,7 @@ def training(tmp_path, recipe, splits):
     recipe = override(recipe, {"epochs": 1, "final_fraction": 0.0, "warmup_fraction": 0.0})
     accelerator = build_accelerator("cpu", "fp32")
     task = Detection(recipe, *splits, accelerator)
-    network = Experiment().build_model()
+    network = shallow_yolox(20)
     return Training(recipe, network, task, folder, accelerator, trackers=())
 
 
@@ -28,11 +28,11 @@ def no_average(run):
 
 
 def average_of_another_network(run):
-    run.ema.update = type(run.ema)(Experiment().build_model(), run.recipe).update
+    run.ema.update = type(run.ema)(shallow_yolox(20), run.recipe).update
 
 
 def optimizer_of_another_network(run):
-    other = Experiment().build_model().parameters()
+    other = shallow_yolox(20).parameters()
     for group in run.step.optimizer.param_groups:
         group["params"] = [next(other).detach() for _ in group["params"]]
 
@@ -62,8 +62,8 @@ def replaced_module(run):
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_nothing_is_saved(tmp_path, tiny_recipe, tiny_splits, fault, message):
-    run = training(tmp_path, tiny_recipe, tiny_splits)
+def test_nothing_is_saved(tmp_path, tiny_recipe, few_splits, fault, message):
+    run = training(tmp_path, tiny_recipe, few_splits)
     fault(run)
     with pytest.raises(UserError, match=message):
         run.run()
