@@ -6,9 +6,9 @@ from yolox.models.network_blocks import CspLayer
 from yolox_ela.network.model import build_yolox
 
 
-def shallow_yolox(num_classes, attention=None):
+def shallow_yolox(num_classes, attention=None, **options):
     """As `build_yolox`, without bottlenecks and without the towers of the head."""
-    network = build_yolox(num_classes, attention)
+    network = build_yolox(num_classes, attention, **options)
     for module in network.modules():
         if isinstance(module, CspLayer):
             module.m = nn.Sequential()

@@ -134,13 +134,17 @@ SIZES = pytest.mark.parametrize(
 
 
 @pytest.mark.slow
-@SIZES
-def test_one_graph_for_every_size(build, start, recorded, others):
-    """torch.export, on which torch.compile and ONNX stand: no breaks, no frozen sizes."""
+@every_module
+def test_one_graph_for_every_size(build):
+    """torch.export, on which torch.compile and ONNX stand: no breaks, no frozen sizes.
+
+    Not even on a square map, whose sides seem to be one size.
+    """
+    start = "identity" if hasattr(build(CHANNELS), "start_as_identity") else "paper"
     module = randomised(build, start).eval()
     free = {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
-    graph = torch.export.export(module, (image(2, *recorded),), dynamic_shapes=(free,)).module()
-    for other in others:
+    graph = torch.export.export(module, (image(2, 8, 8),), dynamic_shapes=(free,)).module()
+    for other in [(9, 7), (6, 10), (8, 8)]:
         x = image(3, *other)
         torch.testing.assert_close(graph(x), module(x))
 

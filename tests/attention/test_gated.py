@@ -9,12 +9,12 @@ from functools import partial
 import pytest
 import torch
 from exp_modules import CHANNELS, MODULES, STARTING_AS_IDENTITY
+from shallow import shallow_yolox
 from test_contract import DEVICES, image, randomised
 from torch import nn
 
 from yolox_ela.attention import CA, CBAM, CAGroupNorm, ela_s
 from yolox_ela.attention.gated import GatedModule
-from yolox_ela.network.model import build_yolox
 from yolox_ela.sizes import site_channels
 
 SITES = site_channels("nano")
@@ -189,7 +189,7 @@ def predictions(model):
 @pytest.fixture(scope="module")
 def baseline():
     torch.manual_seed(0)
-    return predictions(build_yolox(20))
+    return predictions(shallow_yolox(20))
 
 
 @pytest.mark.slow
@@ -197,7 +197,7 @@ def baseline():
 @pytest.mark.parametrize("share_sites", [False, True], ids=["separate", "shared"])
 def test_the_network_starts_as_the_baseline(build, share_sites, baseline):
     torch.manual_seed(0)
-    model = build_yolox(20, build, share_sites=share_sites)
+    model = shallow_yolox(20, build, share_sites=share_sites)
     for module in model.backbone.attention.values():
         module.start_as_identity()
     for found, expected in zip(predictions(model), baseline, strict=True):

@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from shallow import shallow_yolox
 from torch import nn
 
 from yolox_ela.attention import ela_l, ela_s
@@ -34,7 +35,7 @@ CLASS_TENSORS = {
 
 def build(classes=20, attention=None, seed=0):
     torch.manual_seed(seed)
-    return build_yolox(classes, attention)
+    return shallow_yolox(classes, attention)
 
 
 @cache
@@ -344,7 +345,7 @@ class TestLoadTrained:
         [
             (lambda: build(80), (0, 0, 6)),
             (lambda: build(attention=ela_s), (0, 21, 0)),
-            (lambda: nn.Linear(2, 2), (642, 2, 0)),
+            (lambda: nn.Linear(2, 2), (282, 2, 0)),
         ],
         ids=["other classes", "other attention", "other network"],
     )
@@ -395,7 +396,7 @@ class TestDigest:
 class TestRealWeights:
     def test_all_of_it_loads_for_coco(self, shared):
         path = shared / "weights" / "yolox_nano_coco.pth"
-        load_trained(build(80), read_weights(path), path)
+        load_trained(build_yolox(80), read_weights(path), path)
 
     @pytest.mark.parametrize("image", ["001114", "000817", "000988"])  # horse, aeroplane, person
     def test_finds_the_object_of_a_photograph(self, zero_shot, tiny_voc, image):

@@ -44,8 +44,10 @@ def assert_same(a, b):
     assert a.names == b.names
 
 
-def everything_runner(model):
-    return torch_runner(model, VOC_CLASSES, image_size=96, device=torch.device("cpu"))
+@pytest.fixture(scope="module")
+def small_runner(detector):
+    """Of the same network, with a small input."""
+    return torch_runner(detector.model, VOC_CLASSES, image_size=96, device=torch.device("cpu"))
 
 
 class TestDetector:
@@ -82,17 +84,17 @@ class TestDetector:
         assert_same(detector([photographs[1]])[0], together[1])
         assert detector([]) == []
 
-    def test_long_list(self, zero_shot, photographs):
+    def test_long_list(self, small_runner, photographs):
         """More than fit into one batch; small, to be quick."""
-        detector = Detector.from_model(zero_shot, VOC_CLASSES, image_size=96, device="cpu")
+        detector = Detector(small_runner)
         found = detector(photographs[:2] * 9)
         assert len(found) == 18
         for i, one in enumerate(found):
             assert_same(one, found[i % 2])
 
-    def test_stream(self, zero_shot, photographs, tmp_path):
+    def test_stream(self, small_runner, photographs, tmp_path):
         """In order, without waiting for the last picture; what cannot be read is reported."""
-        detector = Detector.from_model(zero_shot, VOC_CLASSES, image_size=96, device="cpu")
+        detector = Detector(small_runner)
         broken = tmp_path / "broken.jpg"
         broken.write_bytes(b"not a picture")
         given = [photographs[0], broken, *photographs[1:3] * 30]
@@ -169,10 +171,8 @@ class TestDetector:
         assert found.to_dicts() == []
 
     @pytest.mark.parametrize("shape", [(1, 2000), (2000, 1), (1, 1), (30, 1000)])
-    def test_extreme_shapes(self, zero_shot, shape):
-        detector = Detector.from_model(
-            zero_shot, VOC_CLASSES, image_size=96, score_threshold=0.0, device="cpu"
-        )
+    def test_extreme_shapes(self, small_runner, shape):
+        detector = Detector(small_runner, score_threshold=0.0)
         found = detector(np.full((*shape, 3), 200, np.uint8))
         assert len(found) > 0
         assert found.boxes[:, [0, 2]].max() <= shape[1]
@@ -192,11 +192,9 @@ class TestDetector:
         after = detector.model.state_dict()
         assert all(torch.equal(before[name], after[name]) for name in before)
 
-    def test_only_some_classes_and_the_best(self, zero_shot, photographs):
-        everything = Detector.from_model(
-            zero_shot, VOC_CLASSES, image_size=96, device="cpu", score_threshold=0.0
-        )(photographs[1])
-        some = Detector(everything_runner(zero_shot), score_threshold=0.0, only=["train", "person"])
+    def test_only_some_classes_and_the_best(self, small_runner, photographs):
+        everything = Detector(small_runner, score_threshold=0.0)(photographs[1])
+        some = Detector(small_runner, score_threshold=0.0, only=["train", "person"])
         found = some(photographs[1])
         wanted = np.isin(everything.names, ["train", "person"])
         assert 0 < wanted.sum() < len(everything)
@@ -208,9 +206,9 @@ class TestDetector:
         with pytest.raises(UserError, match="max_detections 0"):
             Detector(some.runner, max_detections=0)
 
-    def test_several_at_the_same_time(self, zero_shot, photographs):
+    def test_several_at_the_same_time(self, small_runner, photographs):
         """As many networks as threads of torch: the same results, and the threads as before."""
-        runner = replace(everything_runner(zero_shot), parallel=3)
+        runner = replace(small_runner, parallel=3)
         before = torch.get_num_threads()
         detector = Detector(runner, score_threshold=0.05)
         given = [*photographs, *photographs[::-1]] * 3
@@ -429,13 +427,12 @@ def test_detector_percent(options):
         {"only": [None]},
     ],
 )
-def test_options_of_another_type(zero_shot, options):
+def test_options_of_another_type(small_runner, options):
     with pytest.raises(UserError, match=f"{next(iter(options))} .* must be"):
-        Detector(everything_runner(zero_shot), **options)
+        Detector(small_runner, **options)
 
 
 @pytest.mark.parametrize("image", [5, None, [5], [None]])
-def test_detector_no_picture(image):
-    detector = Detector.from_model(build_yolox(20), VOC_CLASSES, image_size=64, device="cpu")
+def test_detector_no_picture(detector, image):
     with pytest.raises(UserError):
         detector(image)

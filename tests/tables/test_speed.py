@@ -2,13 +2,14 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
+from shallow import shallow_yolox
 
+from yolox_ela.attention import ela_s
 from yolox_ela.errors import UserError
-from yolox_ela.experiment import load_experiment
+from yolox_ela.experiment import Experiment
 from yolox_ela.tables.layout import render
 from yolox_ela.tables.measurement import read_measurement
 from yolox_ela.tables.speed import (
@@ -19,7 +20,13 @@ from yolox_ela.tables.speed import (
 
 pytestmark = pytest.mark.slow
 
-EXPERIMENTS = Path(__file__).resolve().parents[2] / "exps"
+
+class Shallow(Experiment):
+    def build_model(self):
+        return shallow_yolox(len(self.classes), self.attention)
+
+
+ATTENTION = {"nano": None, "nano_ela_s": ela_s}
 SETTINGS = SpeedSettings(
     "cpu",
     modes=("eager", "fused"),
@@ -31,7 +38,7 @@ SETTINGS = SpeedSettings(
 
 
 def experiments(*names):
-    return [load_experiment(EXPERIMENTS / f"{name}.py") for name in names]
+    return [Shallow(name=name, attention=ATTENTION[name]) for name in names]
 
 
 @pytest.fixture(scope="module")

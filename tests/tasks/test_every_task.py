@@ -107,7 +107,7 @@ def test_every_parameter_is_trained_and_mixed_precision_computes(kind, data_of, 
         (
             "yolof",
             "ap50",
-            {"epochs": 40, "lr": 0.03, "grad_clip": 4.0, "shift": 0, "overfit": 6},
+            {"epochs": 28, "lr": 0.03, "grad_clip": 4.0, "shift": 0, "overfit": 6},
         ),
     ],
 )
