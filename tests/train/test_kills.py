@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import signal
 import sys
 
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 # The functions that reach the file system, and the objects in memory that have some of them, too.
 CALLS = {"open", "open_code", "write", "close", "flock", "fsync", "rename", "replace", "unlink"}
 IN_MEMORY = (io.BytesIO, io.StringIO)
+KILLED = 25  # one of so many calls is where a process is killed indeed
 FILES = ("last.pth", "best.pth", "results.json", "metrics.csv", "timing.json", "state.pth")
 
 
@@ -35,17 +37,17 @@ def save(folder, number):
     save_checkpoint(folder.state, content(number))
 
 
-def killed_at(call, folder):
-    """Save in a process that is killed just before this call that reaches the file system.
+def saved(folder, act):
+    """Save in a process that calls `act(number)` just before each call that reaches the file system.
 
     Returns:
-        Whether it was; otherwise it has come to its end.
+        Whether it has come to its end; otherwise `act` has killed it.
     """
     child = os.fork()
     if child == 0:
         calls = 0
 
-        def watch(frame, event, function):
+        def watch(frame, event, function):  # what it calls itself is not watched
             nonlocal calls
             owner = getattr(function, "__self__", None)
             if (
@@ -53,15 +55,14 @@ def killed_at(call, folder):
                 and function.__name__ in CALLS
                 and not isinstance(owner, IN_MEMORY)
             ):
-                if calls == call:
-                    os.kill(os.getpid(), signal.SIGKILL)
+                act(calls)
                 calls += 1
 
         sys.setprofile(watch)
         save(folder, 2)
         sys.setprofile(None)
         os._exit(0)
-    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    return os.waitpid(child, 0)[1] == 0
 
 
 def cut_off_at(size, folder):
@@ -108,20 +109,45 @@ def folder(tmp_path):
     return made
 
 
-def test_killed_at_every_call(folder):
-    """Opening, writing, syncing and renaming of each of the six files."""
-    kills, files = 0, {name: (folder.path / name).read_bytes() for name in FILES}
-    while killed_at(kills, folder):
-        require_old_or_new(folder)
-        with claim_folder(folder.path, "stop the other one"):  # as --resume does
-            pass
-        assert sorted(path.name for path in folder.path.iterdir()) == sorted([*FILES, ".lock"])
-        for name, before in files.items():
-            (folder.path / name).write_bytes(before)
-        kills += 1
-    assert kills > 5 * len(FILES), "the calls were not seen"
+def test_killed_at_every_call(folder, tmp_path_factory):
+    """Opening, writing, syncing and renaming of each of the six files.
+
+    What the folder holds before a call is what a kill there leaves, as some kills show.
+    """
+    files = {name: (folder.path / name).read_bytes() for name in FILES}
+    left = tmp_path_factory.mktemp("left")
+    assert saved(folder, lambda call: shutil.copytree(folder.path, left / f"{call:04}"))
     require_old_or_new(folder)
     assert read_checkpoint(folder.state)["step"] == 2
+    states = sorted(left.iterdir())
+    assert len(states) > 5 * len(FILES), "the calls were not seen"
+    for number, state in enumerate(states):
+        if number % KILLED == KILLED - 1:
+            for path in folder.path.iterdir():
+                path.unlink()
+            for name, before in files.items():
+                (folder.path / name).write_bytes(before)
+            assert not saved(folder, lambda call, at=number: call == at and kill_oneself())
+            assert contents(folder.path) == contents(state)
+            require_resumable(folder)
+        require_resumable(RunFolder(state))
+
+
+def kill_oneself():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def contents(folder):
+    """Of all files, among them temporary ones, whose names are random."""
+    return sorted(path.read_bytes() for path in folder.iterdir())
+
+
+def require_resumable(folder):
+    """Nothing is between old and new, and nothing is left behind once somebody goes on."""
+    require_old_or_new(folder)
+    with claim_folder(folder.path, "stop the other one"):  # as --resume does
+        pass
+    assert sorted(path.name for path in folder.path.iterdir()) == sorted([*FILES, ".lock"])
 
 
 @pytest.mark.parametrize("size", [0, 1, 10, 4096, 10_000, 40_000])
