@@ -38,7 +38,7 @@ def save(folder, number):
 
 
 def saved(folder, act):
-    """Save in a process that calls `act(number)` just before each call that reaches the file system.
+    """Save in a process that calls `act(number)` before each call that reaches the file system.
 
     Returns:
         Whether it has come to its end; otherwise `act` has killed it.
