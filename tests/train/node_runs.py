@@ -25,8 +25,8 @@ CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
 
 
 def short(data: Path, folder: Path) -> None:
-    """Two epochs."""
-    train("nano", data=data, output=folder / "short", epochs=2, **SETTINGS)
+    """One epoch."""
+    train("nano", data=data, output=folder / "short", epochs=1, **SETTINGS)
 
 
 def both(data: Path, folder: Path) -> int:
