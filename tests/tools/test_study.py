@@ -44,6 +44,7 @@ lr = 1e-6
 warmup_steps = 1
 epochs = 2
 eval_interval = 2
+evaluate_start = "never"
 batch_size = 5
 
 [data.sample]
@@ -74,7 +75,8 @@ def fragile(channels):
 exp = Experiment(attention=fragile)
 """
 SETTINGS = ["image_size=96", "multiscale=0", "lr=1e-6", "warmup_steps=1", "eval_interval=2"]
-SETTINGS += ["batch_size=5", "workers=0", "seed=0", "epochs=2", "--recipe", "tuned"]
+SETTINGS += ["evaluate_start=never", "batch_size=5", "workers=0", "seed=0", "epochs=2"]
+SETTINGS += ["--recipe", "tuned"]
 
 
 @pytest.fixture(scope="module")
