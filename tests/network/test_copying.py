@@ -2,7 +2,9 @@
 
 import copy
 
+import pytest
 import torch
+from torch import nn
 
 from yolox_ela.attention import ela_s
 from yolox_ela.network.copying import copy_network
@@ -35,3 +37,76 @@ def test_nothing_is_shared():
     assert calls == ["hook"] * 2, "a hook that the network has, its copy has, too"
     copied.register_forward_pre_hook(lambda *_: None)
     assert not network._forward_pre_hooks
+
+
+class Counted(nn.Linear):
+    """A module that says itself how it is copied."""
+
+    def __deepcopy__(self, copies):
+        copied = Counted(self.in_features, self.out_features)
+        copied.copied = True
+        return copied
+
+
+class Unpickled(nn.Linear):
+    """A module that does something more when it is copied."""
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        self.copied = True
+
+
+class Described(nn.Linear):
+    """A module that its own `__reduce__` describes."""
+
+    def __reduce__(self):
+        return Counted, (self.in_features, self.out_features)
+
+
+@pytest.mark.parametrize("kind", [Counted, Unpickled, Described])
+def test_a_way_of_its_own_to_be_copied_is_used(kind):
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), kind(2, 2))
+    copied, expected = copy_network(network)[1], copy.deepcopy(network)[1]
+    assert type(copied) is type(expected)
+    assert vars(copied).keys() == vars(expected).keys()
+
+
+class Related(nn.Module):
+    """A module that knows another one, a tensor and itself in ways that register nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(2, 2), nn.Linear(2, 2)
+        self.second.weight = self.first.weight
+        self.known = [self.first, self, {"weight": self.first.weight}]
+        whole = torch.arange(6.0)
+        self.register_buffer("whole", whole)
+        self.register_buffer("part", whole[2:4])
+        self.register_buffer("nothing", torch.empty(0))
+        self.register_buffer("unsaved", torch.ones(2).expand(3, 2), persistent=False)
+        self.constant = torch.ones(1, requires_grad=True)
+
+
+def test_what_belongs_together_still_does():
+    network = Related()
+    copied = copy_network(network)
+    assert copied.second.weight is copied.first.weight
+    first, itself, named = copied.known
+    assert first is copied.first
+    assert itself is copied
+    assert named["weight"] is copied.first.weight
+    copied.whole[2] = 7
+    assert copied.part.tolist() == [7, 3], "one is a part of the other"
+    assert network.part.tolist() == [2, 3]
+    assert copied.unsaved.stride() == network.unsaved.stride() == (0, 1)
+    assert copied.state_dict().keys() == network.state_dict().keys()
+    assert copied.constant.requires_grad
+    assert copied.constant is not network.constant
+
+
+def test_a_copy_of_a_compiled_network_is_not_compiled():
+    network = nn.Sequential(nn.Linear(2, 2))
+    network.compile(backend="eager")
+    copied = copy_network(network)
+    assert vars(copied).keys() == vars(copy.deepcopy(network)).keys()
+    assert torch.equal(copied(torch.ones(1, 2)), network(torch.ones(1, 2)))

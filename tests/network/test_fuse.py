@@ -45,6 +45,18 @@ def maps_of(name, shape):
         return images, expected, plain(images)
 
 
+def test_only_fixed_statistics_are_folded_and_a_shared_convolution_twice():
+    conv, norms = nn.Conv2d(3, 3, 1), [nn.BatchNorm2d(3), nn.BatchNorm2d(3)]
+    norms[1].bias.data += 1
+    unfixed = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3, track_running_stats=False))
+    network = nn.Sequential(*[nn.Sequential(conv, norm) for norm in norms], unfixed).eval()
+    images = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        torch.testing.assert_close(fuse_batchnorm(network)(images), network(images))
+    folded = [isinstance(part[1], nn.Identity) for part in fuse_batchnorm(network)]
+    assert folded == [True, True, False]
+
+
 @pytest.mark.parametrize("name", ["nano", "nano_ela_s", "nano_ca_r16", "nano_ca_gn_r16"])
 def test_same_predictions_without_batchnorm(name):
     model = trained(name)

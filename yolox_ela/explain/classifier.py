@@ -1,6 +1,5 @@
 """Grad-CAM of a classifier, as in the paper's Figure 3: which parts of a picture raise a class."""
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 
 from yolox_ela.errors import UserError
 from yolox_ela.explain.cam import grad_cam
+from yolox_ela.network.copying import copy_network
 from yolox_ela.report.page import Section
 from yolox_ela.report.style import new_figure, to_png
 
@@ -93,7 +93,7 @@ def with_constants(network: nn.Module) -> nn.Module:
 
     The number is the one with which its output is nearest to what the module would return.
     """
-    changed = copy.deepcopy(network)
+    changed = copy_network(network)
     for module in changed.get_submodule("attention").children():
         module.register_forward_hook(_by_a_constant)
     return changed

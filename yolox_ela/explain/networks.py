@@ -1,11 +1,10 @@
 """The same detector with its attention made constant: what is left of a detection without it."""
 
-import copy
-
 import torch
 from torch import Tensor, nn
 
 from yolox_ela.errors import UserError
+from yolox_ela.network.copying import copy_network
 from yolox_ela.network.runner import torch_runner
 from yolox_ela.predict import Detector
 
@@ -52,7 +51,7 @@ def without_attention(detector: Detector, *, keep_channels: bool = False) -> Det
     """
     if not detector.model.backbone.site_keys:
         raise UserError("this network has no attention that could be taken out")
-    model = copy.deepcopy(detector.model)
+    model = copy_network(detector.model)
     attention = model.backbone.attention
     for name, module in list(attention.items()):
         attention[name] = ConstantGates(module, for_each_channel=keep_channels)

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import TypeVar
 
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from yolox_ela.attention import ELA
 from yolox_ela.attention.fast import FastELA
@@ -25,8 +25,10 @@ def fuse_batchnorm(model: Network) -> Network:
     model = copy_network(model).eval()
     for module in model.modules():
         for (conv_name, conv), (norm_name, norm) in pairwise(list(module.named_children())):
-            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                setattr(module, conv_name, fuse_conv_bn_eval(conv, norm))
+            if not (isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)):
+                continue
+            if norm.track_running_stats:  # otherwise it normalises each batch by itself
+                setattr(module, conv_name, _folded(conv, norm))
                 setattr(module, norm_name, nn.Identity())
     return model
 
@@ -48,6 +50,16 @@ def exportable(model: Yolox, form: Callable[[ELA], nn.Module]) -> Yolox:
         form: makes the form from an ELA: `ExportedELA` or `FixedSizeELA` with its options.
     """
     return _with_ela(fuse_batchnorm(model), form)
+
+
+def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
+    """One convolution for both. It is a new one, since other modules may use `conv`, too."""
+    folded = copy_network(conv)
+    mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
+    folded.weight, folded.bias = fuse_conv_bn_weights(
+        conv.weight, conv.bias, mean, variance, norm.eps, norm.weight, norm.bias
+    )
+    return folded
 
 
 def _with_ela(model: Yolox, form: Callable[[ELA], nn.Module]) -> Yolox:

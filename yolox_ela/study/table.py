@@ -89,18 +89,18 @@ def sentence(found: Finding, baseline: str, metric: str) -> str:
 
 def _notes(findings: Sequence[Finding], baseline: str, metric: str) -> list[str]:
     compared = [found for found in findings if found.method != baseline]
-    notes = [sentence(found, baseline, metric) for found in compared]
-    notes.append(
+    sentences = [sentence(found, baseline, metric) for found in compared]
+    meaning = (
         "Mean ± sample standard deviation over seeds, in percent. An interval covers other test "
         "images and, with two seeds or more, other seeds."
     )
     tested = sum(found.differences[metric] is not None for found in compared)
     if tested > 1:
-        notes.append(
-            f"Each interval is meant for itself: of {tested}, {tested * CHANCE:.2f} would miss the "
-            "true difference on average."
+        meaning += (
+            f" Each is meant for itself: of {tested}, {tested * CHANCE:.2f} would miss the true "
+            "difference on average."
         )
-    return notes
+    return [*sentences, meaning]
 
 
 def _plain(metric: str, difference: Estimate | None) -> dict[str, float | None]:

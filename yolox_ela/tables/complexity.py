@@ -1,6 +1,5 @@
 """Size and cost of a network, counted as the paper does and by torch."""
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from torch.utils.flop_counter import flop_registry
 
 from yolox_ela.experiment import Experiment, network_of
 from yolox_ela.input_size import ImageSize, InputSize
+from yolox_ela.network.copying import copy_network
 from yolox_ela.tables.layout import Column, Table
 from yolox_ela.tables.paper import ELA_S_SIZE, PAPER
 
@@ -43,7 +43,7 @@ class Complexity:
 
 def count_complexity(model: nn.Module, image_size: ImageSize = PAPER_IMAGE_SIZE) -> Complexity:
     """Count a network in evaluation mode for one image of the input's size."""
-    model = copy.deepcopy(model).eval()  # thop adds buffers to the model
+    model = copy_network(model).eval()  # thop adds buffers to the model
     images = torch.zeros(1, 3, *InputSize.of(image_size))
     with torch.no_grad(), _OperatorCounter() as counter:
         macs, _ = thop.profile(model, (images,), verbose=False)
