@@ -26,7 +26,7 @@ def in_two_processes(work: Callable[[], None]) -> None:
     """Do `work` in two processes of one run, to their ends.
 
     They know each other as those that torchrun starts. Trainings that torchrun itself starts are in
-    test_nodes.py and tools/test_train.py.
+    test_nodes.py, and those of the program in tools/test_table.py.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -33,7 +33,7 @@ def three(shared, tiny_voc, tmp_path_factory):
     state = pick_rows(read_weights(coco), COCO_CLASSES, CLASSES, coco)
     torch.save({"model": state, "classes": list(CLASSES)}, root / "three.pth")
     torch.save({"model": state}, root / "unnamed.pth")
-    recipe = Experiment(classes=CLASSES, image_size=224).to_dict()
+    recipe = Experiment(classes=CLASSES, image_size=160).to_dict()
     torch.save({"model": state, "recipe": recipe, "ema": {}}, root / "state.pth")
     return root
 
@@ -52,7 +52,7 @@ def evaluate(call, project, three, tmp_path):
 
 
 def test_evaluation_in_any_order(evaluate, three):
-    size = ["image_size", "224"]
+    size = ["image_size", "160"]
     first = evaluate("-c", three / "three.pth", *size)
     assert first["ap50_voc07"] > 0.4
     for weights, classes in (

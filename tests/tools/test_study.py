@@ -42,8 +42,9 @@ image_size = 96
 multiscale = 0
 lr = 1e-6
 warmup_steps = 1
-epochs = 4
-eval_interval = 4
+epochs = 2
+eval_interval = 2
+evaluate_start = "never"
 batch_size = 5
 
 [data.sample]
@@ -73,8 +74,9 @@ def fragile(channels):
 
 exp = Experiment(attention=fragile)
 """
-SETTINGS = ["image_size=96", "multiscale=0", "lr=1e-6", "warmup_steps=1", "eval_interval=4"]
-SETTINGS += ["batch_size=5", "workers=0", "seed=0", "epochs=4", "--recipe", "tuned"]
+SETTINGS = ["image_size=96", "multiscale=0", "lr=1e-6", "warmup_steps=1", "eval_interval=2"]
+SETTINGS += ["evaluate_start=never", "batch_size=5", "workers=0", "seed=0", "epochs=2"]
+SETTINGS += ["--recipe", "tuned"]
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +127,7 @@ def test_a_study(call, project, data, folder, tmp_path):
     runs, records = (folder / part / "sample" / "tiny" for part in ("runs", "detections"))
 
     # Stopped in the middle of the first run.
-    thread = interrupt_when(runs / "whole-0.log", "epoch 1/4")
+    thread = interrupt_when(runs / "whole-0.log", "epoch 1/2")
     done = call(*words, "--jobs", "1", expect=130)
     thread.join()
     assert "stopped with 0 of 2 runs recorded" in done.stderr

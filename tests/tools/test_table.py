@@ -3,14 +3,18 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 import torch
-from command_line import ONE_EPOCH, PROJECT, exp
+from command_line import ONE_EPOCH, PROJECT, environment, exp
 from forked import Program
 
 from yolox_ela.datasets.sample import generate_sample
+from yolox_ela.evaluate.scores import METRICS
+from yolox_ela.report.curves import read_metrics
 from yolox_ela.tables.record import append_row, read_rows
 
 pytestmark = pytest.mark.slow
@@ -67,6 +71,35 @@ class TestTrain:
         file = tmp_path / "again.csv"
         call("tools/train.py", *words, "--record", file)
         assert read_rows(file) == [trained[0]]
+
+    def test_two_processes_follow_the_same_schedule(self, trained, project, data, tmp_path):
+        """Started by the program, which works in the current folder, and recorded once.
+
+        With what both have found.
+        """
+        one, folder = trained
+        words = ["-f", exp(project, "nano"), "--data", data, "-c", "none", "-d", "2", "seed", "3"]
+        words += ["--record", tmp_path / "rows.csv", *ONE_EPOCH]
+        done = subprocess.run(
+            [sys.executable, "-m", "yolox_ela", "train", *words],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env={**environment(), "PYTHONPATH": str(PROJECT)},
+        )
+        assert done.returncode == 0, done.stderr
+        assert "Traceback" not in done.stderr
+        two = tmp_path / "runs" / "nano"
+        (mine,), (theirs,) = (read_metrics(run / "metrics.csv") for run in (folder, two))
+        assert (mine["step"], mine["lr"]) == (theirs["step"], theirs["lr"])
+        # Halves of a batch have their own BatchNorm and their own number of positives.
+        assert theirs["loss"] == pytest.approx(mine["loss"], rel=0.3)
+        results = json.loads((two / "results.json").read_text())
+        assert results["images"] == 8, "every image once, over both processes"
+        (row,) = read_rows(tmp_path / "rows.csv")
+        assert row.ap50_voc07 == results["ap50_voc07"]
+        found = {name: getattr(row, name) for name in ("per_class", *METRICS)}
+        assert row == replace(one, **found)
 
 
 class TestEval:

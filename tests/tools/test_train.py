@@ -1,15 +1,10 @@
-"""tools/train.py as a user runs it: what a run writes, its reports, interruption, processes."""
+"""tools/train.py as a user runs it: what a run writes, and its reports."""
 
-import csv
 import json
-import subprocess
-import sys
 
 import pytest
 import torch
-from command_line import ONE_EPOCH, PROJECT, SMALL, environment, exp, tree
-
-from yolox_ela.tables.record import read_rows
+from command_line import ONE_EPOCH, PROJECT, exp, tree
 
 pytestmark = pytest.mark.slow
 
@@ -106,37 +101,3 @@ def test_a_second_run_gets_its_own_folder(call, trained, project, data, tmp_path
     assert tree(trained[0]) == before
     (cache,) = (tmp_path / "images").iterdir()
     assert cache.stat().st_size > 20 * 64 * 40 * 3
-
-
-def test_two_processes_follow_the_same_schedule(trained, project, data, tmp_path):
-    """Started by the program, which works in the current folder, and recorded once.
-
-    With what both have found.
-    """
-    done = subprocess.run(
-        [
-            *[sys.executable, "-m", "yolox_ela", "train", "-f", exp(project), "--data", data],
-            *["-c", "none", "-d", "2", "--record", tmp_path / "rows.csv", *SMALL, "seed", "3"],
-        ],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env={**environment(), "PYTHONPATH": str(PROJECT)},
-    )
-    assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
-    two = tmp_path / "runs" / "nano_ela_s"
-    rows = []
-    for folder in (trained[0], two):
-        with (folder / "metrics.csv").open() as file:
-            rows.append(list(csv.DictReader(file)))
-    for mine, theirs in zip(*rows, strict=True):
-        assert mine["step"] == theirs["step"]
-        assert mine["lr"] == theirs["lr"]
-        # Halves of a batch have their own BatchNorm and their own number of positives.
-        assert float(theirs["loss"]) == pytest.approx(float(mine["loss"]), rel=0.3)
-    results = json.loads((two / "results.json").read_text())
-    assert results["images"] == 8, "every image once, over both processes"
-    (row,) = read_rows(tmp_path / "rows.csv")
-    assert (row.start, row.seed, row.test_images) == ("random", 3, 8)
-    assert row.ap50_voc07 == results["ap50_voc07"]

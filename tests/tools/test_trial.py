@@ -93,7 +93,7 @@ def test_overfit_trains_and_tests_on_the_same_images(call, project, data, tmp_pa
     assert row.exp == "nano_ela_s-overfit=5"
     assert "overfit=5" in row.settings
     assert row.protocol == "custom"
-    again = call("tools/train.py", "--resume", root=project).stderr
+    again = call("tools/train.py", "--resume", "--no-report", root=project).stderr
     assert "nano_ela_s-overfit=5 is complete" in again
 
 

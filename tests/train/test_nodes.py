@@ -4,16 +4,16 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
-from forked import in_two_processes
+from forked import Program, in_two_processes
 from node_runs import short
 
-PROJECT = Path(__file__).parents[2]
+from yolox_ela.datasets.sample import generate_sample
+
 ADDRESSES = ("10.211.0.1", "10.211.0.2")
 
 pytestmark = [
@@ -57,35 +57,28 @@ def spaces():
 
 
 @pytest.fixture(scope="module")
-def nodes(spaces, tiny_sample, tmp_path_factory):
+def sample(tmp_path_factory):
+    """Enough images for two steps."""
+    return generate_sample(tmp_path_factory.mktemp("sample"), train_images=8, test_images=8)
+
+
+@pytest.fixture(scope="module")
+def nodes(spaces, sample, tmp_path_factory):
     """torchrun on both machines, and the folder that each has for its results; see `node_runs`."""
     started = []
     for number, (name, end) in enumerate(spaces):
         folder = tmp_path_factory.mktemp(f"machine{number}")
-        launcher = ["-m", "torch.distributed.run", "--nnodes", "2", "--nproc_per_node", "1"]
-        launcher += ["--node_rank", str(number)]
+        launcher = ["--nnodes", "2", "--nproc_per_node", "1", "--node_rank", str(number)]
         launcher += ["--master_addr", ADDRESSES[0], "--master_port", "29400"]
-        script = Path(__file__).with_name("node_runs.py")
-        command = [sys.executable, *launcher, str(script), str(tiny_sample), str(folder)]
-        node = subprocess.Popen(
-            ["ip", "netns", "exec", name, *command],
-            env={
-                **os.environ,
-                "OMP_NUM_THREADS": "1",
-                "PYTHONPATH": str(PROJECT),
-                "GLOO_SOCKET_IFNAME": end,
-            },
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        script = str(Path(__file__).with_name("node_runs.py"))
+        words = [script, name, str(sample), str(folder), *launcher]
+        node = Program(words, folder, environment={"GLOO_SOCKET_IFNAME": end})
         started.append((node, folder))
     yield started
     for node, _ in started:
         if node.poll() is None:
             os.killpg(node.pid, signal.SIGKILL)
-        node.communicate()
+        node.wait()
 
 
 def wait_for(nodes, file):
@@ -94,18 +87,18 @@ def wait_for(nodes, file):
         found = [folder / file for _, folder in nodes if (folder / file).exists()]
         if found:
             return found
-        assert all(node.poll() is None for node, _ in nodes), [n.communicate()[1] for n, _ in nodes]
+        assert all(node.poll() is None for node, _ in nodes), [n.rest() for n, _ in nodes]
         time.sleep(0.2)
 
 
-def test_the_weights_of_one_machine_with_two_processes(nodes, tiny_sample, tmp_path):
+def test_the_weights_of_one_machine_with_two_processes(nodes, sample, tmp_path):
     """Bit by bit; only the first machine writes a run's folder."""
-    in_two_processes(lambda: short(tiny_sample, tmp_path))
+    in_two_processes(lambda: short(sample, tmp_path))
     found = wait_for(nodes, "long/config.json")  # the short one is over
     assert len(found) == 1
     files = (found[0].parents[1] / "short" / "last.pth", tmp_path / "short" / "last.pth")
     two, one = (torch.load(file, weights_only=True) for file in files)
-    assert two["epoch"] == one["epoch"] == 2
+    assert two["epoch"] == one["epoch"] == 1
     assert two["model"].keys() == one["model"].keys()
     for name, tensor in one["model"].items():
         assert torch.equal(two["model"][name], tensor), name
@@ -120,7 +113,7 @@ def test_one_machine_killed_ends_the_other(spaces, nodes):
     for process in processes:  # its agent and what that has started, all at once
         os.kill(int(process), signal.SIGKILL)
     first = nodes[0][0]
-    said = first.communicate(timeout=60)[1]
+    said = first.rest()
     assert time.monotonic() - killed_at < 30
     assert first.returncode != 0
     assert "another process of the run has ended, or can no longer be reached" in said
