@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 from accelerate.utils import gather_object
+from shallow import shallow_yolox
 
 from yolox_ela.attention import ela_s
 from yolox_ela.datasets.load import load_split
@@ -43,11 +44,11 @@ class Dropout(torch.nn.Dropout2d):
         super().__init__(0.1)
 
 
-# Attention, and settings of its own, by the name of the run.
+# Network, attention, and settings of its own, by the name of the run.
 RUNS = {
-    "frozen": (ela_s, {"freeze_batchnorm": True}),
-    "random": (Dropout, {}),
-    "moving": (None, {"momentum": 0.0, "evaluate_start": "always"}),
+    "frozen": (shallow_yolox, ela_s, {"freeze_batchnorm": True}),
+    "random": (shallow_yolox, Dropout, {}),
+    "moving": (build_yolox, None, {"momentum": 0.0, "evaluate_start": "always"}),
 }
 
 
@@ -69,7 +70,7 @@ class Recorded(Training):
 
 
 def recipe_of(name):
-    return override(Experiment(), {**BASE, **RUNS[name][1]})
+    return override(Experiment(), {**BASE, **RUNS[name][2]})
 
 
 def load_splits(data):
@@ -81,7 +82,8 @@ def load_splits(data):
 def begin(path, name, splits, weights, *, resume=False, stop_after=0):
     """The training `name`, from the same weights each time, or the rest of one.
 
-    `weights` are the baseline's; attention keeps its random start.
+    `weights` are the baseline's; attention keeps its random start, and a shallow network leaves out
+    those of layers that it lacks.
     """
     folder = RunFolder(path)
     accelerator = build_accelerator("cpu", "fp32")
@@ -89,7 +91,8 @@ def begin(path, name, splits, weights, *, resume=False, stop_after=0):
         folder.path.mkdir(parents=True, exist_ok=True)
     accelerator.wait_for_everyone()
     torch.manual_seed(0)
-    network = build_yolox(20, RUNS[name][0])
+    build, attention, _ = RUNS[name]
+    network = build(20, attention)
     network.load_state_dict(weights, strict=False)
     task = Detection(recipe_of(name), *splits, accelerator)
     training = Recorded(recipe_of(name), network, task, folder, accelerator, trackers=())
