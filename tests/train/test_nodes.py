@@ -4,16 +4,18 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
-from forked import Program, in_two_processes
+from forked import in_two_processes
 from node_runs import short
 
 from yolox_ela.datasets.sample import generate_sample
 
+PROJECT = Path(__file__).parents[2]
 ADDRESSES = ("10.211.0.1", "10.211.0.2")
 
 pytestmark = [
@@ -68,17 +70,30 @@ def nodes(spaces, sample, tmp_path_factory):
     started = []
     for number, (name, end) in enumerate(spaces):
         folder = tmp_path_factory.mktemp(f"machine{number}")
-        launcher = ["--nnodes", "2", "--nproc_per_node", "1", "--node_rank", str(number)]
+        launcher = ["-m", "torch.distributed.run", "--nnodes", "2", "--nproc_per_node", "1"]
+        launcher += ["--node_rank", str(number)]
         launcher += ["--master_addr", ADDRESSES[0], "--master_port", "29400"]
-        script = str(Path(__file__).with_name("node_runs.py"))
-        words = [script, name, str(sample), str(folder), *launcher]
-        node = Program(words, folder, environment={"GLOO_SOCKET_IFNAME": end})
+        script = Path(__file__).with_name("node_runs.py")
+        command = [sys.executable, *launcher, str(script), str(sample), str(folder)]
+        node = subprocess.Popen(
+            ["ip", "netns", "exec", name, *command],
+            env={
+                **os.environ,
+                "OMP_NUM_THREADS": "1",
+                "PYTHONPATH": str(PROJECT),
+                "GLOO_SOCKET_IFNAME": end,
+            },
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
         started.append((node, folder))
     yield started
     for node, _ in started:
         if node.poll() is None:
             os.killpg(node.pid, signal.SIGKILL)
-        node.wait()
+        node.communicate()
 
 
 def wait_for(nodes, file):
@@ -87,7 +102,7 @@ def wait_for(nodes, file):
         found = [folder / file for _, folder in nodes if (folder / file).exists()]
         if found:
             return found
-        assert all(node.poll() is None for node, _ in nodes), [n.rest() for n, _ in nodes]
+        assert all(node.poll() is None for node, _ in nodes), [n.communicate()[1] for n, _ in nodes]
         time.sleep(0.2)
 
 
@@ -113,7 +128,7 @@ def test_one_machine_killed_ends_the_other(spaces, nodes):
     for process in processes:  # its agent and what that has started, all at once
         os.kill(int(process), signal.SIGKILL)
     first = nodes[0][0]
-    said = first.rest()
+    said = first.communicate(timeout=60)[1]
     assert time.monotonic() - killed_at < 30
     assert first.returncode != 0
     assert "another process of the run has ended, or can no longer be reached" in said
