@@ -1,6 +1,7 @@
 """Processes that need not import torch and the package, which takes seconds: they are forked."""
 
 import faulthandler
+import gc
 import os
 import runpy
 import signal
@@ -137,6 +138,7 @@ class Program:
 
 
 def _part_from_parent() -> None:
+    gc.freeze()  # to look through the parent's objects would copy the memory that they share
     faulthandler.dump_traceback_later(MOST_SECONDS, exit=True, file=2)
     torch.set_num_threads(1)
     AcceleratorState._reset_state(reset_partial_state=True)
