@@ -63,7 +63,19 @@ class Described(nn.Linear):
         return Counted, (self.in_features, self.out_features)
 
 
-@pytest.mark.parametrize("kind", [Counted, Unpickled, Described])
+class Outer(nn.Module):
+    """A module that uses another one while it is copied."""
+
+    def __init__(self, *sides):
+        super().__init__()
+        self.inner = nn.Linear(2, 2)
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        self.total = self.inner.weight.sum()
+
+
+@pytest.mark.parametrize("kind", [Counted, Unpickled, Described, Outer])
 def test_a_way_of_its_own_to_be_copied_is_used(kind):
     network = nn.Sequential(nn.Conv2d(1, 2, 3), kind(2, 2))
     copied, expected = copy_network(network)[1], copy.deepcopy(network)[1]

@@ -25,7 +25,7 @@ def copy_network(network: Network) -> Network:
     }
     modules = [module for module in network.modules() if _is_copied_by_attributes(type(module))]
     copies |= {id(module): type(module).__new__(type(module)) for module in modules}
-    for module in modules:
+    for module in reversed(modules):  # inner ones first: a module may use them while it is copied
         attributes = vars(copies[id(module)])
         for name, value in vars(module).items():
             if name == "_compiled_call_impl":  # copies are not compiled
@@ -33,7 +33,9 @@ def copy_network(network: Network) -> Network:
             if type(value) in (dict, OrderedDict, set) and not value:
                 attributes[name] = type(value)()
             elif name in TENSORS_AND_MODULES:
-                attributes[name] = {key: copy.deepcopy(v, copies) for key, v in value.items()}
+                attributes[name] = type(value)(
+                    (key, copy.deepcopy(part, copies)) for key, part in value.items()
+                )
             else:
                 attributes[name] = copy.deepcopy(value, copies)
     return copy.deepcopy(network, copies)
