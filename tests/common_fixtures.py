@@ -32,6 +32,10 @@ from yolox_ela.system.interrupts import SIGNALS
 if "PYTEST_XDIST_WORKER" in os.environ:  # there are as many processes as cores already
     torch.set_num_threads(1)
 
+# Autograd chooses its threads at the first backward pass. If something had been compiled before, it
+# would start some for devices, and refuse to work in forked processes.
+torch.ones(1, requires_grad=True).sum().backward()
+
 
 def pytest_collection_finish():
     """What modules define stays: looking for garbage there took a tenth of the time of tests."""
