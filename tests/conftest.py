@@ -1,5 +1,7 @@
 """Which process loads `common_fixtures.py`, and in which order files are handed to processes."""
 
+import gc
+
 
 def pytest_configure(config):
     """Import all that tests share, but not where tests are only handed out to those of `-n`.
@@ -8,6 +10,7 @@ def pytest_configure(config):
     """
     runs_tests = hasattr(config, "workerinput") or not config.getoption("numprocesses", None)
     if runs_tests:
+        gc.disable()  # what is imported stays; see common_fixtures
         config.pluginmanager.import_plugin("common_fixtures")
     config.option.loadscopereorder = False  # pytest-xdist would start with files of many tests
 

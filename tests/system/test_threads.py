@@ -70,21 +70,24 @@ def test_cores_that_other_work_keeps_busy_are_left(environment, monkeypatch, pro
 
 
 @pytest.mark.parametrize(
-    ("values", "before", "after"),
+    ("values", "before", "after", "looked"),
     [
-        ({"LOCAL_WORLD_SIZE": "8"}, 3, 1),
-        ({"LOCAL_WORLD_SIZE": "8", "OMP_NUM_THREADS": "3"}, 3, 3),
-        ({}, 1, 1),
+        ({"LOCAL_WORLD_SIZE": "8"}, 3, 1, True),
+        ({"LOCAL_WORLD_SIZE": "8", "OMP_NUM_THREADS": "3"}, 3, 3, False),
+        ({}, 1, 1, False),
     ],
 )
-def test_limit(environment, monkeypatch, values, before, after):
+def test_limit(environment, monkeypatch, values, before, after, looked):
+    """Nobody waits for a look at the machine that can change nothing."""
     environment(**values)
-    monkeypatch.setattr(psutil, "cpu_percent", lambda interval: 0.0)
+    looks = []
+    monkeypatch.setattr(psutil, "cpu_percent", lambda interval: looks.append(interval) or 0.0)
     monkeypatch.setattr(psutil, "cpu_count", lambda: 8)
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(before)
         limit_threads()
         assert torch.get_num_threads() == after
+        assert bool(looks) == looked
     finally:
         torch.set_num_threads(threads)

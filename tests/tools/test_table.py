@@ -3,14 +3,12 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
 import torch
-from command_line import ONE_EPOCH, PROJECT, environment, exp
-from forked import Program
+from command_line import ONE_EPOCH, PROJECT, exp
+from forked import Program, run_script
 
 from yolox_ela.datasets.sample import generate_sample
 from yolox_ela.evaluate.scores import METRICS
@@ -72,7 +70,9 @@ class TestTrain:
         call("tools/train.py", *words, "--record", file)
         assert read_rows(file) == [trained[0]]
 
-    def test_two_processes_follow_the_same_schedule(self, trained, project, data, tmp_path):
+    def test_two_processes_follow_the_same_schedule(
+        self, trained, project, data, tmp_path, monkeypatch
+    ):
         """Started by the program, which works in the current folder, and recorded once.
 
         With what both have found.
@@ -80,13 +80,9 @@ class TestTrain:
         one, folder = trained
         words = ["-f", exp(project, "nano"), "--data", data, "-c", "none", "-d", "2", "seed", "3"]
         words += ["--record", tmp_path / "rows.csv", *ONE_EPOCH]
-        done = subprocess.run(
-            [sys.executable, "-m", "yolox_ela", "train", *words],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-            env={**environment(), "PYTHONPATH": str(PROJECT)},
-        )
+        monkeypatch.setenv("PYTHONPATH", str(PROJECT))  # for the processes that it starts
+        program = PROJECT / "yolox_ela" / "__main__.py"
+        done = run_script([str(program), "train", *map(str, words)], tmp_path)
         assert done.returncode == 0, done.stderr
         assert "Traceback" not in done.stderr
         two = tmp_path / "runs" / "nano"

@@ -1,6 +1,7 @@
 """Running a command: `yolox-ela NAME`, `python -m yolox_ela NAME` or `python tools/NAME.py`."""
 
 import errno
+import gc
 import os
 import select
 import sys
@@ -96,12 +97,24 @@ def run_command(name: str, home: Path) -> NoReturn:
         from yolox_ela.system.libraries import explain_missing_libraries
 
         args = import_module(f"{module}_options").parse(home)
-        with explain_missing_libraries():
+        with explain_missing_libraries(), _keeping_garbage():
             work = import_module(module)
         interrupts.begin_work()
         return work.main(args)
 
     _run(command, interrupts)
+
+
+@contextmanager
+def _keeping_garbage() -> Iterator[None]:
+    """Look for no garbage among what is imported, which stays: that takes a sixth of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def usage() -> str:

@@ -50,7 +50,9 @@ def limit_threads() -> None:
 
     For work whose result does not depend on the number, such as an evaluation.
     """
+    if threads_of_environment() is not None or torch.get_num_threads() == 1:
+        return
     most = free_threads()
-    if threads_of_environment() is None and torch.get_num_threads() > most:
+    if torch.get_num_threads() > most:
         logger.debug("computing with {} threads instead of {}", most, torch.get_num_threads())
         torch.set_num_threads(most)

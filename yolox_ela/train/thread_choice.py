@@ -60,11 +60,14 @@ def choose_threads(step: NetworkStep, task: Task, total_steps: int) -> None:
     candidates = halved(most)
     rounds = min(ROUNDS, int(SHARE * total_steps / len(candidates)) - 1)
     if len(candidates) == 1 or rounds < 1:
-        free = on_main(accelerator, free_threads)
-        torch.set_num_threads(min(free, torch.get_num_threads()))
-        why = "its share of the cores"
-        if most > 1:
+        if on_main(accelerator, torch.get_num_threads) == 1:
+            why = "torch's own number, and the run is too short for a trial"
+        else:
+            free = on_main(accelerator, free_threads)
+            torch.set_num_threads(min(free, torch.get_num_threads()))
             why = f"{free} of {most} cores are free, and the run is too short for a trial"
+        if most == 1:
+            why = "its share of the cores"
         logger.info("computing with {}: {}", _threads(torch.get_num_threads()), why)
         return
 
