@@ -8,7 +8,7 @@ from forked import run_script
 PROJECT = Path(__file__).parents[2]
 # The sample run, small enough for a test: 3 epochs of 4 steps.
 REPORTED = ["-b", "6", "-e", "3", "--device", "cpu", "image_size", "64", "eval_interval", "3"]
-REPORTED += ["final_fraction", "0.33", "workers", "1"]
+REPORTED += ["final_fraction", "0.33", "workers", "0"]
 SMALL = ["--no-report", "--tracker", "none", *REPORTED]
 
 

@@ -57,9 +57,7 @@ def trained(project, data, tmp_path_factory):
 def _train(project, data):
     before, entries = tree(data), {path.name for path in project.iterdir()}
     words = ["-f", exp(project), "--data", f"{data}/", "-c", "none", "seed", "3"]
-    output = run(
-        project, "tools/train.py", *words, "--json", project / "final.json", *REPORTED
-    )
+    output = run(project, "tools/train.py", *words, "--json", project / "final.json", *REPORTED)
     assert tree(data) == before, "nothing is written into a data set"
     new = {path.name for path in project.iterdir()} - entries
     assert new <= {"runs", "final.json"}, "nor elsewhere than into the run's folder"

@@ -45,7 +45,7 @@ warmup_steps = 1
 epochs = 2
 eval_interval = 2
 evaluate_start = "never"
-batch_size = 5
+batch_size = 10
 
 [data.sample]
 """
@@ -61,7 +61,7 @@ FLAG = Path(__file__).with_name("flag")
 
 
 def fails_once(module, inputs):
-    if module.training and len(inputs[0]) == 5 and FLAG.exists():
+    if module.training and len(inputs[0]) == 10 and FLAG.exists():
         FLAG.unlink()
         raise RuntimeError("out of luck")
 
@@ -75,7 +75,7 @@ def fragile(channels):
 exp = Experiment(attention=fragile)
 """
 SETTINGS = ["image_size=96", "multiscale=0", "lr=1e-6", "warmup_steps=1", "eval_interval=2"]
-SETTINGS += ["evaluate_start=never", "batch_size=5", "workers=0", "seed=0", "epochs=2"]
+SETTINGS += ["evaluate_start=never", "batch_size=10", "workers=0", "seed=0", "epochs=2"]
 SETTINGS += ["--recipe", "tuned"]
 
 

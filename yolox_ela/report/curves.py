@@ -40,7 +40,7 @@ class Panels:
     def titles(self) -> dict[str, str]:
         """The titles of all panels."""
         scores = {name: f"{title}, in percent" for name, title in self.scores.items()}
-        return {**scores, **self.losses, "lr": "learning rate at the end of the epoch"}
+        return {**scores, **self.losses, "lr": "learning rate, end of epoch"}
 
 
 DETECTION_PANELS = Panels(
@@ -59,6 +59,7 @@ EPOCH = Kind("a whole number from 0", lambda v: 0 <= v <= 10**9 and v.is_integer
 HISTORY = listed(record({"epoch": EPOCH}, others=FINITE, words="an epoch's numbers by name"))
 MARKERS = (".", "^", "s", "x")  # the next one is used when all colours are
 PANELS_A_ROW = 3
+TICKS = 5  # intervals between numbers at an axis, at most; each costs a millisecond
 MARKS = 12  # largest number on a line; more would hide it
 
 
@@ -192,7 +193,10 @@ def _plot_panel(axes: Axes, name: str, runs: Mapping[str, Rows], wanted: Panels)
     axes.set_title(wanted.titles[name], fontsize=9, y=1)  # at a place that is not searched for
     axes.tick_params(labelsize=8)
     axes.grid(alpha=0.3)
-    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
+    axes.xaxis.set_major_locator(MaxNLocator(TICKS, integer=True, min_n_ticks=1))
+    axes.yaxis.set_major_locator(MaxNLocator(TICKS))
+    axes.ticklabel_format(axis="y", scilimits=(-3, 5))  # a rate's zeros would reach another panel
+    axes.yaxis.get_offset_text().set_fontsize(8)
     # All panels over the same epochs, also those that start late.
     last = max(row["epoch"] for rows in runs.values() for row in rows)
     axes.set_xlim(-0.03 * last, 1.03 * last)
