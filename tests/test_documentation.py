@@ -151,7 +151,9 @@ def test_readme_is_short():
 
 
 def test_the_table_of_the_study_is_the_generated_one():
-    """That of its folder, which `tools/study.py` writes whenever a run ends; README quotes it."""
+    """That of its folder, which `tools/study.py` writes whenever a run ends; README shows three
+    rows.
+    """
     folder = PROJECT / "studies" / "voc2007"
     text = (folder / "README.md").read_text(encoding="utf-8")
     block = text.partition("<!-- study voc2007 -->")[2].partition("<!-- /study voc2007 -->")[0]
@@ -159,8 +161,18 @@ def test_the_table_of_the_study_is_the_generated_one():
     assert block.strip() == table.strip(), (
         "python tools/study.py studies/voc2007 --table --into studies/voc2007/README.md"
     )
-    readme = " ".join((PROJECT / "README.md").read_text(encoding="utf-8").split())
-    (quoted,) = re.findall(r"none larger than [\d.]+ points of AP50 07 is supported", readme)
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    rows = [line.split() for line in table.splitlines()]
+    shown = readme.partition("<!-- study voc2007 -->")[2].partition("<!-- /study voc2007 -->")[0]
+    shown = [line.split() for line in shown.splitlines() if re.match(r"\| [nz]", line)]
+    assert [row[1] for row in shown] == ["nano", "nano_ela_s", "zero-shot"]
+    assert all(row in rows for row in shown), (
+        "python tools/study.py studies/voc2007 --table --into README.md "
+        "--rows nano nano_ela_s zero-shot"
+    )
+    (quoted,) = re.findall(
+        r"none larger than [\d.]+ points of AP50 07 is supported", " ".join(readme.split())
+    )
     assert quoted in next(line for line in table.splitlines() if "nano_ela_s and nano" in line)
 
 

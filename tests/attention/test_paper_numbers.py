@@ -7,6 +7,7 @@ and 1.285; the rivals do.
 """
 
 from functools import partial
+from pathlib import Path
 
 import pytest
 import thop
@@ -15,6 +16,7 @@ import torch
 from yolox_ela.attention import CA, CBAM, ECA, SA, SE, CAGroupNorm, ela_b, ela_l, ela_s, ela_t
 from yolox_ela.network.model import build_yolox
 
+PAGE = Path(__file__).parents[2] / "exps" / "README.md"
 ROWS = {
     "nano": (None, 900_459, "1.284531"),  # 3.43, 1.285
     "nano_se": (partial(SE, reduction=16), 931_691, "1.286816"),  # 3.55, 1.287
@@ -40,6 +42,15 @@ ROWS = {
     "nano_ela_s": (ela_s, 951_531, "1.288218"),  # 3.50, 1.285
     "nano_ela_l": (ela_l, 970_987, "1.289692"),
 }
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_the_page_says_so(name):
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    (row,) = [line for line in lines if line.startswith(f"| {name} ") and "," in line]
+    _, parameters, gmacs = ROWS[name]
+    assert f" {parameters:,} |" in row
+    assert f" {gmacs} |" in row
 
 
 @pytest.mark.parametrize(("attention", "parameters", "gmacs"), ROWS.values(), ids=ROWS)

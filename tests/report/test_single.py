@@ -68,7 +68,9 @@ NAMES = [
     "$x^{",
     "$5 or $6",
     r"\$",
+    "100% \\frac",
     "_hidden",
+    "\u05e9\u05dc\u05d5\u05dd",
     "🚀 rocket",
     "猫",
     "a b",
@@ -81,7 +83,7 @@ def test_any_name_comes_through(tiny_split, evaluation, tmp_path):
     Every other photograph has been moved, which does not cost the report either.
     """
     classes = (*NAMES, *tiny_split.classes[len(NAMES) :])
-    ids = np.array([f"{name} $^ & <i> 🚀" for name in tiny_split.ids])
+    ids = np.array([f"{name} $^ & <i> 🚀 caf\udce9" for name in tiny_split.ids])
     paths = tiny_split.paths.astype(object)
     paths[::2] += ".gone"
     named = evaluation(replace(tiny_split, classes=classes, ids=ids, paths=paths), 0.2)

@@ -1,5 +1,6 @@
 """The page as a browser or a client gets it, served by this process."""
 
+import sys
 import threading
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import cv2
 import pytest
 
 from yolox_ela.choices import DETECTOR
+from yolox_ela.commands.ui_options import parse
 from yolox_ela.export import torchscript_file
 from yolox_ela.export.metadata import Metadata
 from yolox_ela.export.network import ToExport, exported_network
@@ -62,3 +64,15 @@ def address(networks):
         yield address_of(listening)
         running.should_exit = True
         thread.join()
+
+
+@pytest.fixture
+def typed(tmp_path, monkeypatch):
+    """The options as parsed from these words."""
+    monkeypatch.chdir(tmp_path)
+
+    def parsed(*words):
+        monkeypatch.setattr(sys, "argv", ["ui", *map(str, words)])
+        return parse(tmp_path)
+
+    return parsed

@@ -25,7 +25,7 @@ from yolox_ela.study.plan import TRAIN, Group, Run, evaluations, groups_of, trai
 from yolox_ela.study.plot import plot_study
 from yolox_ela.study.side_by_side import Job, Processes
 from yolox_ela.study.slots import slots_of
-from yolox_ela.study.table import study_table
+from yolox_ela.study.table import short_table, study_table
 from yolox_ela.system.claim import claim_folder, require_unclaimed
 from yolox_ela.system.files import write_atomically
 from yolox_ela.system.program import command_words
@@ -137,7 +137,7 @@ def write_tables(args: argparse.Namespace, books: Books, prepared: PreparedMetho
     """Print the tables, and write them and their pictures into the study's folder.
 
     Raises:
-        UserError: nothing is recorded, or a file cannot be written.
+        UserError: nothing is recorded, one of --rows is not there, or a file cannot be written.
     """
     study, tables = args.study, []
     groups = [group for group in groups_of(study) if books.of_group(group)]
@@ -151,6 +151,8 @@ def write_tables(args: argparse.Namespace, books: Books, prepared: PreparedMetho
     text = render(tables, "markdown")
     write(args.output / "table.md", text.encode())
     write(args.output / "table.json", render(tables, "json").encode())
+    if args.rows:
+        text = render([short_table(table, args.rows) for table in tables], "markdown")
     for path in args.into:
         insert_block(path, f"study {study.name}", text)
     print(render(tables, "text"), end="")

@@ -96,12 +96,22 @@ def parse(home: Path) -> argparse.Namespace:
         help="also write the table into these Markdown files, between <!-- study NAME --> and "
         "<!-- /study NAME --> (default: nowhere)",
     )
+    output.add_argument(
+        "--rows",
+        nargs="+",
+        default=[],
+        metavar="METHOD",
+        help="with --into: only the rows of these methods, without sentences (default: the whole "
+        "table)",
+    )
     args = parser.parse_args()
     args.home, args.started = home, time.monotonic()
     args.study = read_study(args.file)
     if args.table and (useless := [name for name in OF_RUNS if name in args.given - {"quick"}]):
         names = ", ".join(f"--{name.replace('_', '-')}" for name in useless)
         raise UserError(f"--table starts no run, without effect on it: {names}")
+    if args.rows and not args.into:
+        raise UserError("--rows chooses what --into writes: give a file with --into, too")
     args.data = data_paths(args.data, args.study)
     if args.time_limit is None and args.study.time_limit:
         args.time_limit = _duration(args.study)
