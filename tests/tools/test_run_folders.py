@@ -10,6 +10,7 @@ import torch
 from command_line import REPORTED, SMALL, epochs, exp, tree
 from forked import Program
 
+from yolox_ela.system import claim
 from yolox_ela.train import tracker_names
 from yolox_ela.train.trackers import TRACKERS
 
@@ -67,7 +68,7 @@ def test_two_runs_at_the_same_time(begin, project):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs SIGSTOP")
-def test_killed_resumed_and_held(begin, call, trained, project, data):
+def test_killed_resumed_and_held(begin, call, trained, project, data, monkeypatch):
     """A killed run holds nothing; the resumed one refuses its folder to all others."""
     first = begin("nano_sa")
     wait_for(first, "epoch 2/3")  # so the first is saved
@@ -82,6 +83,7 @@ def test_killed_resumed_and_held(begin, call, trained, project, data):
     os.killpg(second.pid, signal.SIGSTOP)  # it lives on through all that follows
     before = tree(folder)
     images = data / "VOCdevkit" / "VOC2007" / "JPEGImages"
+    monkeypatch.setattr(claim, "PATIENCE", 0.1)  # seconds, for each of those who ask in vain
     held = f"is in use by process {second.pid} on {socket.gethostname()} since "
     train = ["tools/train.py", "-f", exp(project, "nano_sa"), "--data", data, "-c", "none", *SMALL]
     for words in (

@@ -22,7 +22,7 @@ from yolox_ela.system.files import remove_leftovers, write_atomically
 LOCK = ".lock"  # stays in the folder, empty, when nobody holds it
 MARKER = ".lock.marker"  # the lock where the file system has none: who makes this file holds it
 HOLDER = ".holder.json"  # not in the lock's own file, which Windows lets nobody read
-PATIENCE = 0.5  # seconds; a folder that is only looked at, or given up, is free by then
+PATIENCE = 1.0  # seconds; a folder that is only looked at, or given up, is free by then
 NO_LOCKS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 ATTEMPTS = 5  # if the folder vanishes again and again while it is being claimed
 
