@@ -59,7 +59,7 @@ EPOCH = Kind("a whole number from 0", lambda v: 0 <= v <= 10**9 and v.is_integer
 HISTORY = listed(record({"epoch": EPOCH}, others=FINITE, words="an epoch's numbers by name"))
 MARKERS = (".", "^", "s", "x")  # the next one is used when all colours are
 PANELS_A_ROW = 3
-TICKS = 5  # intervals between numbers at an axis, at most; each costs a millisecond
+TICKS = 5  # intervals between the numbers of an axis, at most; drawing each takes a millisecond
 MARKS = 12  # largest number on a line; more would hide it
 
 
