@@ -186,8 +186,6 @@ def test_a_study(call, project, data, folder, tmp_path):
     assert "whole and" not in page.read_text()
     assert "| whole " not in page.read_text()
     assert (folder / "table.md").read_text().count("\n| whole ") == 1, "which stays complete"
-    done = call("tools/study.py", folder, *short, "fragil", expect=2)
-    assert "--rows fragil: the table has no such row; did you mean fragile?" in done.stderr
 
     # What is recorded was asked for otherwise.
     text = (folder / "study.toml").read_text()
@@ -202,7 +200,8 @@ def test_a_study(call, project, data, folder, tmp_path):
         ("", "", ["--data", "/nowhere"], "--data /nowhere: there is no such folder or file"),
         ("", "", ["--data", "samples=/"], "the study has no data 'samples'; did you mean sample?"),
         ("", "", ["--table"], "no run of"),
-        ("", "", ["--table", "--rows", "whole"], "give a file with --into, too"),
+        ("", "", ["--rows", "whole"], "give a file with --into, too"),
+        ("", "", ["--rows", "fragil"], "the study has no such method; did you mean fragile?"),
         ("", "", ["--table", "--jobs", "2"], "--table starts no run, without effect on it: --jobs"),
         ("[data.sample]", '[data.sample]\ntest_sets = ["2007/tets"]', [], "no split file"),
         ("image_size = 96", 'attention = "elas"', [], "whole, seed 0 (sample, tiny)"),

@@ -137,7 +137,7 @@ def write_tables(args: argparse.Namespace, books: Books, prepared: PreparedMetho
     """Print the tables, and write them and their pictures into the study's folder.
 
     Raises:
-        UserError: nothing is recorded, one of --rows is not there, or a file cannot be written.
+        UserError: nothing is recorded, or a file cannot be written.
     """
     study, tables = args.study, []
     groups = [group for group in groups_of(study) if books.of_group(group)]

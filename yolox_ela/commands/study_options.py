@@ -14,7 +14,7 @@ from yolox_ela.commands.options import add_device, add_output_folder, command_pa
 from yolox_ela.commands.parser import duration, whole
 from yolox_ela.errors import UserError
 from yolox_ela.overrides import did_you_mean
-from yolox_ela.study.study_file import read_study
+from yolox_ela.study.study_file import ZERO_SHOT, read_study
 from yolox_ela.study.study_parts import Study
 from yolox_ela.system.files import require_writable
 
@@ -110,8 +110,7 @@ def parse(home: Path) -> argparse.Namespace:
     if args.table and (useless := [name for name in OF_RUNS if name in args.given - {"quick"}]):
         names = ", ".join(f"--{name.replace('_', '-')}" for name in useless)
         raise UserError(f"--table starts no run, without effect on it: {names}")
-    if args.rows and not args.into:
-        raise UserError("--rows chooses what --into writes: give a file with --into, too")
+    require_rows(args.rows, args.into, args.study)
     args.data = data_paths(args.data, args.study)
     if args.time_limit is None and args.study.time_limit:
         args.time_limit = _duration(args.study)
@@ -123,6 +122,17 @@ def parse(home: Path) -> argparse.Namespace:
     for path in args.into:
         require_output_file("--into", path)
     return args
+
+
+def require_rows(methods: Sequence[str], files: Sequence[Path], study: Study) -> None:
+    """Raise UserError unless the tables can have rows of these methods, and go into files."""
+    names = [one.name for one in (*study.methods, *study.beside)] + [ZERO_SHOT]
+    for method in methods:
+        if method not in names:
+            hint = did_you_mean(method, names) or f"there are {', '.join(names)}"
+            raise UserError(f"--rows {method}: the study has no such method; {hint}")
+    if methods and not files:
+        raise UserError("--rows chooses what --into writes: give a file with --into, too")
 
 
 def data_paths(given: Sequence[str], study: Study) -> dict[str, Path]:

@@ -5,10 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from yolox_ela.datasets.split import VocSplit
-from yolox_ela.errors import UserError
 from yolox_ela.evaluate.scores import METRIC_HEADERS
 from yolox_ela.input_size import ImageSize, InputSize
-from yolox_ela.overrides import did_you_mean
 from yolox_ela.study.findings import Finding
 from yolox_ela.study.intervals import Estimate
 from yolox_ela.study.plan import Group
@@ -68,16 +66,7 @@ def study_table(
 
 
 def short_table(table: Table, methods: Sequence[str]) -> Table:
-    """The rows of these methods alone, in their order in the table, without sentences.
-
-    Raises:
-        UserError: a method has no row.
-    """
-    names = [row["method"] for row in table.rows]
-    for method in methods:
-        if method not in names:
-            hint = did_you_mean(method, names) or f"it has {', '.join(names)}"
-            raise UserError(f"--rows {method}: the table has no such row; {hint}")
+    """The rows of these methods alone, in their order in the table, without sentences."""
     return replace(table, rows=[row for row in table.rows if row["method"] in methods], notes=())
 
 
