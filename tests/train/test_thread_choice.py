@@ -124,6 +124,18 @@ def test_a_short_run_takes_the_cores_that_are_free(
     assert f"{threads} of 2 cores are free, and the run is too short for a trial" in screen[-1]
 
 
+def test_a_short_run_with_one_thread_looks_for_no_free_core(
+    begin, tmp_path, two_cores, screen, monkeypatch
+):
+    monkeypatch.setattr(psutil, "cpu_percent", lambda interval: pytest.fail("it looks"))
+    run = begin(tmp_path)
+    run.total_steps = 40
+    torch.set_num_threads(1)
+    run.choose_threads()
+    assert torch.get_num_threads() == 1
+    assert screen[-1].startswith("computing with 1 thread: torch's own number")
+
+
 @pytest.mark.parametrize(
     ("most", "candidates"), [(1, [1]), (2, [1, 2]), (6, [1, 3, 6]), (16, [1, 2, 4, 8, 16])]
 )
